@@ -1,0 +1,65 @@
+//! Unit tests of `budget`.
+
+// Moments are counted from one start.
+#![allow(clippy::disallowed_methods)]
+
+use super::*;
+
+fn seconds(text: f64) -> Duration {
+    Duration::from_secs_f64(text)
+}
+
+#[test]
+fn silence_raises_the_allowance_to_the_largest() {
+    let start = Instant::now();
+    let mut budget = Budget::default();
+    for step in 0..4_000 {
+        let now = start + seconds(f64::from(step) * 0.01);
+        if budget.admit(now, 7).is_none() {
+            budget.learn(now, 7, 7, None);
+        }
+    }
+    assert!(budget.allowance() > 7_000.0 && budget.allowance() <= 8_000.0);
+}
+
+#[test]
+fn a_warning_slows_us_down() {
+    let now = Instant::now();
+    let mut budget = Budget::default();
+    for _ in 0..100 {
+        assert_eq!(budget.admit(now, 10), None);
+    }
+    budget.learn(now, 10, 10, Some(1.0));
+    assert_eq!(budget.allowance(), 1_000.0);
+    assert_eq!(budget.admit(now, 10), Some(WINDOW));
+    assert_eq!(budget.admit(now + WINDOW, 10), None);
+}
+
+#[test]
+fn a_429_stops_everybody_for_its_time() {
+    let now = Instant::now();
+    let mut budget = Budget::default();
+    budget.block(now + seconds(3.0));
+    budget.block(now + seconds(1.0));
+    assert_eq!(budget.admit(now, 1), Some(seconds(3.0)));
+    assert_eq!(budget.admit(now + seconds(3.0), 1), None);
+}
+
+#[test]
+fn one_request_is_always_allowed() {
+    let now = Instant::now();
+    let mut budget = Budget::default();
+    for _ in 0..60 {
+        budget.block(now);
+    }
+    assert_eq!(budget.admit(now, 1_000), None);
+}
+
+#[test]
+fn the_real_cost_is_booked() {
+    let now = Instant::now();
+    let mut budget = Budget::default();
+    budget.admit(now, 1);
+    budget.learn(now, 1, 3_000, Some(0.9));
+    assert!(budget.admit(now, 400).is_some());
+}
