@@ -1,25 +1,16 @@
-//! One request to Graph: token, pace, retries, and what a refusal means.
+//! A request to Graph as a module describes it: address, query, body, what it
+//! is for, what it costs and which permission it needs.
 //!
-//! Knows no endpoint; each module describes its own calls.
-
-use std::time::Duration;
+//! Sends nothing; `send` does.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
-use http::{Method, Request, StatusCode};
+use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::ExposeSecret;
 use serde::Serialize;
 use url::Url;
 
-use crate::client::GraphClient;
 use crate::error::{GraphError, Kind};
-use crate::graph_code;
-use crate::link::{Link, is_on_graph_host};
-use crate::retry::retry_after;
-use crate::token::AccessToken;
-use crate::transport::{Answer, TransportError};
-use crate::wire::Malformed;
+use crate::link::Link;
 
 /// What may stand in a query or path segment as it is; OData uses these.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -34,9 +25,6 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'/')
     .remove(b':');
 
-/// How often a body that breaks off is asked for.
-const TRIES_FOR_A_WHOLE_BODY: u32 = 3;
-
 enum Target {
     Path { path: String, query: String },
     Link(Link),
@@ -44,13 +32,13 @@ enum Target {
 
 /// A request as a module describes it.
 pub(crate) struct Call {
-    doing: String,
-    permission: &'static str,
-    method: Method,
+    pub(crate) doing: String,
+    pub(crate) permission: &'static str,
+    pub(crate) method: Method,
     target: Target,
-    body: Option<Bytes>,
-    units: u32,
-    is_advanced: bool,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) units: u32,
+    pub(crate) is_advanced: bool,
 }
 
 impl Call {
@@ -129,15 +117,11 @@ impl Call {
         self.query("$count", "true")
     }
 
-    pub(crate) fn doing(&self) -> &str {
-        &self.doing
-    }
-
     pub(crate) fn malformed(&self, what: impl Into<String>) -> GraphError {
         GraphError::new(Kind::Malformed { what: what.into() }, &self.doing)
     }
 
-    fn url(&self, base: &Url) -> Result<Url, GraphError> {
+    pub(crate) fn url(&self, base: &Url) -> Result<Url, GraphError> {
         match &self.target {
             Target::Link(link) => Ok(link.url().clone()),
             Target::Path { path, query } => {
@@ -150,242 +134,7 @@ impl Call {
         }
     }
 
-    fn fail(&self, kind: Kind) -> GraphError {
+    pub(crate) fn fail(&self, kind: Kind) -> GraphError {
         GraphError::new(kind, &self.doing)
     }
 }
-
-/// What has been tried for one call.
-#[derive(Default)]
-struct Attempts {
-    made: u32,
-    waited: Duration,
-    has_refreshed: bool,
-}
-
-enum Verdict {
-    Done(Answer),
-    AgainAfter(Duration),
-}
-
-impl GraphClient {
-    /// Sends `call` until it succeeds or patience ends.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, GraphError> {
-        let mut attempts = Attempts::default();
-        loop {
-            let token = self.token().await?;
-            self.keep_pace(call).await?;
-            let request = self.request(call, &token)?;
-            let result = self.exchange(call, request, attempts.made > 0).await;
-            attempts.made += 1;
-            match self.judge(call, result, &token, &mut attempts).await? {
-                Verdict::Done(answer) => return Ok(answer),
-                Verdict::AgainAfter(wait) => {
-                    attempts.waited += wait;
-                    tokio::time::sleep(wait).await;
-                }
-            }
-        }
-    }
-
-    /// Sends `call` and converts its body; one that breaks off is asked for
-    /// again, and is an error when it keeps doing so.
-    pub(crate) async fn read<T>(
-        &self,
-        call: &Call,
-        convert: impl Fn(&Answer) -> Result<T, Malformed>,
-    ) -> Result<T, GraphError> {
-        let mut tries = 0;
-        let mut waited = Duration::ZERO;
-        loop {
-            let answer = self.send(call).await?;
-            let Malformed { what, is_cut_short } = match convert(&answer) {
-                Ok(value) => return Ok(value),
-                Err(malformed) => malformed,
-            };
-            tries += 1;
-            let wait = self
-                .retry_policy()
-                .wait(tries + 1, waited, None, self.environment());
-            match wait {
-                Some(wait) if is_cut_short && tries < TRIES_FOR_A_WHOLE_BODY => {
-                    waited += wait;
-                    tokio::time::sleep(wait).await;
-                }
-                _ => {
-                    return Err(call
-                        .malformed(what)
-                        .with_status(answer.status)
-                        .with_request_id(graph_code::request_id(&answer)));
-                }
-            }
-        }
-    }
-
-    async fn keep_pace(&self, call: &Call) -> Result<(), GraphError> {
-        loop {
-            let now = self.environment().instant();
-            let Some(wait) = self.budget().admit(now, call.units) else {
-                return Ok(());
-            };
-            if wait > self.retry_policy().longest_wait {
-                let retry_after = Some(wait);
-                return Err(call.fail(Kind::Throttled { retry_after }));
-            }
-            tokio::time::sleep(wait).await;
-        }
-    }
-
-    async fn exchange(
-        &self,
-        call: &Call,
-        request: Request<Bytes>,
-        is_again: bool,
-    ) -> Result<Answer, TransportError> {
-        self.counters().sent(is_again);
-        let transport = &self.environment().transport;
-        let answer = transport.send(request, self.max_body_bytes()).await?;
-        self.learn(call, &answer);
-        Ok(answer)
-    }
-
-    fn request(&self, call: &Call, token: &AccessToken) -> Result<Request<Bytes>, GraphError> {
-        let url = call.url(self.graph_base())?;
-        // Links are checked where they are made; this is the last door.
-        if !is_on_graph_host(self.cloud(), &url) {
-            return Err(call.fail(Kind::NotATokenHost));
-        }
-        let unusable = |error: http::Error| call.fail(Kind::Refused).with_source(error);
-        let bearer = format!("Bearer {}", token.secret.expose_secret());
-        let mut bearer = HeaderValue::from_str(&bearer).map_err(|error| unusable(error.into()))?;
-        bearer.set_sensitive(true);
-        let mut request = Request::builder()
-            .method(call.method.clone())
-            .uri(url.as_str())
-            .header(AUTHORIZATION, bearer)
-            .header(ACCEPT, "application/json")
-            .header("client-request-id", self.environment().uuid().to_string());
-        if call.is_advanced {
-            request = request.header("ConsistencyLevel", "eventual");
-        }
-        if call.body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        request
-            .body(call.body.clone().unwrap_or_default())
-            .map_err(unusable)
-    }
-
-    fn learn(&self, call: &Call, answer: &Answer) {
-        let number = |name: &str| answer.header(name)?.trim().parse::<f64>().ok();
-        let units = answer
-            .header("x-ms-resource-unit")
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(call.units);
-        let share = number("x-ms-throttle-limit-percentage");
-        let is_throttled = answer.status == StatusCode::TOO_MANY_REQUESTS;
-        let now = self.environment().instant();
-        self.budget().learn(now, call.units, units, share);
-        self.counters()
-            .answered(units, answer.body.len(), is_throttled);
-    }
-
-    async fn judge(
-        &self,
-        call: &Call,
-        result: Result<Answer, TransportError>,
-        token: &AccessToken,
-        attempts: &mut Attempts,
-    ) -> Result<Verdict, GraphError> {
-        let answer = match result {
-            Ok(answer) if answer.status.is_success() => return Ok(Verdict::Done(answer)),
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = GraphError::from_transport(error, &call.doing);
-                return self.again_if_passing(error, None, attempts);
-            }
-        };
-        let error = graph_code::error(&answer, &call.doing, call.permission);
-        let asked = retry_after(&answer.headers, self.environment().now());
-        if is_claims_challenge(&answer) {
-            return Err(error.with_kind(Kind::NeedsReconnect).with_cure(Some(
-                "A policy of the tenant asks for a fresh sign-in: press Azure Connect.",
-            )));
-        }
-        match answer.status {
-            StatusCode::UNAUTHORIZED if !attempts.has_refreshed => {
-                attempts.has_refreshed = true;
-                self.discard_token(token).await;
-                Ok(Verdict::AgainAfter(Duration::ZERO))
-            }
-            StatusCode::TOO_MANY_REQUESTS => self.slow_down(error, asked, attempts),
-            StatusCode::SERVICE_UNAVAILABLE => {
-                self.environment().transport.renew_connections();
-                self.again_if_passing(error, asked, attempts)
-            }
-            _ => self.again_if_passing(error, asked, attempts),
-        }
-    }
-
-    fn slow_down(
-        &self,
-        error: GraphError,
-        asked: Option<Duration>,
-        attempts: &Attempts,
-    ) -> Result<Verdict, GraphError> {
-        let retry_after = asked;
-        let error = error.with_kind(Kind::Throttled { retry_after });
-        let verdict = self.again_if_passing(error, asked, attempts);
-        let wait = match &verdict {
-            Ok(Verdict::AgainAfter(wait)) => Some(*wait),
-            _ => asked,
-        };
-        if let Some(wait) = wait {
-            let now = self.environment().instant();
-            self.budget().block(now + wait);
-        }
-        verdict
-    }
-
-    fn again_if_passing(
-        &self,
-        error: GraphError,
-        asked: Option<Duration>,
-        attempts: &Attempts,
-    ) -> Result<Verdict, GraphError> {
-        if !matches!(error.kind(), Kind::Transient | Kind::Throttled { .. }) {
-            return Err(error);
-        }
-        let wait = self.retry_policy().wait(
-            attempts.made + 1,
-            attempts.waited,
-            asked,
-            self.environment(),
-        );
-        match wait {
-            Some(wait) => {
-                tracing::debug!(%error, ?wait, "trying again");
-                Ok(Verdict::AgainAfter(wait))
-            }
-            None => Err(error),
-        }
-    }
-}
-
-/// Continuous access evaluation, or a policy for clients that do not know it.
-fn is_claims_challenge(answer: &Answer) -> bool {
-    let refused = matches!(
-        answer.status,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-    );
-    refused
-        && answer
-            .headers
-            .get_all(WWW_AUTHENTICATE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|text| text.contains("insufficient_claims"))
-}
-
-#[cfg(test)]
-mod tests;

@@ -4,15 +4,14 @@
 //! Reads only, but for a trial subscription that is removed again. Does not
 //! decide what a failed line means for the connection.
 
-use std::fmt;
-
 use futures::future;
 use uuid::Uuid;
 
 use crate::call::Call;
+use crate::check_line::{CheckLine, CheckOutcome, CheckSubject};
 use crate::client::GraphClient;
 use crate::error::{GraphError, Kind};
-use crate::oauth::Permission;
+use crate::permission::Permission;
 use crate::subscription::SubscriptionRequest;
 
 /// What is checked beside the things every connection needs.
@@ -22,91 +21,6 @@ pub struct CheckOptions {
     pub groups: Vec<Uuid>,
     /// A subscription to try for real; `None` when notifications are off.
     pub notifications: Option<SubscriptionRequest>,
-}
-
-/// One line of the check.
-#[derive(Debug, Clone)]
-pub struct CheckLine {
-    /// What was checked.
-    pub subject: CheckSubject,
-    /// How it went.
-    pub outcome: CheckOutcome,
-}
-
-/// What is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CheckSubject {
-    /// An access token can be got.
-    Token,
-    /// The connecting account may read the directory.
-    Account,
-    /// A permission is granted.
-    Permission(Permission),
-    /// The organization can be read and is the right one.
-    Organization,
-    /// People can be read.
-    Users,
-    /// Groups can be read.
-    Groups,
-    /// The members of this group can be read.
-    GroupMembers(Uuid),
-    /// *Users and groups* of the enterprise application can be read.
-    Assignments,
-    /// Graph can reach the notification address.
-    Notifications,
-}
-
-impl fmt::Display for CheckSubject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Token => f.write_str("access token"),
-            Self::Account => f.write_str("connecting account"),
-            Self::Permission(permission) => write!(f, "permission {permission}"),
-            Self::Organization => f.write_str("organization"),
-            Self::Users => f.write_str("people"),
-            Self::Groups => f.write_str("groups"),
-            Self::GroupMembers(group) => write!(f, "members of group {group}"),
-            Self::Assignments => f.write_str("application assignments"),
-            Self::Notifications => f.write_str("notifications"),
-        }
-    }
-}
-
-/// How a line went.
-#[derive(Debug, Clone)]
-pub enum CheckOutcome {
-    /// It works.
-    Passed {
-        /// What was found, in a few words.
-        detail: String,
-    },
-    /// It does not; the error tells what happened and how to mend it.
-    Failed(GraphError),
-    /// It could not be checked.
-    Skipped {
-        /// Why not.
-        reason: String,
-    },
-}
-
-impl CheckOutcome {
-    /// Whether the line failed.
-    pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Failed(_))
-    }
-
-    fn of(result: Result<String, GraphError>) -> Self {
-        match result {
-            Ok(detail) => Self::Passed { detail },
-            Err(error) => Self::Failed(error),
-        }
-    }
-
-    fn skipped(reason: &str) -> Self {
-        Self::Skipped {
-            reason: reason.to_owned(),
-        }
-    }
 }
 
 impl GraphClient {

@@ -10,11 +10,12 @@ use uuid::Uuid;
 use crate::call::Call;
 use crate::client::GraphClient;
 use crate::error::{GraphError, Kind};
-use crate::groups::{DirectoryGroup, MemberRef, SELECT, WireGroup};
+use crate::groups::{DirectoryGroup, MemberRef, SELECT};
 use crate::link::Link;
 use crate::page::RawPage;
 use crate::person::{Reason, UserChange};
 use crate::wire::{FromWire, Malformed, WireRef, uuid};
+use crate::wire_group::WireGroup;
 use crate::wire_user::reason;
 
 /// How many groups a groups delta can be narrowed to.

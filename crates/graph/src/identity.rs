@@ -1,5 +1,5 @@
-//! The Microsoft identity platform: finding tenants, redeeming sign-ins,
-//! getting and refreshing tokens.
+//! The Microsoft identity platform: redeeming sign-ins, getting and refreshing
+//! tokens.
 //!
 //! Does not know Graph, nor where tokens are kept.
 
@@ -8,20 +8,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use url::Url;
 use uuid::Uuid;
 
-use crate::cloud::{Cloud, CloudName};
+use crate::cloud::Cloud;
 use crate::credential::Credential;
 use crate::environment::{Environment, later};
 use crate::error::{GraphError, Kind};
 use crate::id_token::{self, Expected, IdClaims};
 use crate::keys::KeyStore;
-use crate::oauth::{self, Authority, AuthorizeOptions, AuthorizeRequest, Permission, Scopes};
+use crate::oauth::{self, Authority, AuthorizeOptions, AuthorizeRequest};
+use crate::permission::{Permission, Scopes};
 use crate::retry::RetryPolicy;
 use crate::token_endpoint::{self, TokenAnswer};
-use crate::wire;
 
 /// An application registration.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,14 +92,6 @@ pub struct IdentityPlatform {
     keys: Arc<KeyStore>,
 }
 
-#[derive(Deserialize)]
-struct Discovery {
-    issuer: String,
-    jwks_uri: String,
-    #[serde(default)]
-    cloud_instance_name: Option<String>,
-}
-
 impl IdentityPlatform {
     /// The platform at `cloud`'s sign-in host. It is impatient, since people
     /// wait for it.
@@ -124,28 +115,6 @@ impl IdentityPlatform {
     pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
-    }
-
-    /// The id of a tenant given by id or by any of its domain names.
-    ///
-    /// # Errors
-    /// [`Kind::TenantUnknown`], [`Kind::WrongCloud`], and those of the network.
-    pub async fn tenant_id(&self, domain_or_id: &str) -> Result<Uuid, GraphError> {
-        const DOING: &str = "looking up the tenant";
-        let name = domain_or_id.trim();
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-        if name.is_empty() || name.len() > 253 || !name.chars().all(is_plain) {
-            return Err(GraphError::new(Kind::TenantUnknown, DOING));
-        }
-        let discovery = self.discover(name, DOING).await?;
-        Url::parse(&discovery.issuer)
-            .ok()
-            .and_then(|issuer| {
-                let segment = issuer.path_segments()?.next()?.to_owned();
-                Uuid::try_parse(&segment).ok()
-            })
-            // `common` and its like have no tenant of their own.
-            .ok_or_else(|| GraphError::new(Kind::TenantUnknown, DOING))
     }
 
     /// Where to send the browser for a sign-in.
@@ -253,6 +222,14 @@ impl IdentityPlatform {
         &self.environment
     }
 
+    pub(crate) fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    pub(crate) fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry
+    }
+
     async fn ask(
         &self,
         application: &Application,
@@ -321,37 +298,6 @@ impl IdentityPlatform {
             now: self.environment.now(),
         };
         id_token::verify(id_token, &key, &expected).map_err(fail)
-    }
-
-    async fn discover(&self, authority: &str, doing: &str) -> Result<Discovery, GraphError> {
-        let path = format!("{authority}/v2.0/.well-known/openid-configuration");
-        let url = self.cloud.login(&path);
-        let answer = token_endpoint::get(&self.environment, &self.retry, &url, doing).await?;
-        let malformed = |what: String| GraphError::new(Kind::Malformed { what }, doing);
-        let discovery: Discovery =
-            wire::parse(&answer.body).map_err(|error| malformed(error.what))?;
-        if self.is_elsewhere(&discovery) {
-            return Err(GraphError::new(Kind::WrongCloud, doing));
-        }
-        // The keys decide who may sign in, so they come from this host alone.
-        if !self.is_on_login_host(&discovery.jwks_uri) {
-            return Err(malformed("`jwks_uri` leads to another host".to_owned()));
-        }
-        Ok(discovery)
-    }
-
-    /// A sign-in host answers for tenants of other clouds too, and says so.
-    fn is_elsewhere(&self, discovery: &Discovery) -> bool {
-        let host = self.cloud.login_url().host_str().unwrap_or_default();
-        self.cloud.name() != CloudName::Custom
-            && discovery
-                .cloud_instance_name
-                .as_deref()
-                .is_some_and(|instance| !host.ends_with(instance))
-    }
-
-    fn is_on_login_host(&self, address: &str) -> bool {
-        Url::parse(address).is_ok_and(|url| url.origin() == self.cloud.login_url().origin())
     }
 }
 

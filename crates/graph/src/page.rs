@@ -69,7 +69,7 @@ impl GraphClient {
     }
 
     pub(crate) fn checked_link(&self, call: &Call, text: &str) -> Result<Link, GraphError> {
-        Link::parse(self.cloud(), text, call.doing())
+        Link::parse(self.cloud(), text, &call.doing)
     }
 }
 

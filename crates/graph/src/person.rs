@@ -4,13 +4,13 @@
 //! which address counts is decided elsewhere.
 //! Source: <https://learn.microsoft.com/graph/api/resources/user>.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::field::Field;
+use crate::fingerprint::Fingerprint;
+use crate::watched::Watched;
 
 /// One way a person signs in.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,72 +22,6 @@ pub struct Identity {
     pub issuer: Option<String>,
     /// The name there.
     pub issuer_assigned_id: Option<String>,
-}
-
-/// Properties read only to notice that they changed, by their names in Graph.
-pub(crate) const WATCHED: [&str; 11] = [
-    "city",
-    "state",
-    "country",
-    "postalCode",
-    "streetAddress",
-    "mailNickname",
-    "employeeHireDate",
-    "externalUserStateChangeDateTime",
-    "onPremisesUserPrincipalName",
-    "onPremisesDomainName",
-    "onPremisesDistinguishedName",
-];
-
-/// Hashes of properties that are read only to notice that they changed; their
-/// values are not kept.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(from = "BTreeMap<String, u64>", into = "BTreeMap<String, u64>")]
-pub struct Watched([Option<u64>; WATCHED.len()]);
-
-impl Watched {
-    /// The hash of an empty property; `None` is one that was not told.
-    const NULL: u64 = 0;
-
-    pub(crate) fn of(properties: [Field<&str>; WATCHED.len()]) -> Self {
-        Self(properties.map(|property| match property {
-            Field::Absent => None,
-            Field::Null => Some(Self::NULL),
-            Field::Value(text) => {
-                let mut hash = [0; 8];
-                hash.copy_from_slice(&blake3::hash(text.as_bytes()).as_bytes()[..8]);
-                Some(u64::from_le_bytes(hash))
-            }
-        }))
-    }
-
-    fn overlay(&mut self, newer: Self) {
-        for (known, newer) in self.0.iter_mut().zip(newer.0) {
-            *known = newer.or(*known);
-        }
-    }
-
-    fn known(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        WATCHED
-            .into_iter()
-            .zip(self.0)
-            .filter_map(|(name, hash)| Some((name, hash?)))
-    }
-}
-
-impl From<BTreeMap<String, u64>> for Watched {
-    fn from(stored: BTreeMap<String, u64>) -> Self {
-        Self(WATCHED.map(|name| stored.get(name).copied()))
-    }
-}
-
-impl From<Watched> for BTreeMap<String, u64> {
-    fn from(watched: Watched) -> Self {
-        watched
-            .known()
-            .map(|(name, hash)| (name.to_owned(), hash))
-            .collect()
-    }
 }
 
 macro_rules! directory_user {
@@ -141,13 +75,10 @@ macro_rules! directory_user {
                         print.property(stringify!($name), value);
                     }
                 )*
-                for (name, hash) in self.watched.known() {
-                    if hash != Watched::NULL {
-                        print.bytes(name.as_bytes());
-                        print.bytes(&hash.to_le_bytes());
-                    }
+                for (name, hash) in self.watched.present() {
+                    print.property(name, &hash);
                 }
-                print.0.finalize().into()
+                print.finish()
             }
         }
     };
@@ -241,75 +172,6 @@ impl UserChange {
         match self {
             Self::Changed(user) => user.id,
             Self::Removed { id, .. } => *id,
-        }
-    }
-}
-
-struct Fingerprint(blake3::Hasher);
-
-impl Fingerprint {
-    fn new(id: Uuid) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(id.as_bytes());
-        Self(hasher)
-    }
-
-    fn property(&mut self, name: &str, value: &impl Printed) {
-        self.bytes(name.as_bytes());
-        value.print(self);
-    }
-
-    // The length goes first, so that no two lists of texts look alike.
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.0.update(&(bytes.len() as u64).to_le_bytes());
-        self.0.update(bytes);
-    }
-}
-
-trait Printed {
-    fn print(&self, print: &mut Fingerprint);
-}
-
-impl Printed for String {
-    fn print(&self, print: &mut Fingerprint) {
-        print.bytes(self.as_bytes());
-    }
-}
-
-impl Printed for bool {
-    fn print(&self, print: &mut Fingerprint) {
-        print.bytes(&[u8::from(*self)]);
-    }
-}
-
-impl Printed for Uuid {
-    fn print(&self, print: &mut Fingerprint) {
-        print.bytes(self.as_bytes());
-    }
-}
-
-impl Printed for Timestamp {
-    fn print(&self, print: &mut Fingerprint) {
-        print.bytes(&self.as_nanosecond().to_le_bytes());
-    }
-}
-
-impl Printed for Identity {
-    fn print(&self, print: &mut Fingerprint) {
-        for part in [&self.sign_in_type, &self.issuer, &self.issuer_assigned_id] {
-            print.bytes(&[u8::from(part.is_some())]);
-            print.bytes(part.as_deref().unwrap_or_default().as_bytes());
-        }
-    }
-}
-
-impl<T: Printed + Ord> Printed for Vec<T> {
-    fn print(&self, print: &mut Fingerprint) {
-        let mut sorted: Vec<&T> = self.iter().collect();
-        sorted.sort_unstable();
-        print.bytes(&(sorted.len() as u64).to_le_bytes());
-        for item in sorted {
-            item.print(print);
         }
     }
 }

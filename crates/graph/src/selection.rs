@@ -6,7 +6,7 @@
 use crate::call::Call;
 use crate::client::GraphClient;
 use crate::error::GraphError;
-use crate::person::WATCHED;
+use crate::watched::WATCHED;
 
 /// Properties kept with their values.
 const KEPT: [&str; 28] = [

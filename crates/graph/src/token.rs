@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::environment::later;
 use crate::error::{GraphError, Kind};
 use crate::identity::{Application, IdentityPlatform, Tokens};
-use crate::oauth::Scopes;
+use crate::permission::Scopes;
 
 /// A failed attempt answers everybody for this long: a loop of identical token
 /// requests would be answered with AADSTS50196.

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::field::Field;
-use crate::person::{DirectoryUser, Identity, Reason, UserChange, Watched};
+use crate::person::{DirectoryUser, Identity, Reason, UserChange};
+use crate::watched::Watched;
 use crate::wire::{
     FromWire, Malformed, Text, WireRef, WireRemoved, owned, owned_list, timestamp, uuid,
 };

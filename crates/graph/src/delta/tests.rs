@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::groups::{GROUP_TYPE, MemberKind};
+use crate::groups::MemberKind;
 use crate::scripted::{self, Reply};
+use crate::wire_group::GROUP_TYPE;
 use crate::wire_user::USER_TYPE;
 
 const AMY: Uuid = Uuid::from_u128(0xa);

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::error::Kind;
 use crate::scripted::{self, Reply};
+use crate::wire_group::GROUP_TYPE;
+use crate::wire_user::USER_TYPE;
 
 const GROUP: Uuid = Uuid::from_u128(0x6);
 const AMY: Uuid = Uuid::from_u128(0xa);

@@ -1,6 +1,7 @@
 //! Unit tests of `person`.
 
 use super::*;
+use crate::watched::WATCHED;
 
 fn amy() -> DirectoryUser {
     DirectoryUser {
@@ -66,7 +67,7 @@ fn an_overlay_keeps_what_is_not_told() {
     user.overlay(newer);
     assert_eq!(user.given_name, Field::Null);
     assert_eq!(user.account_enabled, Field::Value(true));
-    assert_eq!(user.watched.known().count(), 2);
+    assert_eq!(user.watched.present().count(), 2);
 }
 
 #[test]

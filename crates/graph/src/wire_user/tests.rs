@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::person::WATCHED;
 use crate::selection::Selection;
+use crate::watched::WATCHED;
 use crate::wire::{Item, parse};
 
 fn change(item: &Value) -> Result<UserChange, Malformed> {
