@@ -40,8 +40,9 @@ impl GraphClient {
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, GraphError> {
         let mut attempts = Attempts::default();
         loop {
-            let token = self.token().await?;
+            // Waiting comes first: a token must not grow old in the queue.
             self.keep_pace(call).await?;
+            let token = self.token().await?;
             let request = self.request(call, &token)?;
             let result = self.exchange(call, request, attempts.made > 0).await;
             attempts.made += 1;
