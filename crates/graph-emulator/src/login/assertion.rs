@@ -1,6 +1,7 @@
 //! Client assertions: a JWT signed with a registered certificate instead of a secret.
 //! Source: "Microsoft identity platform application authentication certificate credentials"; RFC 7523.
 
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
 use url::Url;
@@ -12,7 +13,7 @@ use super::context::Context;
 use super::errors::LoginError;
 
 /// Tolerance between the client's clock and ours, seconds.
-const SKEW: i64 = 300;
+const SKEW: f64 = 300.0;
 const PUBLIC_HOSTS: [&str; 3] = [
     "login.microsoftonline.com",
     "login.microsoftonline.us",
@@ -27,8 +28,9 @@ struct Claims {
     iss: Option<String>,
     sub: Option<String>,
     jti: Option<String>,
-    exp: Option<i64>,
-    nbf: Option<i64>,
+    /// NumericDate may have a fraction (RFC 7519 2), and msal for Python sends one.
+    exp: Option<f64>,
+    nbf: Option<f64>,
 }
 
 /// Checks signature, times, audience and subject.
@@ -89,7 +91,10 @@ pub(super) fn check(
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
     let claims = jsonwebtoken::decode::<Claims>(jwt, &certificate.key, &validation)
-        .map_err(|_| signature("[Reason - The signature is not valid.]"))?
+        .map_err(|error| match error.kind() {
+            ErrorKind::InvalidSignature => signature("[Reason - The signature is not valid.]"),
+            _ => malformed("The claims cannot be read."),
+        })?
         .claims;
     check_claims(login, cx, authority, app, &claims)
 }
@@ -101,7 +106,7 @@ fn check_claims(
     app: &App,
     claims: &Claims,
 ) -> Result<(), LoginError> {
-    let now = login.principals().now().as_second();
+    let now = login.principals().now().as_duration().as_secs_f64();
     let client_id = app.id.to_string();
     if claims.jti.is_none() {
         return Err(LoginError::new(

@@ -99,12 +99,16 @@ async fn a_registered_certificate_proves_the_application() {
     let mut sha1 = Header::new(Algorithm::RS256);
     sha1.x5t = Some(signer.x5t());
     let tenant_id = format!("https://login.microsoftonline.com/{NORTHWIND}/v2.0");
+    let now = super::START.parse::<jiff::Timestamp>().unwrap().as_second();
+    #[allow(clippy::cast_precision_loss)]
+    let fraction = json!({ "exp": now as f64 + 599.25 });
     let elsewhere = json!({ "aud": tenant_id });
     let cases = [
         ("RS256 by SHA-256 thumbprint", signer.sign(&rs256, &none), 0),
         ("PS256", signer.sign(&ps256, &none), 0),
         ("RS256 by SHA-1 thumbprint", signer.sign(&sha1, &none), 0),
         ("public host, by id", signer.sign(&rs256, &elsewhere), 0),
+        ("times with a fraction", signer.sign(&rs256, &fraction), 0),
     ];
     judge(&world, cases).await;
     let secret = [("grant_type", "client_credentials"), ("scope", ".default")];
@@ -144,6 +148,7 @@ async fn the_claims_must_be_for_this_client_tenant_and_time() {
     let tenant = "http://login.test:8943/contoso.example/oauth2/v2.0/token";
     let cases = [
         ("no jti", json!({ "jti": null }), 50027),
+        ("times in words", json!({ "exp": "soon" }), 50027),
         ("another issuer", json!({ "iss": "someone" }), 700_021),
         ("another subject", json!({ "sub": "someone" }), 700_021),
         ("expired", json!({ "exp": now - 301 }), 700_024),
