@@ -110,9 +110,7 @@ pub(super) async fn keys(
     let keys = issuer_segment(&login, &tenant).and_then(|segment| {
         let issuer = cx.issuer(&segment);
         let keys = login.state().keys.jwks(&issuer, chance[0]);
-        keys.map_err(|error| {
-            LoginError::new(90033, format!("A transient error has occurred. {error}"))
-        })
+        keys.map_err(|error| LoginError::new(90033, error.to_string()))
     });
     match keys {
         Ok(keys) => Json(keys).into_response(),

@@ -17,6 +17,7 @@ use super::apps::{App, wanted};
 use super::authority::Authority;
 use super::context::{Context, Parameters};
 use super::errors::LoginError;
+use super::keys::KeyError;
 use super::scopes::Scopes;
 use super::token::Issued;
 use super::tokens::{Access, SignIn};
@@ -143,18 +144,22 @@ fn issue(
         is_admin: person.sign_in.is_admin && person.tenant.id == person.sign_in.home.0,
         permissions: granted,
     };
-    let mut state = request.login.state();
-    let access_token = state
-        .tokens
-        .issue_access(access, now + SignedDuration::from_secs(expires_in));
+    let unsigned = |error: KeyError| LoginError::new(90033, error.to_string());
     let offline = person.sign_in.scopes.has("offline_access");
-    let refresh_token = offline.then(|| state.tokens.issue_refresh(person.number, now));
-    let id_token = claims
-        .map(|claims| state.keys.sign(&claims))
-        .transpose()
-        .map_err(|error| {
-            LoginError::new(90033, format!("A transient error has occurred. {error}"))
-        })?;
+    let (access_token, refresh_token, key) = {
+        let mut state = request.login.state();
+        let expires_at = now + SignedDuration::from_secs(expires_in);
+        let access_token = state.tokens.issue_access(access, expires_at);
+        let refresh_token = offline.then(|| state.tokens.issue_refresh(person.number, now));
+        let key = claims.is_some().then(|| state.keys.current()).transpose();
+        (access_token, refresh_token, key.map_err(unsigned)?)
+    };
+    // Signing is slow; nobody else waits for it.
+    let id_token = key
+        .zip(claims)
+        .map(|(key, claims)| key.sign(claims))
+        .transpose();
+    let id_token = id_token.map_err(unsigned)?;
     Ok(Issued {
         access_token,
         scope,

@@ -5,12 +5,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest;
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::KeyPair as _;
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 /// Keys still published after a roll.
@@ -18,44 +18,59 @@ const PUBLISHED: usize = 3;
 
 static POOL: Mutex<Vec<Arc<SigningKey>>> = Mutex::new(Vec::new());
 
-/// Why no key could be made or used.
+/// No key could be made or used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum KeyError {
-    #[error("the RSA key could not be made")]
-    Generate(#[from] aws_lc_rs::error::Unspecified),
-    #[error("the token could not be signed: {0}")]
-    Sign(#[from] jsonwebtoken::errors::Error),
-}
+#[error("the signing key could not be made or used")]
+pub(super) struct KeyError(#[from] Unspecified);
 
-struct SigningKey {
+/// A key that signs id_tokens.
+pub(super) struct SigningKey {
     id: String,
     modulus: String,
     exponent: String,
-    encoding: EncodingKey,
+    pair: KeyPair,
 }
 
 impl SigningKey {
     fn generate() -> Result<Self, KeyError> {
         let pair = KeyPair::generate(KeySize::Rsa2048)?;
-        let der: Pkcs8V1Der<'_> = pair.as_der()?;
-        let pem = format!(
-            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-            STANDARD.encode(der.as_ref())
-        );
         let public = pair.public_key();
-        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let thumbprint = digest::digest(&digest::SHA256, public.as_ref());
         Ok(Self {
-            id: encode(
-                digest::digest(&digest::SHA256, public.as_ref())
-                    .as_ref()
-                    .split_at(20)
-                    .0,
-            ),
+            id: encode(&thumbprint.as_ref()[..20]),
             modulus: encode(public.modulus().big_endian_without_leading_zero()),
             exponent: encode(public.exponent().big_endian_without_leading_zero()),
-            encoding: EncodingKey::from_rsa_pem(pem.as_bytes())?,
+            pair,
         })
     }
+
+    /// A JWT of `claims`, signed RS256. The parsed key is at hand, so no general JWT encoder is asked to parse it anew
+    /// for every token.
+    ///
+    /// # Errors
+    /// When the key cannot be used.
+    pub(super) fn sign(&self, claims: Map<String, Value>) -> Result<String, KeyError> {
+        let header = json!({ "typ": "JWT", "alg": "RS256", "kid": self.id }).to_string();
+        let claims = Value::Object(claims).to_string();
+        let message = format!(
+            "{}.{}",
+            encode(header.as_bytes()),
+            encode(claims.as_bytes())
+        );
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        let random = SystemRandom::new();
+        self.pair.sign(
+            &RSA_PKCS1_SHA256,
+            &random,
+            message.as_bytes(),
+            &mut signature,
+        )?;
+        Ok(format!("{message}.{}", encode(&signature)))
+    }
+}
+
+fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// The keys of one emulator; the first signs.
@@ -66,19 +81,13 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Signs with the key in use; RS256.
+    /// The key in use.
     ///
     /// # Errors
-    /// When no key could be made or used.
-    pub(super) fn sign(&mut self, claims: &Map<String, Value>) -> Result<String, KeyError> {
+    /// When no key could be made.
+    pub(super) fn current(&mut self) -> Result<Arc<SigningKey>, KeyError> {
         self.fill()?;
-        let mut header = Header::new(Algorithm::RS256);
-        header.kid = Some(self.published[0].id.clone());
-        Ok(jsonwebtoken::encode(
-            &header,
-            claims,
-            &self.published[0].encoding,
-        )?)
+        Ok(Arc::clone(&self.published[0]))
     }
 
     /// The JWKS; every key is bound to `issuer`, which may hold the template `{tenantid}`.
