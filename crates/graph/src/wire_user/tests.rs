@@ -106,3 +106,25 @@ fn an_item_of_the_wrong_form_is_malformed() {
         assert!(user(&bad).is_err(), "{bad}");
     }
 }
+
+fn three_people() -> String {
+    let person = |number: u8| {
+        json!({
+            "id": Uuid::from_u128(u128::from(number)), "givenName": "A \"b\" \\ é", "mail": null,
+            "businessPhones": ["1", "2"], "accountEnabled": true,
+        })
+    };
+    json!({"@odata.context": "c", "value": [person(1), person(2), person(3)]}).to_string()
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_damaged_page_is_an_error_or_as_long_as_before(at in 0_usize..10_000, byte in 0_u8..=255) {
+        let mut page = three_people().into_bytes();
+        let at = at % page.len();
+        page[at] = byte;
+        if let Ok(read) = parse::<crate::wire::WirePage<'_, UserChange>>(&page) {
+            proptest::prop_assert_eq!(read.into_items().len(), 3);
+        }
+    }
+}
