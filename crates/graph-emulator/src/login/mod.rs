@@ -30,7 +30,7 @@ mod token;
 mod tokens;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use accounts::{Account, Accounts};
@@ -55,9 +55,12 @@ struct State {
 }
 
 impl State {
-    fn new(principals: &dyn Principals) -> Self {
+    /// An empty memory. `epoch` sets its token key apart from those before: seeded chance may have been rewound, and
+    /// tokens from before a reset must not be taken.
+    fn new(principals: &dyn Principals, epoch: u64) -> Self {
         let mut key = [0; 32];
         principals.random(&mut key);
+        let key = *blake3::keyed_hash(&key, &epoch.to_be_bytes()).as_bytes();
         Self {
             apps: Apps::default(),
             accounts: Accounts::default(),
@@ -72,16 +75,18 @@ impl State {
 pub(crate) struct Login {
     principals: Arc<dyn Principals>,
     state: Mutex<State>,
+    resets: AtomicU64,
     https: AtomicBool,
 }
 
 impl Login {
     /// A platform with no applications and no accounts.
     pub(crate) fn new(principals: Arc<dyn Principals>) -> Arc<Self> {
-        let state = Mutex::new(State::new(principals.as_ref()));
+        let state = Mutex::new(State::new(principals.as_ref(), 0));
         Arc::new(Self {
             principals,
             state,
+            resets: AtomicU64::new(0),
             https: AtomicBool::new(false),
         })
     }
@@ -215,6 +220,10 @@ impl Login {
         let user = self
             .principals
             .ensure_user(tenant.id, &upn, self.principals.now());
+        if self.principals.user(tenant.id, &user.id.to_string()).is_none() {
+            let why = format!("{upn} cannot be a person of {}", tenant.display_name);
+            return Err(SpecError::new("user_principal_name", why));
+        }
         let account = Account {
             tenant_id: tenant.id,
             user_id: user.id,
@@ -228,7 +237,8 @@ impl Login {
 
     /// Forgets applications, accounts and everything issued.
     pub(crate) fn reset(&self) {
-        let fresh = State::new(self.principals());
+        let epoch = self.resets.fetch_add(1, Ordering::Relaxed) + 1;
+        let fresh = State::new(self.principals(), epoch);
         *self.state() = fresh;
     }
 

@@ -48,6 +48,11 @@ impl Directory {
         *now += SignedDuration::from_secs(seconds);
     }
 
+    /// Chance begins anew, as when the emulator is reset.
+    pub(super) fn rewind_chance(&self) {
+        *self.drawn.lock().unwrap() = 0;
+    }
+
     pub(super) fn change(&self, upn: &str, change: impl Fn(&mut UserInfo)) {
         let mut users = self.users.lock().unwrap();
         users

@@ -608,8 +608,30 @@ async fn access_tokens_end_and_others_are_not_taken() {
     assert!(world.login.authenticate(Some(&good)).is_ok());
     world.directory.advance(1);
     assert_eq!(world.login.authenticate(Some(&good)).unwrap_err(), Expired);
+}
+
+#[tokio::test]
+async fn a_reset_ends_every_token_even_when_chance_is_rewound() {
+    let world = World::new().await;
+    let answer = world.sign_in("northwind.example", &[]).await;
+    world.directory.rewind_chance();
     world.login.reset();
-    assert_eq!(world.login.authenticate(Some(&good)).unwrap_err(), Unknown);
+    world.app(json!({})).await;
+    let admin = "admin@northwind.example";
+    world
+        .account(NORTHWIND, admin, json!({ "auto_consent": true }))
+        .await;
+    world.sign_in("northwind.example", &[]).await;
+    let bearer = format!("Bearer {}", answer["access_token"].as_str().unwrap());
+    assert_eq!(
+        world.login.authenticate(Some(&bearer)).unwrap_err(),
+        super::super::AuthFailure::Unknown
+    );
+    let held = answer["refresh_token"].as_str().unwrap();
+    assert_eq!(
+        world.refresh("northwind.example", held).await.aadsts(),
+        70000
+    );
 }
 
 #[tokio::test]
