@@ -161,7 +161,7 @@ pub(super) fn from_spec(
 ) -> Result<(App, Vec<Uuid>), SpecError> {
     let tenant = |field: String, name: &str| {
         let found = principals.tenant(name).map(|tenant| tenant.id);
-        found.ok_or_else(|| SpecError::new(field, format!("no tenant {name}")))
+        found.ok_or_else(|| SpecError::no_tenant(field, principals, name))
     };
     if spec.redirect_uris.len() > MOST_REDIRECT_URIS {
         return Err(SpecError::new(

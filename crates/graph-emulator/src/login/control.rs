@@ -247,5 +247,5 @@ fn tenant(login: &Login, name: &str) -> Result<Uuid, SpecError> {
     let found = login.principals().tenant(name);
     found
         .map(|tenant| tenant.id)
-        .ok_or_else(|| SpecError::new("tenant_id", format!("no tenant {name}")))
+        .ok_or_else(|| SpecError::no_tenant("tenant_id", login.principals(), name))
 }

@@ -206,7 +206,7 @@ impl Login {
     pub(crate) fn add_account(&self, spec: AccountSpec) -> Result<UserInfo, SpecError> {
         let tenant = self.principals.tenant(&spec.tenant_id);
         let tenant = tenant
-            .ok_or_else(|| SpecError::new("tenant_id", format!("no tenant {}", spec.tenant_id)))?;
+            .ok_or_else(|| SpecError::no_tenant("tenant_id", self.principals(), &spec.tenant_id))?;
         let upn = spec.user_principal_name;
         if !upn
             .split_once('@')
@@ -220,7 +220,11 @@ impl Login {
         let user = self
             .principals
             .ensure_user(tenant.id, &upn, self.principals.now());
-        if self.principals.user(tenant.id, &user.id.to_string()).is_none() {
+        if self
+            .principals
+            .user(tenant.id, &user.id.to_string())
+            .is_none()
+        {
             let why = format!("{upn} cannot be a person of {}", tenant.display_name);
             return Err(SpecError::new("user_principal_name", why));
         }

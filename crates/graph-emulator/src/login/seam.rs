@@ -122,4 +122,25 @@ impl SpecError {
             message: message.into(),
         }
     }
+
+    /// A tenant that does not exist; names the ones that do, as far as there is room.
+    pub(super) fn no_tenant(
+        field: impl Into<String>,
+        principals: &dyn Principals,
+        name: &str,
+    ) -> Self {
+        let domain = |tenant: TenantInfo| tenant.domains.into_iter().next();
+        let known: Vec<_> = principals
+            .tenants()
+            .into_iter()
+            .filter_map(domain)
+            .take(5)
+            .collect();
+        let hint = if known.is_empty() {
+            "none is made yet".to_owned()
+        } else {
+            known.join(", ")
+        };
+        Self::new(field, format!("no tenant {name} (known: {hint})"))
+    }
 }
