@@ -116,7 +116,7 @@ async function graphIsRead(client, tenantId) {
   const first = await client.api("/users").select("id,displayName").top(100).get();
   assert.equal(first.value.length, 100);
   await new PageIterator(client, first, (user) => users.push(user) > 0).iterate();
-  assert.deepEqual(ids(users), ids(state.users));
+  assert.deepEqual(ids(users), ids(state.people));
   const { found: groups } = await walk(client, "/groups");
   assert.deepEqual(ids(groups), ids(state.groups));
   passed(`microsoft-graph-client walked ${users.length} people and ${groups.length} groups`);
@@ -133,11 +133,11 @@ async function deltasAreFollowed(client, tenantId) {
   const state = await truth(tenantId);
   const kept = (things) => ids([...new Map(things.filter((t) => !t["@removed"]).map((t) => [t.id, t])).values()]);
   const users = await walk(client, "/users/delta?$select=id,displayName,department");
-  assert.deepEqual(kept(users.found), ids(state.users));
+  assert.deepEqual(kept(users.found), ids(state.people));
   const groups = await walk(client, "/groups/delta?$select=id,displayName,members");
   assert.deepEqual(kept(groups.found), ids(state.groups));
 
-  const [person, gone] = ids(state.users);
+  const [person, gone] = ids(state.people);
   const [group] = ids(state.groups);
   await client.api(`/users/${person}`).update({ department: "Peer review" });
   await client.api(`/users/${gone}`).delete();
@@ -178,7 +178,7 @@ async function aNotificationArrives(client, tenantId) {
       notificationUrl: `http://127.0.0.1:${server.address().port}/notifications`,
       expirationDateTime: new Date(Date.now() + 3_600_000).toISOString(),
     });
-    const [person] = ids((await truth(tenantId)).users);
+    const [person] = ids((await truth(tenantId)).people);
     await client.api(`/users/${person}`).update({ department: "Notified" });
     const entry = (await notice)?.value?.[0];
     assert.ok(entry, "no notification within 20 seconds");

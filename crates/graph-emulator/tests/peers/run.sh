@@ -6,7 +6,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../../.." && pwd)
 python="$root/.venv/bin/python"
-binary="$root/target/debug/graph-emulator"
+binary="${GRAPH_EMULATOR:-$root/target/debug/graph-emulator}"
 
 [ -x "$python" ] || python3 -m venv "$root/.venv"
 "$python" -c 'import msal, azure.identity, msgraph' 2>/dev/null || "$python" -m pip install -q -r "$here/requirements.txt"
@@ -26,7 +26,7 @@ finish() {
 }
 trap finish EXIT
 
-"$binary" --listen 127.0.0.1:0 --tls --seed 7 >"$work/ready" 2>"$work/log" &
+RUST_BACKTRACE=0 "$binary" --listen 127.0.0.1:0 --tls --seed 7 >"$work/ready" 2>"$work/log" &
 emulator=$!
 for _ in $(seq 100); do
   [ -s "$work/ready" ] && break
