@@ -73,7 +73,7 @@ impl ClientCertificate {
         let (pair, encoding_key) = match &key {
             PrivateKeyDer::Pkcs8(der) => (
                 rsa::KeyPair::from_pkcs8(der.secret_pkcs8_der()),
-                EncodingKey::from_rsa_pem(pem.as_bytes()),
+                EncodingKey::from_rsa_pem(section(pem, "PRIVATE KEY").as_bytes()),
             ),
             PrivateKeyDer::Pkcs1(der) => (
                 rsa::KeyPair::from_der(der.secret_pkcs1_der()),
@@ -141,6 +141,12 @@ struct Claims<'a> {
     nbf: i64,
     iat: i64,
     exp: i64,
+}
+
+/// The part of a PEM text under `label`; the library reads the first part only.
+fn section<'a>(pem: &'a str, label: &str) -> &'a str {
+    let begin = format!("-----BEGIN {label}-----");
+    pem.find(&begin).map_or("", |start| &pem[start..])
 }
 
 /// The public key stands byte for byte inside the certificate that is for it.

@@ -18,6 +18,9 @@ impl Fingerprint {
     }
 
     pub(crate) fn property(&mut self, name: &str, value: &impl Printed) {
+        if value.is_blank() {
+            return;
+        }
         self.bytes(name.as_bytes());
         value.print(self);
     }
@@ -36,6 +39,11 @@ impl Fingerprint {
 
 /// A value that can be part of a fingerprint.
 pub(crate) trait Printed {
+    /// Whether it says no more than null does.
+    fn is_blank(&self) -> bool {
+        false
+    }
+
     fn print(&self, print: &mut Fingerprint);
 }
 
@@ -79,6 +87,10 @@ impl Printed for Identity {
 }
 
 impl<T: Printed + Ord> Printed for Vec<T> {
+    fn is_blank(&self) -> bool {
+        self.is_empty()
+    }
+
     fn print(&self, print: &mut Fingerprint) {
         let mut sorted: Vec<&T> = self.iter().collect();
         sorted.sort_unstable();

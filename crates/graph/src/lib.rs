@@ -31,6 +31,7 @@ pub mod field;
 mod fingerprint;
 mod graph_code;
 pub mod groups;
+mod hashed;
 pub mod id_token;
 pub mod identity;
 mod keys;

@@ -65,9 +65,9 @@ macro_rules! directory_user {
                 self.watched.overlay(newer.watched);
             }
 
-            /// A hash of everything that was read, the manager apart. Absent
-            /// counts as null, since a delta leaves out what a full read
-            /// reports as null; the order of lists does not matter.
+            /// A hash of everything that was read, the manager apart. Absent,
+            /// null and an empty list count as one, since a delta leaves out
+            /// what a full read reports so; the order of lists does not matter.
             pub fn fingerprint(&self) -> [u8; 32] {
                 let mut print = Fingerprint::new(self.id);
                 $(

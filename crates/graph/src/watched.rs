@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::field::Field;
 
 /// Properties read only to notice that they changed, by their names in Graph.
-pub(crate) const WATCHED: [&str; 11] = [
+pub(crate) const WATCHED: [&str; 17] = [
     "city",
     "state",
     "country",
@@ -21,6 +21,12 @@ pub(crate) const WATCHED: [&str; 11] = [
     "onPremisesUserPrincipalName",
     "onPremisesDomainName",
     "onPremisesDistinguishedName",
+    "faxNumber",
+    "ageGroup",
+    "consentProvidedForMinor",
+    "passwordPolicies",
+    "employeeOrgData",
+    "onPremisesExtensionAttributes",
 ];
 
 /// Hashes of properties that are read only to notice that they changed; their
@@ -33,11 +39,12 @@ impl Watched {
     /// The hash of an empty property; `None` is one that was not told.
     const NULL: u64 = 0;
 
-    pub(crate) fn of(properties: [Field<&str>; WATCHED.len()]) -> Self {
-        Self(properties.map(|property| match property {
+    /// From the hashes of the properties, in the order of [`WATCHED`].
+    pub(crate) fn of(hashes: [Field<u64>; WATCHED.len()]) -> Self {
+        Self(hashes.map(|hash| match hash {
             Field::Absent => None,
             Field::Null => Some(Self::NULL),
-            Field::Value(text) => Some(fnv1a(text)),
+            Field::Value(hash) => Some(hash),
         }))
     }
 
@@ -61,7 +68,7 @@ impl Watched {
 }
 
 /// FNV-1a: quick for short texts, and the same in every version and machine.
-fn fnv1a(text: &str) -> u64 {
+pub(crate) fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::field::Field;
+use crate::hashed::Hashed;
 use crate::person::{DirectoryUser, Identity, Reason, UserChange};
 use crate::watched::Watched;
 use crate::wire::{
@@ -45,7 +46,7 @@ macro_rules! wire_user {
             assigned_licenses: Field<Vec<WireLicense<'a>>>,
             $(#[serde(rename = $text_name, borrow, default)] $text: Field<Text<'a>>,)*
             $(#[serde(rename = $list_name, borrow, default)] $list: Field<Vec<Text<'a>>>,)*
-            $(#[serde(rename = $watched_name, borrow, default)] $watched: Field<Text<'a>>,)*
+            $(#[serde(rename = $watched_name, default)] $watched: Field<Hashed>,)*
         }
 
         impl WireUser<'_> {
@@ -70,7 +71,7 @@ macro_rules! wire_user {
                         .try_map(|text| timestamp(text.as_str(), "createdDateTime"))?,
                     manager: manager(self.manager)?,
                     watched: Watched::of([
-                        $(borrowed(&self.$watched),)*
+                        $(Hashed::field(self.$watched),)*
                     ]),
                 })
             }
@@ -126,14 +127,12 @@ wire_user! {
         on_premises_user_principal_name = "onPremisesUserPrincipalName",
         on_premises_domain_name = "onPremisesDomainName",
         on_premises_distinguished_name = "onPremisesDistinguishedName",
-    }
-}
-
-fn borrowed<'a>(field: &'a Field<Text<'_>>) -> Field<&'a str> {
-    match field {
-        Field::Absent => Field::Absent,
-        Field::Null => Field::Null,
-        Field::Value(text) => Field::Value(text.as_str()),
+        fax_number = "faxNumber",
+        age_group = "ageGroup",
+        consent_provided = "consentProvidedForMinor",
+        password_policies = "passwordPolicies",
+        employee_org_data = "employeeOrgData",
+        extension_attributes = "onPremisesExtensionAttributes",
     }
 }
 

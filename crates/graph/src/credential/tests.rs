@@ -16,8 +16,18 @@ fn pair() -> (String, KeyPair) {
 #[test]
 fn an_assertion_is_signed_by_the_certificates_key() {
     let (certificate, key) = pair();
-    let pem = format!("{}{certificate}", key.serialize_pem());
-    let certificate = ClientCertificate::from_pem(&pem).unwrap();
+    let private = key.serialize_pem();
+    for pem in [
+        format!("{private}{certificate}"),
+        format!("{certificate}{private}"),
+        format!("{certificate}{private}").replace('\n', "\r\n"),
+    ] {
+        check_assertion(&pem, &key);
+    }
+}
+
+fn check_assertion(pem: &str, key: &KeyPair) {
+    let certificate = ClientCertificate::from_pem(pem).unwrap();
     assert_eq!(certificate.not_after().to_string(), "2031-05-06T00:00:00Z");
 
     let (environment, _) = scripted::environment(Vec::new());
