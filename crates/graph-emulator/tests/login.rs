@@ -1,5 +1,6 @@
 //! Sign-in and Graph together: what the identity platform issues is what Graph takes, and what happens in the directory
 //! decides on tokens.
+#![allow(clippy::unwrap_used)] // a test fails by it
 
 use std::collections::BTreeMap;
 use std::time::Duration;
