@@ -1,4 +1,5 @@
 //! Tests of the identity platform alone, over a small directory held in memory.
+#![allow(clippy::unwrap_used)] // a test fails by it
 
 mod admin_consent;
 mod assertion;
