@@ -26,7 +26,7 @@ finish() {
 }
 trap finish EXIT
 
-RUST_BACKTRACE=0 "$binary" --listen 127.0.0.1:0 --tls --seed 7 >"$work/ready" 2>"$work/log" &
+RUST_BACKTRACE=0 "$binary" --listen 127.0.0.1:0 --tls --tls-directory "$work" --seed 7 >"$work/ready" 2>"$work/log" &
 emulator=$!
 for _ in $(seq 100); do
   [ -s "$work/ready" ] && break
