@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::HeaderName;
 use serde_json::{Value, json};
 use tower_http::CompressionLevel;
@@ -137,7 +138,7 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
         query: request.uri().query().map(str::to_owned),
-        tenant_id: None,
+        tenant_id: if is_graph(request.uri().path()) { None } else { tenant_of(&app, &request) },
         app_id: None,
         status: 0,
         resource_units: 0,
@@ -156,11 +157,11 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
     let seen = response.extensions().get::<Seen>().cloned().unwrap_or_default();
     entry.status = response.status().as_u16();
     entry.resource_units = seen.units;
-    entry.tenant_id = seen.tenant_id;
+    entry.tenant_id = seen.tenant_id.or(entry.tenant_id);
     entry.app_id = seen.app_id;
     entry.request_id = seen.request_id.map(|id| id.to_string());
     entry.duration_ms = app.core.now().duration_since(at).as_secs_f64() * 1000.0;
-    if is_sign_in(&entry.path) {
+    if !is_graph(&entry.path) {
         // Codes and states belong to nobody but their owners.
         entry.query = None;
     }
@@ -170,10 +171,6 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
 
 fn text(value: Option<&HeaderValue>) -> Option<String> {
     value.and_then(|value| value.to_str().ok()).map(str::to_owned)
-}
-
-fn is_sign_in(path: &str) -> bool {
-    !is_graph(path)
 }
 
 async fn answer(app: &Arc<App>, request: Request, next: Next, effect: &Effect, entry: &mut Entry) -> Response {
@@ -284,6 +281,11 @@ async fn truncated(response: Response) -> Response {
     let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let half = whole.slice(..whole.len() / 2);
     parts.headers.insert(header::CONTENT_LENGTH, whole.len().max(1).into());
-    let stream = futures::stream::iter([Ok(half), Err(broken("body cut short"))]);
-    Response::from_parts(parts, Body::from_stream(stream))
+    let end = futures::stream::once(async {
+        // A pause lets the server send the half; an error at once would swallow it.
+        tokio::task::yield_now().await;
+        Err(broken("body cut short"))
+    });
+    let start = futures::stream::once(std::future::ready(Ok(half)));
+    Response::from_parts(parts, Body::from_stream(start.chain(end)))
 }
