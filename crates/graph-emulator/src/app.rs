@@ -52,7 +52,11 @@ impl App {
 
     /// Scheme and host a request was sent to.
     pub(crate) fn base(&self, headers: &HeaderMap, uri: &Uri) -> String {
-        let scheme = if self.https.load(Ordering::Relaxed) { "https" } else { "http" };
+        let scheme = if self.https.load(Ordering::Relaxed) {
+            "https"
+        } else {
+            "http"
+        };
         let host = uri
             .authority()
             .map(|authority| authority.as_str())

@@ -63,18 +63,36 @@ fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 /// Every path of the control surface but those of the identity platform.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     Router::new()
-        .route("/emulator/v1/tenants", get(tenants::list).post(tenants::create))
+        .route(
+            "/emulator/v1/tenants",
+            get(tenants::list).post(tenants::create),
+        )
         .route("/emulator/v1/tenants/{tenant}", get(tenants::show))
-        .route("/emulator/v1/tenants/{tenant}/generate", post(tenants::generate))
+        .route(
+            "/emulator/v1/tenants/{tenant}/generate",
+            post(tenants::generate),
+        )
         .route("/emulator/v1/tenants/{tenant}/state", get(state::get))
-        .route("/emulator/v1/tenants/{tenant}/objects/{id}", patch(tenants::patch_object))
+        .route(
+            "/emulator/v1/tenants/{tenant}/objects/{id}",
+            patch(tenants::patch_object),
+        )
         .route("/emulator/v1/tenants/{tenant}/purge", post(tenants::purge))
-        .route("/emulator/v1/faults", get(faults::list).post(faults::create).delete(faults::clear))
+        .route(
+            "/emulator/v1/faults",
+            get(faults::list).post(faults::create).delete(faults::clear),
+        )
         .route("/emulator/v1/faults/{id}", delete(faults::remove))
-        .route("/emulator/v1/switches", get(faults::switches).patch(faults::set_switches))
+        .route(
+            "/emulator/v1/switches",
+            get(faults::switches).patch(faults::set_switches),
+        )
         .route("/emulator/v1/clock", get(observe::clock))
         .route("/emulator/v1/clock/advance", post(observe::advance))
-        .route("/emulator/v1/requests", get(observe::requests).delete(observe::forget_requests))
+        .route(
+            "/emulator/v1/requests",
+            get(observe::requests).delete(observe::forget_requests),
+        )
         .route("/emulator/v1/subscriptions", get(observe::subscriptions))
         .route("/emulator/v1/reset", post(observe::reset))
         .with_state(Arc::clone(app))

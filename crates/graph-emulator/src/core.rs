@@ -121,7 +121,10 @@ impl Core {
     }
 
     pub(crate) fn set_switches(&self, switches: Switches) {
-        *self.switches.write().unwrap_or_else(PoisonError::into_inner) = switches;
+        *self
+            .switches
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = switches;
         self.wake.notify_one();
     }
 
@@ -130,7 +133,9 @@ impl Core {
     }
 
     pub(crate) fn subscriptions(&self) -> MutexGuard<'_, Subscriptions> {
-        self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
+        self.subscriptions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn sender(&self) -> Arc<dyn Sender> {

@@ -60,13 +60,21 @@ impl GraphError {
     /// 403: the permission, or the person's right, is missing.
     pub(crate) fn denied() -> Self {
         let message = "Insufficient privileges to complete the operation.";
-        Self::new(StatusCode::FORBIDDEN, "Authorization_RequestDenied", message)
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Authorization_RequestDenied",
+            message,
+        )
     }
 
     /// 405.
     pub(crate) fn wrong_method() -> Self {
         let message = "Specified HTTP method is not allowed for the request target.";
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Request_BadRequest", message)
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "Request_BadRequest",
+            message,
+        )
     }
 
     /// 501: kept outside the directory.
@@ -84,7 +92,11 @@ impl GraphError {
     /// 400 for a page link that is too old.
     pub(crate) fn page_expired() -> Self {
         let message = "The specified page token value has expired and can no longer be included in your request.";
-        Self::new(StatusCode::BAD_REQUEST, "Directory_ExpiredPageToken", message)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "Directory_ExpiredPageToken",
+            message,
+        )
     }
 
     /// 409.
@@ -98,15 +110,27 @@ impl GraphError {
             "Bearer realm=\"\", authorization_uri=\"{base}/common/oauth2/authorize\", \
              client_id=\"00000003-0000-0000-c000-000000000000\""
         );
-        Self::new(StatusCode::UNAUTHORIZED, "InvalidAuthenticationToken", message).header(WWW_AUTHENTICATE, &way)
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "InvalidAuthenticationToken",
+            message,
+        )
+        .header(WWW_AUTHENTICATE, &way)
     }
 
     /// 429, with when to come back and which limit was reached.
     pub(crate) fn throttled(retry_after: &str, scope: &str, information: &str) -> Self {
-        let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "Please retry again later.")
-            .header(RETRY_AFTER, retry_after)
-            .header(HeaderName::from_static("x-ms-throttle-scope"), scope)
-            .header(HeaderName::from_static("x-ms-throttle-information"), information);
+        let mut error = Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TooManyRequests",
+            "Please retry again later.",
+        )
+        .header(RETRY_AFTER, retry_after)
+        .header(HeaderName::from_static("x-ms-throttle-scope"), scope)
+        .header(
+            HeaderName::from_static("x-ms-throttle-information"),
+            information,
+        );
         error.inner = json!({"code": "429", "message": "Please retry after", "status": "429"});
         error
     }

@@ -101,14 +101,19 @@ impl FaultSpec {
         if *effect == Effect::default() {
             return Some("effect: names nothing to do".to_owned());
         }
-        if effect.status.is_some_and(|status| !(200..=599).contains(&status)) {
+        if effect
+            .status
+            .is_some_and(|status| !(200..=599).contains(&status))
+        {
             return Some("effect.status: must be from 200 to 599".to_owned());
         }
         if effect.status.is_none() && (effect.retry_after.is_some() || effect.body.is_some()) {
             return Some("effect: retry_after and body need status".to_owned());
         }
         for (name, seconds) in [("delay", effect.delay), ("retry_after", effect.retry_after)] {
-            if seconds.is_some_and(|seconds| std::time::Duration::try_from_secs_f64(seconds).is_err()) {
+            if seconds
+                .is_some_and(|seconds| std::time::Duration::try_from_secs_f64(seconds).is_err())
+            {
                 return Some(format!("effect.{name}: must be 0 or more seconds"));
             }
         }
@@ -121,7 +126,11 @@ impl Faults {
     ///
     /// # Errors
     /// Says which field is wrong.
-    pub(crate) fn add(&mut self, spec: FaultSpec, tenant_id: Option<Uuid>) -> Result<&Fault, String> {
+    pub(crate) fn add(
+        &mut self,
+        spec: FaultSpec,
+        tenant_id: Option<Uuid>,
+    ) -> Result<&Fault, String> {
         if let Some(problem) = spec.problem() {
             return Err(problem);
         }
@@ -159,11 +168,18 @@ impl Faults {
 
     /// Whether any fault that is not spent asks for a tenant.
     pub(crate) fn need_tenant(&self) -> bool {
-        self.all.iter().any(|fault| fault.tenant_id.is_some() && fault.fired < fault.times)
+        self.all
+            .iter()
+            .any(|fault| fault.tenant_id.is_some() && fault.fired < fault.times)
     }
 
     /// The effect a request meets, if any.
-    pub(crate) fn fire(&mut self, method: &str, path: &str, tenant_id: Option<Uuid>) -> Option<Effect> {
+    pub(crate) fn fire(
+        &mut self,
+        method: &str,
+        path: &str,
+        tenant_id: Option<Uuid>,
+    ) -> Option<Effect> {
         let mut all = self.all.iter_mut();
         let fault = all.find_map(|fault| fault.hits(method, path, tenant_id).then_some(fault))?;
         fault.fired += 1;
@@ -174,7 +190,10 @@ impl Faults {
 impl Fault {
     fn hits(&mut self, method: &str, path: &str, tenant_id: Option<Uuid>) -> bool {
         let wanted = &self.matching;
-        let matches = wanted.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+        let matches = wanted
+            .method
+            .as_deref()
+            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
             && self.glob.as_ref().is_none_or(|glob| glob.is_match(path))
             && (self.tenant_id.is_none() || self.tenant_id == tenant_id);
         if !matches || self.fired >= self.times {
@@ -193,7 +212,9 @@ mod tests {
 
     fn faults(spec: Value) -> Faults {
         let mut faults = Faults::default();
-        faults.add(serde_json::from_value(spec).unwrap(), None).unwrap();
+        faults
+            .add(serde_json::from_value(spec).unwrap(), None)
+            .unwrap();
         faults
     }
 

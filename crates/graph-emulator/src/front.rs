@@ -42,7 +42,9 @@ struct Duplicate;
 
 /// Every path of the emulator.
 pub(crate) fn router(app: &Arc<App>) -> Router {
-    let compression = CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest);
+    let compression = CompressionLayer::new()
+        .gzip(true)
+        .quality(CompressionLevel::Fastest);
     Router::new()
         .route("/v1.0/{*path}", axum::routing::any(graph))
         .fallback(graph)
@@ -51,7 +53,10 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .merge(crate::control::router(app))
         .merge(crate::page::router(app))
         .layer(compression)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(app), observe))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(app),
+            observe,
+        ))
 }
 
 fn is_graph(path: &str) -> bool {
@@ -94,7 +99,10 @@ fn response(reply: Reply) -> Response {
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
     if has_body {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(reply.content_type),
+        );
     }
     for (name, value) in reply.headers {
         headers.append(name, value);
@@ -106,7 +114,11 @@ fn response(reply: Reply) -> Response {
 fn tenant_of(app: &App, request: &Request) -> Option<Uuid> {
     if is_graph(request.uri().path()) {
         let header = request.headers().get(header::AUTHORIZATION)?.to_str().ok();
-        return app.login.authenticate(header).ok().map(|caller| caller.tenant_id);
+        return app
+            .login
+            .authenticate(header)
+            .ok()
+            .map(|caller| caller.tenant_id);
     }
     let first = request.uri().path().split('/').nth(1)?;
     app.core.tenant(first).map(|tenant| tenant.id)
@@ -120,8 +132,14 @@ fn planned(app: &App, request: &Request) -> Option<Effect> {
         }
         faults.need_tenant()
     };
-    let tenant_id = if need_tenant { tenant_of(app, request) } else { None };
-    app.core.faults().fire(request.method().as_str(), request.uri().path(), tenant_id)
+    let tenant_id = if need_tenant {
+        tenant_of(app, request)
+    } else {
+        None
+    };
+    app.core
+        .faults()
+        .fire(request.method().as_str(), request.uri().path(), tenant_id)
 }
 
 async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
@@ -138,7 +156,11 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
         query: request.uri().query().map(str::to_owned),
-        tenant_id: if is_graph(request.uri().path()) { None } else { tenant_of(&app, &request) },
+        tenant_id: if is_graph(request.uri().path()) {
+            None
+        } else {
+            tenant_of(&app, &request)
+        },
         app_id: None,
         status: 0,
         resource_units: 0,
@@ -147,14 +169,21 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
         client_request_id: text(request.headers().get("client-request-id")),
         fault,
     };
-    if let Some(delay) = effect.delay.and_then(|delay| Duration::try_from_secs_f64(delay).ok()) {
+    if let Some(delay) = effect
+        .delay
+        .and_then(|delay| Duration::try_from_secs_f64(delay).ok())
+    {
         tokio::time::sleep(delay).await;
     }
     if effect.duplicate {
         request.extensions_mut().insert(Duplicate);
     }
     let response = answer(&app, request, next, &effect, &mut entry).await;
-    let seen = response.extensions().get::<Seen>().cloned().unwrap_or_default();
+    let seen = response
+        .extensions()
+        .get::<Seen>()
+        .cloned()
+        .unwrap_or_default();
     entry.status = response.status().as_u16();
     entry.resource_units = seen.units;
     entry.tenant_id = seen.tenant_id.or(entry.tenant_id);
@@ -170,10 +199,18 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
 }
 
 fn text(value: Option<&HeaderValue>) -> Option<String> {
-    value.and_then(|value| value.to_str().ok()).map(str::to_owned)
+    value
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
 }
 
-async fn answer(app: &Arc<App>, request: Request, next: Next, effect: &Effect, entry: &mut Entry) -> Response {
+async fn answer(
+    app: &Arc<App>,
+    request: Request,
+    next: Next,
+    effect: &Effect,
+    entry: &mut Entry,
+) -> Response {
     if effect.drop {
         entry.status = 0;
         return dropped();
@@ -191,12 +228,20 @@ async fn answer(app: &Arc<App>, request: Request, next: Next, effect: &Effect, e
         };
         if let Some(reply) = planned_reply(app, &request, effect) {
             let response = response(reply);
-            return if effect.truncate { truncated(response).await } else { response };
+            return if effect.truncate {
+                truncated(response).await
+            } else {
+                response
+            };
         }
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let response = next.run(request).await;
-    if effect.truncate { truncated(response).await } else { response }
+    if effect.truncate {
+        truncated(response).await
+    } else {
+        response
+    }
 }
 
 /// The answer a `status` fault gives, worded as the service would.
@@ -217,16 +262,25 @@ pub(crate) fn planned_reply(app: &App, request: &GraphRequest, effect: &Effect) 
     };
     reply.status = status;
     reply.content_type = "application/json";
-    let retry_after = error.headers.iter().any(|(name, _)| *name == header::RETRY_AFTER);
+    let retry_after = error
+        .headers
+        .iter()
+        .any(|(name, _)| *name == header::RETRY_AFTER);
     reply.headers = error.headers;
     if let (false, Some(seconds)) = (retry_after, effect.retry_after) {
-        reply.headers.push((header::RETRY_AFTER, seconds_value(seconds)));
+        reply
+            .headers
+            .push((header::RETRY_AFTER, seconds_value(seconds)));
     }
     if effect.retry_after.is_none() {
-        reply.headers.retain(|(name, _)| *name != header::RETRY_AFTER);
+        reply
+            .headers
+            .retain(|(name, _)| *name != header::RETRY_AFTER);
     }
     let id = HeaderValue::from_str(&request_id.to_string()).ok()?;
-    reply.headers.push((HeaderName::from_static("request-id"), id));
+    reply
+        .headers
+        .push((HeaderName::from_static("request-id"), id));
     Some(reply)
 }
 
@@ -236,18 +290,33 @@ fn seconds_value(seconds: f64) -> HeaderValue {
 
 fn planned_error(request: &GraphRequest, status: StatusCode, effect: &Effect) -> GraphError {
     match status.as_u16() {
-        401 => GraphError::unauthorized("Access token has expired or is not yet valid.", &request.base),
+        401 => GraphError::unauthorized(
+            "Access token has expired or is not yet valid.",
+            &request.base,
+        ),
         403 => GraphError::denied(),
         404 => GraphError::not_found(request.path.rsplit('/').next().unwrap_or_default()),
         410 => GraphError::gone(&format!("{}{}?$deltatoken=", request.base, request.path)),
         429 => {
             let seconds = effect.retry_after.unwrap_or(1.0).to_string();
-            GraphError::throttled(&seconds, "Tenant_Application/ReadWrite", "ResourceUnitLimitExceeded")
+            GraphError::throttled(
+                &seconds,
+                "Tenant_Application/ReadWrite",
+                "ResourceUnitLimitExceeded",
+            )
         }
         501 => GraphError::not_implemented(),
-        503 => GraphError::new(status, "serviceNotAvailable", "The service is temporarily unavailable."),
+        503 => GraphError::new(
+            status,
+            "serviceNotAvailable",
+            "The service is temporarily unavailable.",
+        ),
         400 => GraphError::bad_request("The request is not valid."),
-        _ => GraphError::new(status, "generalException", "An error occurred while processing the request."),
+        _ => GraphError::new(
+            status,
+            "generalException",
+            "An error occurred while processing the request.",
+        ),
     }
 }
 
@@ -269,9 +338,13 @@ fn broken(message: &'static str) -> std::io::Error {
 
 /// The connection ends before a byte of the answer is out.
 fn dropped() -> Response {
-    let body = Body::from_stream(futures::stream::iter([Err::<Bytes, _>(broken("connection dropped"))]));
+    let body = Body::from_stream(futures::stream::iter([Err::<Bytes, _>(broken(
+        "connection dropped",
+    ))]));
     let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("1"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from_static("1"));
     response
 }
 
@@ -280,7 +353,9 @@ async fn truncated(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let whole = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let half = whole.slice(..whole.len() / 2);
-    parts.headers.insert(header::CONTENT_LENGTH, whole.len().max(1).into());
+    parts
+        .headers
+        .insert(header::CONTENT_LENGTH, whole.len().max(1).into());
     let end = futures::stream::once(async {
         // A pause lets the server send the half; an error at once would swallow it.
         tokio::task::yield_now().await;

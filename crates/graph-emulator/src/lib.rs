@@ -73,12 +73,13 @@ impl Emulator {
     #[must_use]
     pub fn new(options: Options) -> Self {
         let core = Core::new(options.seed, options.start, Arc::new(HttpSender::default()));
-        Self { app: App::new(core) }
+        Self {
+            app: App::new(core),
+        }
     }
 
     /// Every path of the emulator, to be served on a socket or called in process. Requests need a `Host` header or an
     /// absolute URI: links in answers follow it.
-    #[must_use]
     pub fn router(&self) -> Router {
         front::router(&self.app)
     }

@@ -21,16 +21,40 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/emulator", get(show::tenants))
         .route("/emulator/style.css", get(stylesheet))
         .route("/emulator/tenants/{tenant}", get(show::tenant))
-        .route("/emulator/tenants/{tenant}/people", post(act::create_person))
-        .route("/emulator/tenants/{tenant}/people/{id}", get(show::person).post(act::edit_person))
-        .route("/emulator/tenants/{tenant}/people/{id}/delete", post(act::delete))
-        .route("/emulator/tenants/{tenant}/people/{id}/restore", post(act::restore))
-        .route("/emulator/tenants/{tenant}/people/{id}/purge", post(act::purge))
+        .route(
+            "/emulator/tenants/{tenant}/people",
+            post(act::create_person),
+        )
+        .route(
+            "/emulator/tenants/{tenant}/people/{id}",
+            get(show::person).post(act::edit_person),
+        )
+        .route(
+            "/emulator/tenants/{tenant}/people/{id}/delete",
+            post(act::delete),
+        )
+        .route(
+            "/emulator/tenants/{tenant}/people/{id}/restore",
+            post(act::restore),
+        )
+        .route(
+            "/emulator/tenants/{tenant}/people/{id}/purge",
+            post(act::purge),
+        )
         .route("/emulator/tenants/{tenant}/groups", post(act::create_group))
         .route("/emulator/tenants/{tenant}/groups/{id}", get(show::group))
-        .route("/emulator/tenants/{tenant}/groups/{id}/delete", post(act::delete))
-        .route("/emulator/tenants/{tenant}/groups/{id}/members", post(act::add_member))
-        .route("/emulator/tenants/{tenant}/groups/{id}/members/{member}/remove", post(act::remove_member))
+        .route(
+            "/emulator/tenants/{tenant}/groups/{id}/delete",
+            post(act::delete),
+        )
+        .route(
+            "/emulator/tenants/{tenant}/groups/{id}/members",
+            post(act::add_member),
+        )
+        .route(
+            "/emulator/tenants/{tenant}/groups/{id}/members/{member}/remove",
+            post(act::remove_member),
+        )
         .with_state(Arc::clone(app))
 }
 
@@ -67,10 +91,15 @@ impl IntoResponse for PageError {
 
 /// A page, with a policy that lets nothing in but its own stylesheet.
 fn render(page: &impl Template) -> Result<Response, PageError> {
-    let html = page.render().map_err(|error| PageError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    let html = page
+        .render()
+        .map_err(|error| PageError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let mut response = Html(html).into_response();
     let policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response.headers_mut().insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(policy),
+    );
     Ok(response)
 }
 

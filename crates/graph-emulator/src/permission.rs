@@ -57,9 +57,14 @@ pub(crate) const APPLICATIONS_READ: AnyOf = &[
     "Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All",
     "AppRoleAssignment.ReadWrite.All",
 ];
-pub(crate) const APPLICATIONS_WRITE: AnyOf = &["Application.ReadWrite.All", "Directory.ReadWrite.All"];
+pub(crate) const APPLICATIONS_WRITE: AnyOf =
+    &["Application.ReadWrite.All", "Directory.ReadWrite.All"];
 pub(crate) const ASSIGNMENTS_WRITE: AnyOf = &["AppRoleAssignment.ReadWrite.All"];
-pub(crate) const INVITE: AnyOf = &["User.Invite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"];
+pub(crate) const INVITE: AnyOf = &[
+    "User.Invite.All",
+    "User.ReadWrite.All",
+    "Directory.ReadWrite.All",
+];
 pub(crate) const HIDDEN_MEMBERS: AnyOf = &["Member.Read.Hidden"];
 pub(crate) const SIGN_IN_ACTIVITY: AnyOf = &["AuditLog.Read.All"];
 

@@ -90,7 +90,9 @@ impl Principals for Core {
         let made = self.edit(tenant_id, |tenant, now| {
             let slot = match tenant.users.by_upn(upn) {
                 Some(slot) => Some(slot),
-                None => tenant.create(Kind::User, self.chance.uuid(), account_changes(upn), now).ok(),
+                None => tenant
+                    .create(Kind::User, self.chance.uuid(), account_changes(upn), now)
+                    .ok(),
             };
             slot.and_then(|slot| user_info(tenant, slot))
         });
@@ -115,7 +117,10 @@ impl Principals for Core {
 
     fn service_principal_created(&self, tenant_id: Uuid, app_id: Uuid, display_name: &str) {
         self.edit(tenant_id, |tenant, _| {
-            let known = tenant.service_principals.iter_mut().find(|known| known.app_id == app_id);
+            let known = tenant
+                .service_principals
+                .iter_mut()
+                .find(|known| known.app_id == app_id);
             match known {
                 Some(known) => display_name.clone_into(&mut known.display_name),
                 None => tenant.service_principals.push(ServicePrincipal {

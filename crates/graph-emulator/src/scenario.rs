@@ -67,7 +67,9 @@ pub(crate) fn load(app: &Arc<App>, text: &str) -> Result<(), ScenarioError> {
         tenant(app, &format!("tenants[{at}]"), entry)?;
     }
     for (at, spec) in scenario.apps.into_iter().enumerate() {
-        app.login.add_app(spec).map_err(|error| wrong(format!("apps[{at}]"), error))?;
+        app.login
+            .add_app(spec)
+            .map_err(|error| wrong(format!("apps[{at}]"), error))?;
     }
     for (at, spec) in scenario.accounts.into_iter().enumerate() {
         let added = app.login.add_account(spec);
@@ -85,16 +87,29 @@ fn tenant(app: &App, place: &str, entry: TenantEntry) -> Result<(), ScenarioErro
     };
     let tenant_id = add(&app.core, spec).map_err(|refused| wrong(place, refused.1))?;
     if let Some(amount) = entry.generate {
-        fill(&app.core, tenant_id, amount).map_err(|refused| wrong(format!("{place}.generate"), refused.1))?;
+        fill(&app.core, tenant_id, amount)
+            .map_err(|refused| wrong(format!("{place}.generate"), refused.1))?;
     }
     for (at, body) in entry.people.iter().enumerate() {
-        object(app, tenant_id, Kind::User, &format!("{place}.people[{at}]"), body.clone())?;
+        object(
+            app,
+            tenant_id,
+            Kind::User,
+            &format!("{place}.people[{at}]"),
+            body.clone(),
+        )?;
     }
     for (at, body) in entry.people.iter().enumerate() {
         manager(app, tenant_id, &format!("{place}.people[{at}]"), body)?;
     }
     for (at, body) in entry.groups.iter().enumerate() {
-        object(app, tenant_id, Kind::Group, &format!("{place}.groups[{at}]"), body.clone())?;
+        object(
+            app,
+            tenant_id,
+            Kind::Group,
+            &format!("{place}.groups[{at}]"),
+            body.clone(),
+        )?;
     }
     for (at, body) in entry.groups.iter().enumerate() {
         members(app, tenant_id, &format!("{place}.groups[{at}]"), body)?;
@@ -114,12 +129,21 @@ fn step<T>(
     done.map_err(|message| wrong(place, message))
 }
 
-fn object(app: &App, tenant_id: Uuid, kind: Kind, place: &str, mut body: Map<String, Value>) -> Result<(), ScenarioError> {
+fn object(
+    app: &App,
+    tenant_id: Uuid,
+    kind: Kind,
+    place: &str,
+    mut body: Map<String, Value>,
+) -> Result<(), ScenarioError> {
     for relationship in ["members", "owners", "manager"] {
         body.remove(relationship);
     }
     let given = body.remove("id");
-    let id = match given.as_ref().map(|id| id.as_str().and_then(|id| id.parse().ok())) {
+    let id = match given
+        .as_ref()
+        .map(|id| id.as_str().and_then(|id| id.parse().ok()))
+    {
         None => app.core.chance.uuid(),
         Some(Some(id)) => id,
         Some(None) => return Err(wrong(format!("{place}.id"), "no object id")),
@@ -134,43 +158,77 @@ fn object(app: &App, tenant_id: Uuid, kind: Kind, place: &str, mut body: Map<Str
             Kind::Group => {
                 let name = changes.text(known::group::DISPLAY_NAME).map(str::to_owned);
                 let name = name.ok_or("displayName is missing")?;
-                changes.fill(known::group::MAIL_NICKNAME, name.to_lowercase().replace(' ', "-"));
+                changes.fill(
+                    known::group::MAIL_NICKNAME,
+                    name.to_lowercase().replace(' ', "-"),
+                );
             }
         }
-        tenant.create(kind, id, changes, now).map(|_| ()).map_err(|error| error.to_string())
+        tenant
+            .create(kind, id, changes, now)
+            .map(|_| ())
+            .map_err(|error| error.to_string())
     })
 }
 
-fn manager(app: &App, tenant_id: Uuid, place: &str, body: &Map<String, Value>) -> Result<(), ScenarioError> {
+fn manager(
+    app: &App,
+    tenant_id: Uuid,
+    place: &str,
+    body: &Map<String, Value>,
+) -> Result<(), ScenarioError> {
     let Some(manager) = body.get("manager") else {
         return Ok(());
     };
-    step(app, tenant_id, &format!("{place}.manager"), |tenant, now| {
-        let upn = body["userPrincipalName"].as_str().unwrap_or_default();
-        let person = tenant.user_slot(upn).ok_or("the person is gone")?;
-        let name = manager.as_str().unwrap_or_default();
-        let slot = tenant.user_slot(name).ok_or_else(|| format!("no person {manager}"))?;
-        let id = tenant.users.view(slot).map(|view| view.id());
-        tenant.set_manager(person, id, now).map_err(|error| error.to_string())
-    })
+    step(
+        app,
+        tenant_id,
+        &format!("{place}.manager"),
+        |tenant, now| {
+            let upn = body["userPrincipalName"].as_str().unwrap_or_default();
+            let person = tenant.user_slot(upn).ok_or("the person is gone")?;
+            let name = manager.as_str().unwrap_or_default();
+            let slot = tenant
+                .user_slot(name)
+                .ok_or_else(|| format!("no person {manager}"))?;
+            let id = tenant.users.view(slot).map(|view| view.id());
+            tenant
+                .set_manager(person, id, now)
+                .map_err(|error| error.to_string())
+        },
+    )
 }
 
 /// A member by user principal name, object id or the name of a group.
 fn find_member(tenant: &Tenant, name: &str) -> Option<Member> {
     let by_id = name.parse().ok().and_then(|id| tenant.find(id));
-    let person = || tenant.users.by_upn(name).map(|slot| Member::new(Kind::User, slot));
+    let person = || {
+        tenant
+            .users
+            .by_upn(name)
+            .map(|slot| Member::new(Kind::User, slot))
+    };
     let group = || {
         let named = |slot: u32| {
             let view = tenant.groups.view(slot);
-            view.and_then(|view| view.text(known::group::DISPLAY_NAME)).as_deref() == Some(name)
+            view.and_then(|view| view.text(known::group::DISPLAY_NAME))
+                .as_deref()
+                == Some(name)
         };
         let mut groups = tenant.groups.after(None);
-        groups.find(|(_, slot)| named(*slot)).map(|(_, slot)| Member::new(Kind::Group, slot))
+        groups
+            .find(|(_, slot)| named(*slot))
+            .map(|(_, slot)| Member::new(Kind::Group, slot))
     };
     by_id.or_else(person).or_else(group)
 }
 
-fn members(app: &App, tenant_id: Uuid, place: &str, body: &Map<String, Value>) -> Result<(), ScenarioError> {
+fn members(
+    app: &App,
+    tenant_id: Uuid,
+    place: &str,
+    body: &Map<String, Value>,
+) -> Result<(), ScenarioError> {
     for relationship in ["members", "owners"] {
         let Some(names) = body.get(relationship) else {
             continue;

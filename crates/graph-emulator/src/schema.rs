@@ -69,7 +69,10 @@ impl Kind {
 
     /// A property by its name; names are case-sensitive on values, and `$select` is lenient about case.
     pub(crate) fn find(self, name: &str) -> Option<PropertyId> {
-        let at = self.properties().iter().position(|known| known.name == name);
+        let at = self
+            .properties()
+            .iter()
+            .position(|known| known.name == name);
         let lenient = || {
             let mut all = self.properties().iter();
             all.position(|known| known.name.eq_ignore_ascii_case(name))
@@ -255,11 +258,23 @@ mod tests {
     #[test]
     fn users_have_the_eleven_documented_defaults() {
         let defaults = Kind::User.defaults();
-        let mut names: Vec<_> = defaults.iter().map(|id| Kind::User.property(id).name).collect();
+        let mut names: Vec<_> = defaults
+            .iter()
+            .map(|id| Kind::User.property(id).name)
+            .collect();
         names.sort_unstable();
         let documented = [
-            "businessPhones", "displayName", "givenName", "id", "jobTitle", "mail", "mobilePhone",
-            "officeLocation", "preferredLanguage", "surname", "userPrincipalName",
+            "businessPhones",
+            "displayName",
+            "givenName",
+            "id",
+            "jobTitle",
+            "mail",
+            "mobilePhone",
+            "officeLocation",
+            "preferredLanguage",
+            "surname",
+            "userPrincipalName",
         ];
         assert_eq!(names, documented);
     }

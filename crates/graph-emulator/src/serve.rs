@@ -36,7 +36,10 @@ pub struct TlsReady {
 
 impl std::fmt::Debug for TlsReady {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("TlsReady").field("ca_file", &self.ca_file).finish_non_exhaustive()
+        formatter
+            .debug_struct("TlsReady")
+            .field("ca_file", &self.ca_file)
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,7 +58,9 @@ impl Emulator {
                 tracing::debug!(%error, "no TCP_NODELAY");
             }
         });
-        axum::serve(listener, self.router()).with_graceful_shutdown(stop).await?;
+        axum::serve(listener, self.router())
+            .with_graceful_shutdown(stop)
+            .await?;
         Ok(())
     }
 
@@ -90,7 +95,10 @@ impl Emulator {
             stopper.graceful_shutdown(Some(std::time::Duration::from_secs(1)));
         });
         let server = axum_server::from_tcp_rustls(listener.into_std()?, tls.config)?;
-        server.handle(handle).serve(self.router().into_make_service()).await?;
+        server
+            .handle(handle)
+            .serve(self.router().into_make_service())
+            .await?;
         Ok(())
     }
 }

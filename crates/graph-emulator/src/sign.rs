@@ -45,7 +45,9 @@ impl Signer {
     pub(crate) fn fingerprint(&self, parts: &[&str]) -> u64 {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         for part in parts {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+            hasher
+                .update(&(part.len() as u64).to_le_bytes())
+                .update(part.as_bytes());
         }
         let mut number = [0; 8];
         number.copy_from_slice(&hasher.finalize().as_bytes()[..8]);

@@ -96,9 +96,14 @@ impl Switches {
         let zero = sizes.iter().find(|(_, size)| *size == 0);
         let seconds = [
             ("visibility_lag_seconds", self.visibility_lag_seconds),
-            ("notification_delay_seconds", self.notification_delay_seconds),
+            (
+                "notification_delay_seconds",
+                self.notification_delay_seconds,
+            ),
         ];
-        let bad = seconds.iter().find(|(_, value)| Duration::try_from_secs_f64(*value).is_err());
+        let bad = seconds
+            .iter()
+            .find(|(_, value)| Duration::try_from_secs_f64(*value).is_err());
         let zero = zero.map(|(name, _)| format!("{name}: must be 1 or more"));
         zero.or_else(|| bad.map(|(name, _)| format!("{name}: must be 0 or more seconds")))
     }

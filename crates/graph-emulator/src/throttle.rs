@@ -75,7 +75,11 @@ fn accounts(payer: Payer, cost: Cost) -> Vec<(Account, Limit, f64)> {
     let (app, tenant) = (payer.app_id, payer.tenant_id);
     let units = f64::from(cost.units);
     let mut accounts = vec![
-        (Account::TenantAppRead(tenant, app), tenant_class(payer.people), units),
+        (
+            Account::TenantAppRead(tenant, app),
+            tenant_class(payer.people),
+            units,
+        ),
         (Account::AppRead(app), (150_000.0, 20.0), units),
     ];
     if cost.write {
@@ -125,7 +129,11 @@ impl Throttle {
 
 fn refusal(account: Account, payer: Payer, seconds: f64) -> Refusal {
     let (scope, kind, information) = match account {
-        Account::TenantAppRead(..) => ("Tenant_Application", "ReadWrite", "ResourceUnitLimitExceeded"),
+        Account::TenantAppRead(..) => (
+            "Tenant_Application",
+            "ReadWrite",
+            "ResourceUnitLimitExceeded",
+        ),
         Account::AppRead(_) => ("Application", "ReadWrite", "ResourceUnitLimitExceeded"),
         Account::TenantAppWrite(..) => ("Tenant_Application", "Write", "WriteLimitExceeded"),
         Account::AppWrite(_) => ("Application", "Write", "WriteLimitExceeded"),
@@ -158,7 +166,13 @@ mod tests {
 
     #[test]
     fn the_limit_follows_the_size_of_the_tenant() {
-        for (people, limit) in [(10, 3_500), (49, 3_500), (50, 5_000), (500, 5_000), (501, 8_000)] {
+        for (people, limit) in [
+            (10, 3_500),
+            (49, 3_500),
+            (50, 5_000),
+            (500, 5_000),
+            (501, 8_000),
+        ] {
             let mut throttle = Throttle::default();
             let mut charge = |units, write| {
                 let cost = Cost { units, write };
@@ -173,9 +187,15 @@ mod tests {
     #[test]
     fn a_bucket_refills_while_time_passes() {
         let mut throttle = Throttle::default();
-        let cost = Cost { units: 3_500, write: false };
+        let cost = Cost {
+            units: 3_500,
+            write: false,
+        };
         throttle.charge(payer(1), cost, true, now()).unwrap();
-        let one = Cost { units: 350, write: false };
+        let one = Cost {
+            units: 350,
+            write: false,
+        };
         let refusal = throttle.charge(payer(1), one, true, now()).unwrap_err();
         assert!((refusal.retry_after_seconds - 1.0).abs() < 1e-9);
         let later = now() + SignedDuration::from_secs(1);
@@ -185,11 +205,16 @@ mod tests {
     #[test]
     fn writes_have_their_own_limit_and_accounting_goes_on_without_it() {
         let mut throttle = Throttle::default();
-        let cost = Cost { units: 1, write: true };
+        let cost = Cost {
+            units: 1,
+            write: true,
+        };
         for _ in 0..3_000 {
             throttle.charge(payer(1_000), cost, true, now()).unwrap();
         }
-        let refusal = throttle.charge(payer(1_000), cost, true, now()).unwrap_err();
+        let refusal = throttle
+            .charge(payer(1_000), cost, true, now())
+            .unwrap_err();
         assert_eq!(refusal.information, "WriteLimitExceeded");
         let level = throttle.charge(payer(1_000), cost, false, now()).unwrap();
         assert!(level.fill > 1.0);

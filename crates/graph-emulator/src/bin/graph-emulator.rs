@@ -42,16 +42,23 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let emulator = Emulator::new(Options {
         seed: arguments.seed,
         start: start(),
     });
     if let Some(file) = &arguments.scenario {
         let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        emulator.load_scenario(&text).with_context(|| file.display().to_string())?;
+        emulator
+            .load_scenario(&text)
+            .with_context(|| file.display().to_string())?;
     }
-    let listener = TcpListener::bind(&arguments.listen).await.with_context(|| arguments.listen.clone())?;
+    let listener = TcpListener::bind(&arguments.listen)
+        .await
+        .with_context(|| arguments.listen.clone())?;
     let address = listener.local_addr()?;
     if arguments.tls {
         let directory = arguments.tls_directory.unwrap_or_else(|| {

@@ -14,10 +14,16 @@ use crate::fault::FaultSpec;
 use crate::switches::Switches;
 
 /// `POST /faults`.
-pub(super) async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<(StatusCode, Json<Value>), Refused> {
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), Refused> {
     let spec: FaultSpec = read(&body)?;
     let tenant_id = match &spec.matching.tenant {
-        Some(name) => Some(super::tenants::find(&app.core, name).map_err(|_| Refused::bad(format!("match.tenant: no tenant {name}")))?),
+        Some(name) => Some(
+            super::tenants::find(&app.core, name)
+                .map_err(|_| Refused::bad(format!("match.tenant: no tenant {name}")))?,
+        ),
         None => None,
     };
     let mut faults = app.core.faults();
@@ -38,9 +44,14 @@ pub(super) async fn clear(State(app): State<Arc<App>>) -> StatusCode {
 }
 
 /// `DELETE /faults/{id}`.
-pub(super) async fn remove(State(app): State<Arc<App>>, Path(id): Path<u64>) -> Result<StatusCode, Refused> {
+pub(super) async fn remove(
+    State(app): State<Arc<App>>,
+    Path(id): Path<u64>,
+) -> Result<StatusCode, Refused> {
     let removed = app.core.faults().remove(id);
-    removed.then_some(StatusCode::NO_CONTENT).ok_or_else(|| Refused::missing(format!("id: no fault {id}")))
+    removed
+        .then_some(StatusCode::NO_CONTENT)
+        .ok_or_else(|| Refused::missing(format!("id: no fault {id}")))
 }
 
 /// `GET /switches`.
@@ -49,13 +60,17 @@ pub(super) async fn switches(State(app): State<Arc<App>>) -> Json<Switches> {
 }
 
 /// `PATCH /switches`: those named change, the others stay.
-pub(super) async fn set_switches(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Switches>, Refused> {
+pub(super) async fn set_switches(
+    State(app): State<Arc<App>>,
+    body: Bytes,
+) -> Result<Json<Switches>, Refused> {
     let changes: Map<String, Value> = read(&body)?;
     let mut all = json!(app.core.switches());
     for (name, value) in changes {
         all[name.as_str()] = value;
     }
-    let switches: Switches = serde_json::from_value(all).map_err(|error| Refused::bad(error.to_string()))?;
+    let switches: Switches =
+        serde_json::from_value(all).map_err(|error| Refused::bad(error.to_string()))?;
     if let Some(problem) = switches.problem() {
         return Err(Refused::bad(problem));
     }

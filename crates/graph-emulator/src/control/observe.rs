@@ -27,27 +27,43 @@ struct AdvanceBody {
 }
 
 /// `POST /clock/advance`.
-pub(super) async fn advance(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, Refused> {
+pub(super) async fn advance(
+    State(app): State<Arc<App>>,
+    body: Bytes,
+) -> Result<Json<Value>, Refused> {
     let body: AdvanceBody = read(&body)?;
-    let by = Duration::try_from_secs_f64(body.seconds).map_err(|_| Refused::bad("seconds: must be 0 or more"))?;
+    let by = Duration::try_from_secs_f64(body.seconds)
+        .map_err(|_| Refused::bad("seconds: must be 0 or more"))?;
     app.core.advance(by);
     Ok(clock(State(app)).await)
 }
 
 /// `GET /requests?since=`: a number from an earlier answer, or an instant.
-pub(super) async fn requests(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refused> {
+pub(super) async fn requests(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, Refused> {
     let mut since = Since::Start;
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match name.as_ref() {
             "since" if value.is_empty() => {}
             "since" => since = value.parse().map_err(Refused::bad)?,
-            other => return Err(Refused::bad(format!("unknown parameter {other:?}, expected since"))),
+            other => {
+                return Err(Refused::bad(format!(
+                    "unknown parameter {other:?}, expected since"
+                )));
+            }
         }
     }
     let log = app.log();
     let items = log.since(since);
-    let units: u64 = items.iter().map(|entry| u64::from(entry.resource_units)).sum();
-    Ok(Json(json!({"items": items, "next": log.last(), "resource_units": units})))
+    let units: u64 = items
+        .iter()
+        .map(|entry| u64::from(entry.resource_units))
+        .sum();
+    Ok(Json(
+        json!({"items": items, "next": log.last(), "resource_units": units}),
+    ))
 }
 
 /// `DELETE /requests`.

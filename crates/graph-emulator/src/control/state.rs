@@ -48,7 +48,10 @@ fn write(out: &mut Vec<u8>, tenant: &Tenant, kind: Kind, view: &View<'_>, group:
 fn list(out: &mut Vec<u8>, opening: &str, tenant: &Tenant, memberships: &Memberships, group: Slot) {
     out.extend_from_slice(opening.as_bytes());
     let mut sequence = Sequence::new();
-    for view in memberships.after(group, None).filter_map(|member| tenant.view(member)) {
+    for view in memberships
+        .after(group, None)
+        .filter_map(|member| tenant.view(member))
+    {
         sequence.next(out);
         render::uuid(out, view.id());
     }
@@ -88,7 +91,13 @@ fn live(out: &mut Vec<u8>, tenant: &Tenant, kind: Kind, after: Option<Uuid>) -> 
         }
         last = Some(id);
         if let Some(view) = objects.view(slot) {
-            write(out, tenant, kind, &view, (kind == Kind::Group).then_some(slot));
+            write(
+                out,
+                tenant,
+                kind,
+                &view,
+                (kind == Kind::Group).then_some(slot),
+            );
         }
     }
     None
@@ -129,11 +138,17 @@ fn piece(tenant: &Tenant, mut stage: Stage) -> (Vec<u8>, Stage) {
 }
 
 fn deleted(out: &mut Vec<u8>, tenant: &Tenant) {
-    for (name, kind) in [("],\"deleted_people\":[", Kind::User), ("],\"deleted_groups\":[", Kind::Group)] {
+    for (name, kind) in [
+        ("],\"deleted_people\":[", Kind::User),
+        ("],\"deleted_groups\":[", Kind::Group),
+    ] {
         out.extend_from_slice(name.as_bytes());
         let objects = tenant.objects(kind);
         let mut sequence = Sequence::new();
-        for record in objects.deleted_after(None).filter_map(|(_, slot)| objects.deleted_view(slot)) {
+        for record in objects
+            .deleted_after(None)
+            .filter_map(|(_, slot)| objects.deleted_view(slot))
+        {
             sequence.next(out);
             write(out, tenant, kind, &View::Stored(record), None);
         }
@@ -142,16 +157,26 @@ fn deleted(out: &mut Vec<u8>, tenant: &Tenant) {
 }
 
 /// `GET /tenants/{tenant}/state`.
-pub(super) async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Response, Refused> {
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> Result<Response, Refused> {
     let tenant_id = find(&app.core, &name)?;
     let pieces = futures::stream::unfold(Stage::People(None), move |stage| {
         let next = match stage {
             Stage::Done => None,
-            stage => app.core.world().tenant(tenant_id).map(|tenant| piece(tenant, stage)),
+            stage => app
+                .core
+                .world()
+                .tenant(tenant_id)
+                .map(|tenant| piece(tenant, stage)),
         };
         std::future::ready(next.map(|(out, stage)| (Ok::<_, Infallible>(Bytes::from(out)), stage)))
     });
     let mut response = Response::new(Body::from_stream(pieces));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     Ok(response)
 }

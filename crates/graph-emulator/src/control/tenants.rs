@@ -38,7 +38,13 @@ pub(crate) struct TenantSpec {
 
 fn is_domain(text: &str) -> bool {
     let labels = text.split('.');
-    text.contains('.') && labels.into_iter().all(|label| !label.is_empty() && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-'))
+    text.contains('.')
+        && labels.into_iter().all(|label| {
+            !label.is_empty()
+                && label
+                    .chars()
+                    .all(|letter| letter.is_alphanumeric() || letter == '-')
+        })
 }
 
 /// Makes a tenant.
@@ -47,22 +53,39 @@ fn is_domain(text: &str) -> bool {
 /// 400 for a name that is no domain, 409 for one that is taken.
 pub(crate) fn add(core: &Core, spec: TenantSpec) -> Result<Uuid, Refused> {
     let domains = std::iter::once(("domain", &spec.domain));
-    let verified = spec.verified_domains.iter().map(|domain| ("verified_domains", domain));
+    let verified = spec
+        .verified_domains
+        .iter()
+        .map(|domain| ("verified_domains", domain));
     for (field, domain) in domains.chain(verified) {
         if !is_domain(domain) {
-            return Err(Refused::bad(format!("{field}: {domain:?} is no domain name")));
+            return Err(Refused::bad(format!(
+                "{field}: {domain:?} is no domain name"
+            )));
         }
         if core.world().by_name(domain).is_some() {
-            return Err(Refused(StatusCode::CONFLICT, format!("{field}: {domain} belongs to another tenant")));
+            return Err(Refused(
+                StatusCode::CONFLICT,
+                format!("{field}: {domain} belongs to another tenant"),
+            ));
         }
     }
     let id = spec.tenant_id.unwrap_or_else(|| core.chance.uuid());
     if core.world().tenant(id).is_some() {
-        return Err(Refused(StatusCode::CONFLICT, format!("tenant_id: {id} exists")));
+        return Err(Refused(
+            StatusCode::CONFLICT,
+            format!("tenant_id: {id} exists"),
+        ));
     }
     let first_label = spec.domain.split('.').next().unwrap_or_default().to_owned();
     let name = spec.display_name.unwrap_or(first_label);
-    core.add_tenant(Tenant::new(id, name, spec.domain, spec.verified_domains, core.now()));
+    core.add_tenant(Tenant::new(
+        id,
+        name,
+        spec.domain,
+        spec.verified_domains,
+        core.now(),
+    ));
     Ok(id)
 }
 
@@ -85,11 +108,17 @@ fn unknown(name: &str) -> Refused {
 
 /// The id of the tenant an address names by id or domain.
 pub(super) fn find(core: &Core, name: &str) -> Result<Uuid, Refused> {
-    core.world().by_name(name).map(|tenant| tenant.id).ok_or_else(|| unknown(name))
+    core.world()
+        .by_name(name)
+        .map(|tenant| tenant.id)
+        .ok_or_else(|| unknown(name))
 }
 
 /// `POST /tenants`.
-pub(super) async fn create(State(app): State<Arc<App>>, body: Bytes) -> Result<(StatusCode, Json<Value>), Refused> {
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), Refused> {
     let id = add(&app.core, read(&body)?)?;
     let world = app.core.world();
     let tenant = world.tenant(id).ok_or_else(|| unknown(&id.to_string()))?;
@@ -104,7 +133,10 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Value> {
 }
 
 /// `GET /tenants/{tenant}`.
-pub(super) async fn show(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<Value>, Refused> {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Refused> {
     let world = app.core.world();
     let tenant = world.by_name(&name).ok_or_else(|| unknown(&name))?;
     Ok(Json(view(tenant)))
@@ -116,10 +148,14 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(name): Path<String>) 
 /// 400 for more than can be made at once.
 pub(crate) fn fill(core: &Core, tenant_id: Uuid, amount: Amount) -> Result<Vec<Uuid>, Refused> {
     if amount.people > PEOPLE_MAX {
-        return Err(Refused::bad(format!("people: at most {PEOPLE_MAX} at once")));
+        return Err(Refused::bad(format!(
+            "people: at most {PEOPLE_MAX} at once"
+        )));
     }
     if amount.groups > GROUPS_MAX {
-        return Err(Refused::bad(format!("groups: at most {GROUPS_MAX} at once")));
+        return Err(Refused::bad(format!(
+            "groups: at most {GROUPS_MAX} at once"
+        )));
     }
     let made = core.edit(tenant_id, |tenant, now| tenant.generate(amount, now));
     made.ok_or_else(|| unknown(&tenant_id.to_string()))
@@ -156,12 +192,26 @@ pub(super) async fn patch_object(
 }
 
 fn resolve(tenant: &Tenant, id: &str) -> Result<Member, Refused> {
-    let by_id = id.parse().ok().and_then(|id| tenant.find(id).or_else(|| tenant.find_deleted(id)));
-    let by_name = || tenant.users.by_upn(id).map(|slot| Member::new(Kind::User, slot));
-    by_id.or_else(by_name).ok_or_else(|| Refused::missing(format!("id: no object {id}")))
+    let by_id = id
+        .parse()
+        .ok()
+        .and_then(|id| tenant.find(id).or_else(|| tenant.find_deleted(id)));
+    let by_name = || {
+        tenant
+            .users
+            .by_upn(id)
+            .map(|slot| Member::new(Kind::User, slot))
+    };
+    by_id
+        .or_else(by_name)
+        .ok_or_else(|| Refused::missing(format!("id: no object {id}")))
 }
 
-fn object_changes(tenant: &Tenant, kind: Kind, mut body: Map<String, Value>) -> Result<Changes, Refused> {
+fn object_changes(
+    tenant: &Tenant,
+    kind: Kind,
+    mut body: Map<String, Value>,
+) -> Result<Changes, Refused> {
     let manager = body.remove("manager");
     let mut changes = changes(kind, tenant, &body)?;
     if let (Some(manager), Kind::User) = (manager, kind) {
@@ -170,15 +220,24 @@ fn object_changes(tenant: &Tenant, kind: Kind, mut body: Map<String, Value>) -> 
     Ok(changes)
 }
 
-fn change(tenant: &mut Tenant, member: Member, changes: Changes, now: jiff::Timestamp) -> Result<(), Refused> {
+fn change(
+    tenant: &mut Tenant,
+    member: Member,
+    changes: Changes,
+    now: jiff::Timestamp,
+) -> Result<(), Refused> {
     let (kind, slot) = (member.kind(), member.slot());
     let recycled = tenant.objects(kind).deleted_view(slot).is_some();
     if recycled {
-        tenant.objects_mut(kind).change_deleted(slot, |record| record.apply(changes));
+        tenant
+            .objects_mut(kind)
+            .change_deleted(slot, |record| record.apply(changes));
         return Ok(());
     }
     let changed = tenant.update(kind, slot, changes, now);
-    changed.map(|_| ()).map_err(|error: EditError| GraphError::from(error).into())
+    changed
+        .map(|_| ())
+        .map_err(|error: EditError| GraphError::from(error).into())
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -198,7 +257,10 @@ pub(super) async fn purge(
     let silent = app.core.switches().silent_member_purge;
     let purged = app.core.edit(tenant_id, |tenant, now| {
         let due: Vec<Member> = match &body.ids {
-            Some(ids) => ids.iter().map(|id| resolve(tenant, id)).collect::<Result<_, _>>()?,
+            Some(ids) => ids
+                .iter()
+                .map(|id| resolve(tenant, id))
+                .collect::<Result<_, _>>()?,
             None => recycled(tenant),
         };
         for member in &due {

@@ -23,7 +23,11 @@ pub(crate) enum What {
     Restored,
     Purged,
     /// A direct member came or went.
-    Member { id: Uuid, kind: Kind, removed: bool },
+    Member {
+        id: Uuid,
+        kind: Kind,
+        removed: bool,
+    },
 }
 
 /// One change.
@@ -118,7 +122,11 @@ impl ChangeLog {
     }
 
     /// The changes of one object from `sequence` back to, not including, `from`: newest first.
-    pub(crate) fn history(&self, sequence: Sequence, from: Sequence) -> impl Iterator<Item = &Change> {
+    pub(crate) fn history(
+        &self,
+        sequence: Sequence,
+        from: Sequence,
+    ) -> impl Iterator<Item = &Change> {
         let mut at = sequence;
         std::iter::from_fn(move || {
             let change = (at > from).then(|| self.get(at)).flatten()?;

@@ -110,11 +110,25 @@ impl Tenant {
     }
 
     /// Takes an object out of the recycle bin.
-    pub(crate) fn restore(&mut self, kind: Kind, slot: Slot, now: Timestamp) -> Result<(), EditError> {
-        let record = self.objects(kind).deleted_view(slot).ok_or(EditError::Missing)?;
+    pub(crate) fn restore(
+        &mut self,
+        kind: Kind,
+        slot: Slot,
+        now: Timestamp,
+    ) -> Result<(), EditError> {
+        let record = self
+            .objects(kind)
+            .deleted_view(slot)
+            .ok_or(EditError::Missing)?;
         let id = record.id;
-        let upn = (kind == Kind::User).then(|| record.text(known::user::UPN)).flatten();
-        let upn = upn.map(|upn| upn.strip_prefix(&id.simple().to_string()).unwrap_or(upn).to_owned());
+        let upn = (kind == Kind::User)
+            .then(|| record.text(known::user::UPN))
+            .flatten();
+        let upn = upn.map(|upn| {
+            upn.strip_prefix(&id.simple().to_string())
+                .unwrap_or(upn)
+                .to_owned()
+        });
         self.check_upn(upn.as_deref(), None)?;
         self.objects_mut(kind).restore(slot, |record| {
             record.forget(deleted_property(kind));
@@ -139,7 +153,11 @@ impl Tenant {
         for group in holding {
             self.members.remove(group, member);
             if !silent && let Some(group) = self.groups.view(group).map(|view| view.id()) {
-                let what = What::Member { id, kind, removed: true };
+                let what = What::Member {
+                    id,
+                    kind,
+                    removed: true,
+                };
                 self.group_log.push(now, group, what);
             }
         }
@@ -152,7 +170,9 @@ impl Tenant {
             self.owners.drop_group(slot);
         }
         for principal in &mut self.service_principals {
-            principal.assignments.retain(|assignment| assignment.principal != member);
+            principal
+                .assignments
+                .retain(|assignment| assignment.principal != member);
         }
         self.objects_mut(kind).purge(slot);
         self.note(kind, id, What::Purged, now);
@@ -209,7 +229,12 @@ impl Tenant {
     }
 
     /// Sets or clears a user's manager.
-    pub(crate) fn set_manager(&mut self, user: Slot, manager: Option<Uuid>, now: Timestamp) -> Result<(), EditError> {
+    pub(crate) fn set_manager(
+        &mut self,
+        user: Slot,
+        manager: Option<Uuid>,
+        now: Timestamp,
+    ) -> Result<(), EditError> {
         let mut changes = Changes::default();
         let manager = manager.map_or(Value::Null, |id| id.to_string().into());
         changes.set(known::user::MANAGER, manager);

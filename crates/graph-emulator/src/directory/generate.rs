@@ -61,7 +61,9 @@ impl Tenant {
             }
         }
         let groups = 0..amount.groups;
-        groups.map(|number| self.generate_group(number, first, amount, now)).collect()
+        groups
+            .map(|number| self.generate_group(number, first, amount, now))
+            .collect()
     }
 
     fn generate_group(&mut self, number: u32, first: Slot, amount: Amount, now: Timestamp) -> Uuid {
@@ -101,7 +103,11 @@ fn group_id(tenant_id: Uuid, seed: u64, slot: Slot) -> Uuid {
 fn members(number: u32, first: Slot, amount: Amount) -> BTreeSet<Member> {
     let (people, groups) = (u64::from(amount.people), u64::from(amount.groups));
     let neighbours = (0..groups).map(|step| (u64::from(number) + step) % groups);
-    let people = neighbours.flat_map(|start| (0..).map(move |turn| start + turn * groups).take_while(move |at| *at < people));
+    let people = neighbours.flat_map(|start| {
+        (0..)
+            .map(move |turn| start + turn * groups)
+            .take_while(move |at| *at < people)
+    });
     let slots = people.take(amount.members_per_group as usize);
     slots
         .filter_map(|at| u32::try_from(at).ok())
@@ -128,7 +134,11 @@ mod tests {
                 assert_eq!(group.len() as u32, each.min(people));
                 all.extend(group);
             }
-            assert_eq!(all.len() as u32, people, "{people} in {groups} groups of {each}");
+            assert_eq!(
+                all.len() as u32,
+                people,
+                "{people} in {groups} groups of {each}"
+            );
         }
     }
 }

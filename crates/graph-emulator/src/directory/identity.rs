@@ -37,7 +37,11 @@ pub(crate) fn with_primary(addresses: Option<&Value>, mail: Option<&str>) -> Val
     let old = addresses.and_then(Value::as_array).into_iter().flatten();
     let aliases = old.filter_map(Value::as_str).filter(|address| {
         let primary = address.starts_with("SMTP:");
-        let same = mail.is_some_and(|mail| address.get(5..).is_some_and(|rest| rest.eq_ignore_ascii_case(mail)));
+        let same = mail.is_some_and(|mail| {
+            address
+                .get(5..)
+                .is_some_and(|rest| rest.eq_ignore_ascii_case(mail))
+        });
         !primary && !same
     });
     let primary = mail.map(|mail| format!("SMTP:{mail}"));
@@ -54,7 +58,10 @@ pub(crate) fn complete_user(changes: &mut Changes, id: Uuid, initial_domain: &st
     changes.fill(user::ENABLED, true);
     changes.fill(user::SECURITY_ID, security_identifier(id));
     changes.fill(user::SESSIONS_VALID_FROM, now);
-    changes.fill(user::IDENTITIES, json!([sign_in_identity(initial_domain, &upn)]));
+    changes.fill(
+        user::IDENTITIES,
+        json!([sign_in_identity(initial_domain, &upn)]),
+    );
     if let Some(mail) = changes.text(user::MAIL).map(str::to_owned) {
         changes.fill(user::PROXY_ADDRESSES, with_primary(None, Some(&mail)));
     }

@@ -22,7 +22,11 @@ impl Member {
     }
 
     pub(crate) fn kind(self) -> Kind {
-        if self.0 & GROUP == 0 { Kind::User } else { Kind::Group }
+        if self.0 & GROUP == 0 {
+            Kind::User
+        } else {
+            Kind::Group
+        }
     }
 
     pub(crate) fn slot(self) -> Slot {
@@ -51,7 +55,9 @@ impl Memberships {
     }
 
     pub(crate) fn contains(&self, group: Slot, member: Member) -> bool {
-        self.of.get(&group).is_some_and(|members| members.contains(&member))
+        self.of
+            .get(&group)
+            .is_some_and(|members| members.contains(&member))
     }
 
     /// `false` when it was in already.
@@ -61,7 +67,9 @@ impl Memberships {
 
     /// `false` when it was not in.
     pub(crate) fn remove(&mut self, group: Slot, member: Member) -> bool {
-        self.of.get_mut(&group).is_some_and(|members| members.remove(&member))
+        self.of
+            .get_mut(&group)
+            .is_some_and(|members| members.remove(&member))
     }
 
     /// Forgets a purged group.
@@ -78,7 +86,10 @@ impl Memberships {
 
     /// Groups that hold a member directly, in no order.
     pub(crate) fn groups_of(&self, member: Member) -> impl Iterator<Item = Slot> {
-        let holding = self.of.iter().filter(move |(_, members)| members.contains(&member));
+        let holding = self
+            .of
+            .iter()
+            .filter(move |(_, members)| members.contains(&member));
         holding.map(|(group, _)| *group)
     }
 
@@ -97,7 +108,11 @@ impl Memberships {
     }
 
     /// Every group that holds a member, directly or through live groups.
-    pub(crate) fn transitive_groups_of(&self, member: Member, live: impl Fn(Slot) -> bool) -> BTreeSet<Slot> {
+    pub(crate) fn transitive_groups_of(
+        &self,
+        member: Member,
+        live: impl Fn(Slot) -> bool,
+    ) -> BTreeSet<Slot> {
         let mut seen = BTreeSet::new();
         let mut open = vec![member];
         while let Some(member) = open.pop() {

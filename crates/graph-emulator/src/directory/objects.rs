@@ -181,7 +181,9 @@ impl Objects {
     /// Makes room for a crowd; its slots begin at [`Self::next_slot`].
     pub(crate) fn add_crowd(&mut self, crowd: Crowd) {
         self.next = crowd.first + crowd.count;
-        let people = crowd.slots().filter_map(|slot| crowd.person(slot).map(|person| (person.id(), slot)));
+        let people = crowd
+            .slots()
+            .filter_map(|slot| crowd.person(slot).map(|person| (person.id(), slot)));
         let mut ids: Vec<_> = people.collect();
         ids.sort_unstable();
         // Building from sorted pairs fills the leaves; appending merges both.
@@ -227,7 +229,11 @@ impl Objects {
     }
 
     /// Changes a live object; a generated person is held in full from now on.
-    pub(crate) fn change<T>(&mut self, slot: Slot, change: impl FnOnce(&mut Record) -> T) -> Option<T> {
+    pub(crate) fn change<T>(
+        &mut self,
+        slot: Slot,
+        change: impl FnOnce(&mut Record) -> T,
+    ) -> Option<T> {
         let mut record = self.take_live(slot)?;
         let changed = change(&mut record);
         self.put_live(slot, record);
@@ -235,7 +241,11 @@ impl Objects {
     }
 
     /// Changes a soft-deleted object.
-    pub(crate) fn change_deleted<T>(&mut self, slot: Slot, change: impl FnOnce(&mut Record) -> T) -> Option<T> {
+    pub(crate) fn change_deleted<T>(
+        &mut self,
+        slot: Slot,
+        change: impl FnOnce(&mut Record) -> T,
+    ) -> Option<T> {
         match self.entries.get_mut(&slot) {
             Some(Entry::Deleted(record)) => Some(change(record)),
             _ => None,

@@ -68,7 +68,8 @@ impl Person<'_> {
         let (high, low) = self.crowd.tenant_id.as_u64_pair();
         let first = mix(self.chance ^ high ^ u64::from(self.crowd.first));
         let second = mix(first ^ low ^ u64::from(self.slot));
-        uuid::Builder::from_random_bytes(Uuid::from_u64_pair(first, second).into_bytes()).into_uuid()
+        uuid::Builder::from_random_bytes(Uuid::from_u64_pair(first, second).into_bytes())
+            .into_uuid()
     }
 
     fn given(&self) -> (&'static str, &'static str) {

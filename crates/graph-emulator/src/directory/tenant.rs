@@ -92,7 +92,9 @@ impl Tenant {
     }
 
     pub(crate) fn has_domain(&self, domain: &str) -> bool {
-        self.domains.iter().any(|known| known.eq_ignore_ascii_case(domain))
+        self.domains
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(domain))
     }
 
     pub(crate) fn objects(&self, kind: Kind) -> &Objects {

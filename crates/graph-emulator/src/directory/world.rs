@@ -38,7 +38,9 @@ impl World {
     pub(crate) fn by_name(&self, id_or_domain: &str) -> Option<&Tenant> {
         match id_or_domain.parse() {
             Ok(id) => self.tenant(id),
-            Err(_) => self.tenants().find(|tenant| tenant.has_domain(id_or_domain)),
+            Err(_) => self
+                .tenants()
+                .find(|tenant| tenant.has_domain(id_or_domain)),
         }
     }
 
@@ -71,7 +73,10 @@ fn expired(tenant: &Tenant, limit: Timestamp) -> Vec<Member> {
         for (_, slot) in objects.deleted_after(None) {
             let record = objects.deleted_view(slot);
             let at = record.and_then(|record| record.text(deleted_property(kind)));
-            if at.and_then(|at| at.parse::<Timestamp>().ok()).is_some_and(|at| at <= limit) {
+            if at
+                .and_then(|at| at.parse::<Timestamp>().ok())
+                .is_some_and(|at| at <= limit)
+            {
                 due.push(Member::new(kind, slot));
             }
         }

@@ -38,21 +38,39 @@ struct Item {
 
 fn check(items: &[Item]) -> Result<(), GraphError> {
     if items.is_empty() || items.len() > ITEMS_MAX {
-        return Err(GraphError::gateway(format!("Number of batch request steps must be from 1 to {ITEMS_MAX}.")));
+        return Err(GraphError::gateway(format!(
+            "Number of batch request steps must be from 1 to {ITEMS_MAX}."
+        )));
     }
     let mut seen: Vec<String> = Vec::new();
     for item in items {
         let id = item.id.to_lowercase();
         if seen.contains(&id) {
-            return Err(GraphError::gateway(format!("The request id '{}' is not unique.", item.id)));
+            return Err(GraphError::gateway(format!(
+                "The request id '{}' is not unique.",
+                item.id
+            )));
         }
         // Only earlier ones, so that nothing waits for itself.
-        if let Some(unknown) = item.depends_on.iter().find(|on| !seen.contains(&on.to_lowercase())) {
-            return Err(GraphError::gateway(format!("The request '{}' depends on '{unknown}', which does not come before it.", item.id)));
+        if let Some(unknown) = item
+            .depends_on
+            .iter()
+            .find(|on| !seen.contains(&on.to_lowercase()))
+        {
+            return Err(GraphError::gateway(format!(
+                "The request '{}' depends on '{unknown}', which does not come before it.",
+                item.id
+            )));
         }
-        let typed = item.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
+        let typed = item
+            .headers
+            .keys()
+            .any(|name| name.eq_ignore_ascii_case("content-type"));
         if item.body.is_some() && !typed {
-            return Err(GraphError::gateway(format!("The request '{}' has a body and no Content-Type header.", item.id)));
+            return Err(GraphError::gateway(format!(
+                "The request '{}' has a body and no Content-Type header.",
+                item.id
+            )));
         }
         seen.push(id);
     }
@@ -85,12 +103,15 @@ fn request(call: &Call<'_>, item: &Item) -> Result<GraphRequest, GraphError> {
         None => Bytes::new(),
         Some(Value::String(encoded)) => {
             let decoded = base64::engine::general_purpose::STANDARD.decode(encoded);
-            decoded.map_err(|_| GraphError::gateway("A body that is text must be base64."))?.into()
+            decoded
+                .map_err(|_| GraphError::gateway("A body that is text must be base64."))?
+                .into()
         }
         Some(body) => body.to_string().into(),
     };
     Ok(GraphRequest {
-        method: method.map_err(|_| GraphError::gateway(format!("'{}' is no method.", item.method)))?,
+        method: method
+            .map_err(|_| GraphError::gateway(format!("'{}' is no method.", item.method)))?,
         base: call.request.base.clone(),
         path,
         query: query.to_owned(),
@@ -103,7 +124,13 @@ fn request(call: &Call<'_>, item: &Item) -> Result<GraphRequest, GraphError> {
 fn response(id: &str, reply: &Reply) -> Value {
     let mut headers = Map::new();
     for (name, value) in &reply.headers {
-        let shown = ["location", "retry-after", "x-ms-throttle-scope", "x-ms-resource-unit"].contains(&name.as_str());
+        let shown = [
+            "location",
+            "retry-after",
+            "x-ms-throttle-scope",
+            "x-ms-resource-unit",
+        ]
+        .contains(&name.as_str());
         if shown && let Ok(value) = value.to_str() {
             headers.insert(canonical(name.as_str()), value.into());
         }
@@ -139,8 +166,15 @@ async fn one(app: &Arc<App>, call: &Call<'_>, item: &Item) -> Reply {
         Err(error) => return refused(&error),
     };
     let method = request.method.as_str();
-    let effect = app.core.faults().fire(method, &request.path, Some(call.caller.tenant_id)).unwrap_or_default();
-    if let Some(delay) = effect.delay.and_then(|delay| std::time::Duration::try_from_secs_f64(delay).ok()) {
+    let effect = app
+        .core
+        .faults()
+        .fire(method, &request.path, Some(call.caller.tenant_id))
+        .unwrap_or_default();
+    if let Some(delay) = effect
+        .delay
+        .and_then(|delay| std::time::Duration::try_from_secs_f64(delay).ok())
+    {
         tokio::time::sleep(delay).await;
     }
     if let Some(reply) = crate::front::planned_reply(app, &request, &effect) {
@@ -157,16 +191,27 @@ pub(super) async fn run(app: &Arc<App>, call: &Call<'_>) -> Answer {
     let mut statuses: HashMap<String, StatusCode> = HashMap::new();
     let mut responses = Vec::new();
     for item in &body.requests {
-        let parents = item.depends_on.iter().filter_map(|on| statuses.get(&on.to_lowercase()));
+        let parents = item
+            .depends_on
+            .iter()
+            .filter_map(|on| statuses.get(&on.to_lowercase()));
         let failed = parents.into_iter().any(|status| !status.is_success());
         let reply = if failed {
-            let message = "The operation was not performed because an operation it depends on failed.";
-            refused(&GraphError::new(StatusCode::FAILED_DEPENDENCY, "FailedDependency", message))
+            let message =
+                "The operation was not performed because an operation it depends on failed.";
+            refused(&GraphError::new(
+                StatusCode::FAILED_DEPENDENCY,
+                "FailedDependency",
+                message,
+            ))
         } else {
             one(app, call, item).await
         };
         statuses.insert(item.id.to_lowercase(), reply.status);
         responses.push(response(&item.id, &reply));
     }
-    Ok(Reply::json(StatusCode::OK, &json!({ "responses": responses })))
+    Ok(Reply::json(
+        StatusCode::OK,
+        &json!({ "responses": responses }),
+    ))
 }

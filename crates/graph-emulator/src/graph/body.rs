@@ -10,27 +10,40 @@ use crate::schema::{Kind, Place, Property, PropertyId, Shape, known};
 
 fn invalid(kind: Kind, name: &str) -> GraphError {
     let resource = kind.resource().trim_end_matches('s');
-    GraphError::bad_request(format!("Invalid value specified for property '{name}' of resource '{resource}'."))
+    GraphError::bad_request(format!(
+        "Invalid value specified for property '{name}' of resource '{resource}'."
+    ))
 }
 
 /// Reads a body; annotations (`@odata.type`, `members@odata.bind`) are left to the caller.
 ///
 /// # Errors
 /// 400 naming the property that does not exist or does not hold such a value.
-pub(crate) fn changes(kind: Kind, tenant: &Tenant, body: &Map<String, Value>) -> Result<Changes, GraphError> {
+pub(crate) fn changes(
+    kind: Kind,
+    tenant: &Tenant,
+    body: &Map<String, Value>,
+) -> Result<Changes, GraphError> {
     let mut changes = Changes::default();
     for (name, value) in body {
         if name.contains('@') {
             continue;
         }
-        let property = kind.properties().iter().position(|known| known.name == name);
+        let property = kind
+            .properties()
+            .iter()
+            .position(|known| known.name == name);
         let property = property.and_then(|at| PropertyId::try_from(at).ok());
         let Some(id) = property.filter(|id| kind.property(*id).place != Place::Relationship) else {
             let resource = kind.resource().trim_end_matches('s');
-            return Err(GraphError::bad_request(format!("Property '{name}' does not exist as a declared property or extension property of resource '{resource}'.")));
+            return Err(GraphError::bad_request(format!(
+                "Property '{name}' does not exist as a declared property or extension property of resource '{resource}'."
+            )));
         };
         if id == known::user::ID {
-            return Err(GraphError::bad_request("Property 'id' is read-only and cannot be set."));
+            return Err(GraphError::bad_request(
+                "Property 'id' is read-only and cannot be set.",
+            ));
         }
         check_shape(kind, kind.property(id), value)?;
         changes.set(id, value.clone());
@@ -45,7 +58,9 @@ pub(crate) fn changes(kind: Kind, tenant: &Tenant, body: &Map<String, Value>) ->
 fn check_shape(kind: Kind, property: &Property, value: &Value) -> Result<(), GraphError> {
     let fits = match (property.shape, value) {
         (_, Value::Null) => true,
-        (Shape::Text(most), Value::String(text)) => !text.is_empty() && text.chars().count() <= most,
+        (Shape::Text(most), Value::String(text)) => {
+            !text.is_empty() && text.chars().count() <= most
+        }
         (Shape::Bool, Value::Bool(_)) => true,
         (Shape::Integer, Value::Number(number)) => number.is_i64(),
         (Shape::Instant, Value::String(text)) => text.parse::<jiff::Timestamp>().is_ok(),
@@ -54,7 +69,8 @@ fn check_shape(kind: Kind, property: &Property, value: &Value) -> Result<(), Gra
         (Shape::Complexes, Value::Array(items)) => items.iter().all(Value::is_object),
         _ => false,
     };
-    fits.then_some(()).ok_or_else(|| invalid(kind, property.name))
+    fits.then_some(())
+        .ok_or_else(|| invalid(kind, property.name))
 }
 
 fn check_user(tenant: &Tenant, changes: &Changes) -> Result<(), GraphError> {
@@ -68,14 +84,21 @@ fn check_user(tenant: &Tenant, changes: &Changes) -> Result<(), GraphError> {
     if phones.is_some_and(|phones| phones.len() > 1) {
         return Err(invalid(Kind::User, "businessPhones"));
     }
-    changes.text(UPN).map_or(Ok(()), |upn| check_upn(tenant, upn))
+    changes
+        .text(UPN)
+        .map_or(Ok(()), |upn| check_upn(tenant, upn))
 }
 
 fn check_upn(tenant: &Tenant, upn: &str) -> Result<(), GraphError> {
     let (name, domain) = upn.rsplit_once('@').unwrap_or(("", ""));
-    let fits = !name.is_empty() && !name.contains(|letter: char| letter.is_whitespace() || "@\\\"/<>[]:;|=,+*?".contains(letter));
+    let fits = !name.is_empty()
+        && !name.contains(|letter: char| {
+            letter.is_whitespace() || "@\\\"/<>[]:;|=,+*?".contains(letter)
+        });
     if !fits {
-        return Err(GraphError::bad_request("Property userPrincipalName is invalid."));
+        return Err(GraphError::bad_request(
+            "Property userPrincipalName is invalid.",
+        ));
     }
     if !tenant.has_domain(domain) {
         return Err(GraphError::bad_request(
@@ -106,19 +129,34 @@ fn check_group(changes: &Changes) -> Result<(), GraphError> {
 pub(crate) fn check_complete(kind: Kind, changes: &Changes) -> Result<(), GraphError> {
     use known::{group, user};
     let required: &[PropertyId] = match kind {
-        Kind::User => &[user::ENABLED, user::DISPLAY_NAME, user::MAIL_NICKNAME, user::UPN],
-        Kind::Group => &[group::DISPLAY_NAME, group::MAIL_ENABLED, group::MAIL_NICKNAME, group::SECURITY_ENABLED],
+        Kind::User => &[
+            user::ENABLED,
+            user::DISPLAY_NAME,
+            user::MAIL_NICKNAME,
+            user::UPN,
+        ],
+        Kind::Group => &[
+            group::DISPLAY_NAME,
+            group::MAIL_ENABLED,
+            group::MAIL_NICKNAME,
+            group::SECURITY_ENABLED,
+        ],
     };
     if let Some(missing) = required.iter().find(|id| changes.get(**id).is_none()) {
         let name = kind.property(*missing).name;
         let resource = kind.resource().trim_end_matches('s');
-        let message = format!("A value is required for property '{name}' of resource '{resource}'.");
+        let message =
+            format!("A value is required for property '{name}' of resource '{resource}'.");
         return Err(GraphError::bad_request(message));
     }
     if kind == Kind::User && needs_password(changes) {
-        let password = changes.get(user::PASSWORD_PROFILE).and_then(|profile| profile["password"].as_str());
+        let password = changes
+            .get(user::PASSWORD_PROFILE)
+            .and_then(|profile| profile["password"].as_str());
         if password.is_none_or(str::is_empty) {
-            return Err(GraphError::bad_request("A password must be specified to create a new user."));
+            return Err(GraphError::bad_request(
+                "A password must be specified to create a new user.",
+            ));
         }
     }
     Ok(())
@@ -127,7 +165,12 @@ pub(crate) fn check_complete(kind: Kind, changes: &Changes) -> Result<(), GraphE
 /// People who come from elsewhere (invited, federated, synchronised) have no password here.
 fn needs_password(changes: &Changes) -> bool {
     use known::user::{CREATION_TYPE, IDENTITIES, SYNCED, UPN};
-    let external = changes.text(UPN).is_some_and(crate::directory::identity::is_external);
+    let external = changes
+        .text(UPN)
+        .is_some_and(crate::directory::identity::is_external);
     let elsewhere = [CREATION_TYPE, IDENTITIES, SYNCED];
-    !external && elsewhere.iter().all(|id| changes.get(*id).is_none_or(Value::is_null))
+    !external
+        && elsewhere
+            .iter()
+            .all(|id| changes.get(*id).is_none_or(Value::is_null))
 }

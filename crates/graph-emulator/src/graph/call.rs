@@ -95,11 +95,16 @@ impl<'a> Call<'a> {
 
     /// The caller's tenant. A token outlives a reset only as an unknown one, so it is there.
     pub(crate) fn tenant<'w>(&self, world: &'w World) -> Result<&'w Tenant, GraphError> {
-        world.tenant(self.caller.tenant_id).ok_or_else(GraphError::denied)
+        world
+            .tenant(self.caller.tenant_id)
+            .ok_or_else(GraphError::denied)
     }
 
     /// Changes the caller's tenant.
-    pub(crate) fn edit<T>(&self, change: impl FnOnce(&mut Tenant, Timestamp) -> Result<T, GraphError>) -> Result<T, GraphError> {
+    pub(crate) fn edit<T>(
+        &self,
+        change: impl FnOnce(&mut Tenant, Timestamp) -> Result<T, GraphError>,
+    ) -> Result<T, GraphError> {
         let edited = self.core().edit(self.caller.tenant_id, change);
         edited.unwrap_or_else(|| Err(GraphError::denied()))
     }
@@ -107,7 +112,9 @@ impl<'a> Call<'a> {
     /// # Errors
     /// 403 without one of the permissions.
     pub(crate) fn require(&self, any_of: AnyOf) -> Result<(), GraphError> {
-        permission::has(self.caller, any_of).then_some(()).ok_or_else(GraphError::denied)
+        permission::has(self.caller, any_of)
+            .then_some(())
+            .ok_or_else(GraphError::denied)
     }
 
     /// The same for changes: a person must be an administrator besides.
@@ -130,7 +137,11 @@ impl<'a> Call<'a> {
             let view = slot.and_then(|slot| tenant.users.view(slot));
             view.is_some_and(|view| is_guest(&view))
         });
-        if guest { Err(GraphError::denied()) } else { Ok(()) }
+        if guest {
+            Err(GraphError::denied())
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the caller is this very person.
@@ -193,9 +204,15 @@ impl<'a> Call<'a> {
                 "A supported MIME type could not be found that matches the content type of the request. \
                  None of the supported type(s) 'application/json' matches the content type '{content_type}'."
             );
-            return Err(GraphError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "RequestBodyRead", message));
+            return Err(GraphError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "RequestBodyRead",
+                message,
+            ));
         }
         let read = serde_json::from_slice(&self.request.body);
-        read.map_err(|error| GraphError::gateway(format!("Unable to read JSON request payload: {error}")))
+        read.map_err(|error| {
+            GraphError::gateway(format!("Unable to read JSON request payload: {error}"))
+        })
     }
 }

@@ -20,7 +20,10 @@ fn base(route: &Route) -> u32 {
 
 /// The price of a call; a read by POST is no write.
 pub(crate) fn cost(route: &Route, method: &Method, options: &Options) -> Cost {
-    let reads_by_post = matches!(route, Route::GetByIds | Route::CheckMemberGroups(..) | Route::GetMemberGroups(..));
+    let reads_by_post = matches!(
+        route,
+        Route::GetByIds | Route::CheckMemberGroups(..) | Route::GetMemberGroups(..)
+    );
     let write = *method != Method::GET && !reads_by_post;
     if write {
         return Cost { units: 1, write };
@@ -57,7 +60,12 @@ mod tests {
             ("GET", "/v1.0/users/1", "", 1),
             ("GET", "/v1.0/users/delta", "", 1),
             ("GET", "/v1.0/groups/1/members", "", 3),
-            ("GET", "/v1.0/groups/1/members/microsoft.graph.user", "$select=id", 2),
+            (
+                "GET",
+                "/v1.0/groups/1/members/microsoft.graph.user",
+                "$select=id",
+                2,
+            ),
             ("GET", "/v1.0/groups/1/transitiveMembers", "", 5),
             ("GET", "/v1.0/users/1/transitiveMemberOf", "", 2),
             ("POST", "/v1.0/users/1/checkMemberGroups", "", 4),

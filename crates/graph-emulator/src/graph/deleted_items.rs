@@ -2,7 +2,8 @@
 
 use super::call::{Answer, Call, Reply};
 use super::entity::Style;
-use super::list::{self, List, Source};
+use super::list::{self, List};
+use super::list_source::Source;
 use super::objects::entity_reply;
 use crate::directory::edit::deleted_property;
 use crate::directory::membership::Member;
@@ -46,7 +47,13 @@ pub(super) fn get(call: &Call<'_>, id: &str) -> Answer {
     if call.options.get("$select").is_none() {
         selected.insert(deleted_property(kind));
     }
-    Ok(entity_reply(call, tenant, kind, &View::Stored(record), &Style::typed(selected)))
+    Ok(entity_reply(
+        call,
+        tenant,
+        kind,
+        &View::Stored(record),
+        &Style::typed(selected),
+    ))
 }
 
 /// `POST /directory/deletedItems/{id}/restore`.
@@ -59,9 +66,17 @@ pub(super) fn restore(call: &Call<'_>, id: &str) -> Answer {
     })?;
     let world = call.core().world();
     let tenant = call.tenant(&world)?;
-    let view = tenant.view(member).ok_or_else(|| GraphError::not_found(id))?;
+    let view = tenant
+        .view(member)
+        .ok_or_else(|| GraphError::not_found(id))?;
     let kind = member.kind();
-    Ok(entity_reply(call, tenant, kind, &view, &Style::typed(kind.defaults())))
+    Ok(entity_reply(
+        call,
+        tenant,
+        kind,
+        &view,
+        &Style::typed(kind.defaults()),
+    ))
 }
 
 /// `DELETE /directory/deletedItems/{id}`.

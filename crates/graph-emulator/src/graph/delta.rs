@@ -39,7 +39,15 @@ pub(super) fn get(call: &Call<'_>, kind: Kind) -> Answer {
     tenant.track();
     if switches.delta_empty_pages && !position.begun {
         let entries = Entries::new(false);
-        return Ok(reply(call, kind, &switches, &entries, &position.tracked, position.phase, false));
+        return Ok(reply(
+            call,
+            kind,
+            &switches,
+            &entries,
+            &position.tracked,
+            position.phase,
+            false,
+        ));
     }
     let may_see_members = |slot| !is_hidden(call, tenant, slot);
     let round = Round {
@@ -56,18 +64,37 @@ pub(super) fn get(call: &Call<'_>, kind: Kind) -> Answer {
         Phase::Initial { after, head, slice } => {
             delta_initial::page(&round, &mut entries, after, slice, head, position.repeats)
         }
-        Phase::Changes { from, to, at, slice } => {
-            delta_changes::page(&round, &mut entries, Range { from, to, at }, slice, position.repeats)
-        }
+        Phase::Changes {
+            from,
+            to,
+            at,
+            slice,
+        } => delta_changes::page(
+            &round,
+            &mut entries,
+            Range { from, to, at },
+            slice,
+            position.repeats,
+        ),
         Phase::Ready { from } => Phase::Ready { from },
     };
     let (next, repeats) = repeat(&switches, tenant, kind, &start, next);
-    Ok(reply(call, kind, &switches, &entries, &position.tracked, next, repeats))
+    Ok(reply(
+        call,
+        kind,
+        &switches,
+        &entries,
+        &position.tracked,
+        next,
+        repeats,
+    ))
 }
 
 fn wants_minimal(call: &Call<'_>) -> bool {
     let header = call.request.headers.get_all("prefer").iter();
-    let mut words = header.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
+    let mut words = header
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','));
     words.any(|word| word.trim().eq_ignore_ascii_case("return=minimal"))
 }
 
@@ -95,10 +122,19 @@ fn position(
             let phase = if latest {
                 Phase::Ready { from: head }
             } else {
-                Phase::Initial { after: None, head, slice: None }
+                Phase::Initial {
+                    after: None,
+                    head,
+                    slice: None,
+                }
             };
             // "From now on" is one page by definition.
-            Ok(Position { tracked, phase, begun: latest, repeats: false })
+            Ok(Position {
+                tracked,
+                phase,
+                begun: latest,
+                repeats: false,
+            })
         }
         Query::Page(token) => Ok(Position {
             tracked: token.tracked(),
@@ -115,29 +151,82 @@ fn position(
             }
             let from = from.saturating_sub(Sequence::from(switches.delta_replay));
             let to = head.max(from);
-            let phase = Phase::Changes { from, to, at: from + 1, slice: None };
-            Ok(Position { tracked, phase, begun: false, repeats: false })
+            let phase = Phase::Changes {
+                from,
+                to,
+                at: from + 1,
+                slice: None,
+            };
+            Ok(Position {
+                tracked,
+                phase,
+                begun: false,
+                repeats: false,
+            })
         }
     }
 }
 
 /// Steps back by one object when objects are to come twice.
-fn repeat(switches: &Switches, tenant: &Tenant, kind: Kind, start: &Phase, next: Phase) -> (Phase, bool) {
+fn repeat(
+    switches: &Switches,
+    tenant: &Tenant,
+    kind: Kind,
+    start: &Phase,
+    next: Phase,
+) -> (Phase, bool) {
     if !switches.delta_duplicates {
         return (next, false);
     }
     match (&next, start) {
-        (Phase::Initial { after: Some(last), head, slice: None }, Phase::Initial { after, .. }) => {
+        (
+            Phase::Initial {
+                after: Some(last),
+                head,
+                slice: None,
+            },
+            Phase::Initial { after, .. },
+        ) => {
             let objects = tenant.objects(kind);
-            let before = objects.after(*after).map(|(id, _)| id).take_while(|id| id < last).last();
-            (Phase::Initial { after: before.or(*after), head: *head, slice: None }, true)
+            let before = objects
+                .after(*after)
+                .map(|(id, _)| id)
+                .take_while(|id| id < last)
+                .last();
+            (
+                Phase::Initial {
+                    after: before.or(*after),
+                    head: *head,
+                    slice: None,
+                },
+                true,
+            )
         }
-        (Phase::Changes { from, to, at, slice: None }, Phase::Changes { at: begun, .. }) => {
-            let shown = tenant.log(kind).changed(*from, *to, *begun).map(|(sequence, _)| sequence);
+        (
+            Phase::Changes {
+                from,
+                to,
+                at,
+                slice: None,
+            },
+            Phase::Changes { at: begun, .. },
+        ) => {
+            let shown = tenant
+                .log(kind)
+                .changed(*from, *to, *begun)
+                .map(|(sequence, _)| sequence);
             let last = shown.take_while(|sequence| sequence < at).last();
             let repeats = last.is_some();
             let at = last.unwrap_or(*at);
-            (Phase::Changes { from: *from, to: *to, at, slice: None }, repeats)
+            (
+                Phase::Changes {
+                    from: *from,
+                    to: *to,
+                    at,
+                    slice: None,
+                },
+                repeats,
+            )
         }
         _ => (next, false),
     }
@@ -153,7 +242,13 @@ fn reply(
     repeats: bool,
 ) -> Reply {
     let over = matches!(next, Phase::Ready { .. });
-    let mut token = DeltaToken::new(call.caller.tenant_id, call.caller.app_id, kind.collection(), tracked, next);
+    let mut token = DeltaToken::new(
+        call.caller.tenant_id,
+        call.caller.app_id,
+        kind.collection(),
+        tracked,
+        next,
+    );
     token.repeats = repeats;
     token.issued = call.now.as_second();
     let mut nonce = [0; 8];
@@ -165,7 +260,11 @@ fn reply(
     } else {
         ("@odata.nextLink", "$skiptoken")
     };
-    let set = if switches.delta_wrong_context { "directoryObjects" } else { kind.collection() };
+    let set = if switches.delta_wrong_context {
+        "directoryObjects"
+    } else {
+        kind.collection()
+    };
     let mut out = Vec::with_capacity(entries.out.len() + 1024);
     let mut commas = Commas::new();
     out.push(b'{');

@@ -59,23 +59,45 @@ pub(super) struct Range {
 }
 
 /// Writes a page; gives back where the round goes on, `Ready` at its end.
-pub(super) fn page(round: &Round<'_>, entries: &mut Entries, range: Range, slice: Option<Slice>, repeats: bool) -> Phase {
+pub(super) fn page(
+    round: &Round<'_>,
+    entries: &mut Entries,
+    range: Range,
+    slice: Option<Slice>,
+    repeats: bool,
+) -> Phase {
     let Range { from, to, at } = range;
     let log = round.tenant.log(round.kind);
     let mut room = round.switches.delta_page_members as usize;
     let size = round.page_size() + usize::from(repeats);
     for (sequence, object) in log.changed(from, to, at) {
         if entries.count >= size || room == 0 {
-            return Phase::Changes { from, to, at: sequence, slice: None };
+            return Phase::Changes {
+                from,
+                to,
+                at: sequence,
+                slice: None,
+            };
         }
         if !round.wants(object) {
             continue;
         }
         let digest = Digest::of(round, sequence, from);
-        let own = slice.as_ref().filter(|slice| slice.group == object).map(|slice| &slice.after);
+        let own = slice
+            .as_ref()
+            .filter(|slice| slice.group == object)
+            .map(|slice| &slice.after);
         if let Some(after) = write(round, entries, object, &digest, own, &mut room) {
-            let slice = Some(Slice { group: object, after });
-            return Phase::Changes { from, to, at: sequence, slice };
+            let slice = Some(Slice {
+                group: object,
+                after,
+            });
+            return Phase::Changes {
+                from,
+                to,
+                at: sequence,
+                slice,
+            };
         }
     }
     Phase::Ready { from: to }
@@ -111,7 +133,11 @@ fn write(
     if !new && !digest.changed.meets(without_members_of(round, select)) && members.is_empty() {
         return None;
     }
-    let show = if new || !round.minimal { select } else { select.intersection(digest.changed) };
+    let show = if new || !round.minimal {
+        select
+    } else {
+        select.intersection(digest.changed)
+    };
     entries.object(round.kind, &view, without_members_of(round, show), &members);
     more
 }
@@ -133,17 +159,31 @@ fn members(
 ) -> (Vec<MemberEntry>, Option<Cursor>) {
     if digest.is_new(round) {
         let (current, more) = round.members(slot, after, room);
-        let gone = digest.members.iter().filter(|(_, (_, removed))| *removed && after.is_none() && !digest.created);
-        let gone = gone.map(|(id, (kind, removed))| MemberEntry { id: *id, kind: *kind, removed: *removed });
+        let gone = digest
+            .members
+            .iter()
+            .filter(|(_, (_, removed))| *removed && after.is_none() && !digest.created);
+        let gone = gone.map(|(id, (kind, removed))| MemberEntry {
+            id: *id,
+            kind: *kind,
+            removed: *removed,
+        });
         return (gone.chain(current).collect(), more);
     }
     let passed = match after {
         Some(Cursor::Id(id)) => Some(*id),
         _ => None,
     };
-    let rest = digest.members.iter().filter(|(id, _)| passed.is_none_or(|passed| **id > passed));
+    let rest = digest
+        .members
+        .iter()
+        .filter(|(id, _)| passed.is_none_or(|passed| **id > passed));
     let mut entries: Vec<MemberEntry> = rest
-        .map(|(id, (kind, removed))| MemberEntry { id: *id, kind: *kind, removed: *removed })
+        .map(|(id, (kind, removed))| MemberEntry {
+            id: *id,
+            kind: *kind,
+            removed: *removed,
+        })
         .take(room + 1)
         .collect();
     let more = entries.len() > room;

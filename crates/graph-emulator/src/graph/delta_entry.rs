@@ -46,7 +46,13 @@ impl Entries {
     }
 
     /// An object with those of `show` that were ever set, and its member changes.
-    pub(super) fn object(&mut self, kind: Kind, view: &View<'_>, show: PropertySet, members: &[MemberEntry]) {
+    pub(super) fn object(
+        &mut self,
+        kind: Kind,
+        view: &View<'_>,
+        show: PropertySet,
+        members: &[MemberEntry],
+    ) {
         self.count += 1;
         self.sequence.next(&mut self.out);
         let out = &mut self.out;

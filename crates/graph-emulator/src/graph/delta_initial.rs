@@ -37,15 +37,25 @@ impl Round<'_> {
     }
 
     pub(super) fn members_tracked(&self, slot: Slot) -> bool {
-        self.kind == Kind::Group && self.tracked.select.contains(known::group::MEMBERS) && (self.may_see_members)(slot)
+        self.kind == Kind::Group
+            && self.tracked.select.contains(known::group::MEMBERS)
+            && (self.may_see_members)(slot)
     }
 
     pub(super) fn wants(&self, id: Uuid) -> bool {
-        self.tracked.ids.as_ref().is_none_or(|ids| ids.contains(&id))
+        self.tracked
+            .ids
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&id))
     }
 
     /// Members of a group after a cursor, as many as fit; and where to go on.
-    pub(super) fn members(&self, slot: Slot, after: Option<&Cursor>, room: usize) -> (Vec<MemberEntry>, Option<Cursor>) {
+    pub(super) fn members(
+        &self,
+        slot: Slot,
+        after: Option<&Cursor>,
+        room: usize,
+    ) -> (Vec<MemberEntry>, Option<Cursor>) {
         let after = match after {
             Some(Cursor::Number(number)) => Some(Member::from_number(*number)),
             _ => None,
@@ -58,7 +68,11 @@ impl Round<'_> {
             let Some((member, view)) = live.next() else {
                 return (shown, None);
             };
-            shown.push(MemberEntry { id: view.id(), kind: member.kind(), removed: false });
+            shown.push(MemberEntry {
+                id: view.id(),
+                kind: member.kind(),
+                removed: false,
+            });
             last = Some(Cursor::Number(member.number()));
         }
         let more = live.next().is_some();
@@ -78,9 +92,16 @@ impl Round<'_> {
                 if let What::Member { id, kind, removed } = change.what
                     && seen.insert(id)
                     && removed
-                    && !self.tenant.find(id).is_some_and(|member| self.tenant.members.contains(slot, member))
+                    && !self
+                        .tenant
+                        .find(id)
+                        .is_some_and(|member| self.tenant.members.contains(slot, member))
                 {
-                    former.push(MemberEntry { id, kind, removed: true });
+                    former.push(MemberEntry {
+                        id,
+                        kind,
+                        removed: true,
+                    });
                 }
             }
         }
@@ -108,18 +129,35 @@ pub(super) fn page(
             continue;
         };
         if entries.count >= size || room == 0 {
-            return Phase::Initial { after: last, head, slice: None };
+            return Phase::Initial {
+                after: last,
+                head,
+                slice: None,
+            };
         }
-        let own = slice.as_ref().filter(|slice| slice.group == id).map(|slice| &slice.after);
+        let own = slice
+            .as_ref()
+            .filter(|slice| slice.group == id)
+            .map(|slice| &slice.after);
         let more = write(round, entries, &view, slot, own, &mut room);
         if let Some(more) = more {
-            let slice = Some(Slice { group: id, after: more });
-            return Phase::Initial { after: last, head, slice };
+            let slice = Some(Slice {
+                group: id,
+                after: more,
+            });
+            return Phase::Initial {
+                after: last,
+                head,
+                slice,
+            };
         }
         last = Some(id);
     }
     if round.switches.delta_removed_at_first {
-        for (id, _) in objects.deleted_after(None).filter(|(id, _)| round.wants(*id)) {
+        for (id, _) in objects
+            .deleted_after(None)
+            .filter(|(id, _)| round.wants(*id))
+        {
             entries.removed(id, "changed");
         }
     }

@@ -55,7 +55,9 @@ fn select(kind: Kind, text: Option<&str>) -> Result<PropertySet, GraphError> {
         match kind.property(id).place {
             Place::Default | Place::Selected => set.insert(id),
             Place::Relationship if is_tracked_relationship(kind, id) => set.insert(id),
-            Place::Relationship | Place::Untracked | Place::Outside => refused.push(kind.property(id).name),
+            Place::Relationship | Place::Untracked | Place::Outside => {
+                refused.push(kind.property(id).name)
+            }
         }
     }
     if refused.is_empty() {
@@ -75,9 +77,14 @@ fn ids(kind: Kind, text: Option<&str>) -> Result<Option<Vec<Uuid>>, GraphError> 
         return Ok(None);
     };
     let ids = Filter::parse(kind, text)?.ids();
-    let ids = ids.ok_or_else(|| GraphError::unsupported("Only filtering by id with eq is supported on delta queries."))?;
+    let ids = ids.ok_or_else(|| {
+        GraphError::unsupported("Only filtering by id with eq is supported on delta queries.")
+    })?;
     if ids.len() > IDS_MAX {
-        let message = format!("Too many ids in $filter: {} given, {IDS_MAX} allowed.", ids.len());
+        let message = format!(
+            "Too many ids in $filter: {} given, {IDS_MAX} allowed.",
+            ids.len()
+        );
         return Err(GraphError::unsupported(message));
     }
     Ok(Some(ids))
@@ -87,14 +94,23 @@ fn check_names(options: &Options) -> Result<(), GraphError> {
     if let Some(expand) = options.get("$expand") {
         return Err(unsupported(expand));
     }
-    options.only(&["$select", "$filter", "$deltatoken", "$skiptoken", "$top", "$format"])
+    options.only(&[
+        "$select",
+        "$filter",
+        "$deltatoken",
+        "$skiptoken",
+        "$top",
+        "$format",
+    ])
 }
 
 /// Opens a token that must be this caller's.
 fn open(call: &Call<'_>, kind: Kind, text: &str) -> Result<DeltaToken, GraphError> {
     let token: Option<DeltaToken> = call.core().signer.open(text);
     let own = token.filter(|token| {
-        token.tenant == call.caller.tenant_id && token.app == call.caller.app_id && token.set == kind.collection()
+        token.tenant == call.caller.tenant_id
+            && token.app == call.caller.app_id
+            && token.set == kind.collection()
     });
     let token = own.ok_or_else(|| GraphError::bad_request("Badly formed token."))?;
     let age = call.now.as_second().saturating_sub(token.issued);
@@ -147,10 +163,14 @@ impl Query {
                 }
                 match token.phase {
                     Phase::Ready { .. } => Ok(Self::Since { token, tracked }),
-                    Phase::Initial { .. } | Phase::Changes { .. } => Err(GraphError::bad_request("Badly formed token.")),
+                    Phase::Initial { .. } | Phase::Changes { .. } => {
+                        Err(GraphError::bad_request("Badly formed token."))
+                    }
                 }
             }
-            (Some(_), Some(_)) => Err(GraphError::gateway("$skiptoken and $deltatoken cannot be given together.")),
+            (Some(_), Some(_)) => Err(GraphError::gateway(
+                "$skiptoken and $deltatoken cannot be given together.",
+            )),
         }
     }
 }

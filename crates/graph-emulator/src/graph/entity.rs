@@ -35,22 +35,35 @@ impl Expand {
             Some((name, rest)) => (name, rest.strip_suffix(')')),
             None => (text, Some("")),
         };
-        let inner = inner.ok_or_else(|| GraphError::gateway("Parsing OData Select and Expand failed."))?;
+        let inner =
+            inner.ok_or_else(|| GraphError::gateway("Parsing OData Select and Expand failed."))?;
         let selected = match inner.split_once('=') {
             Some((option, names)) if option.trim().eq_ignore_ascii_case("$select") => Some(names),
             None if inner.is_empty() => None,
-            _ => return Err(GraphError::unsupported(format!("The options '{inner}' are not supported within $expand."))),
+            _ => {
+                return Err(GraphError::unsupported(format!(
+                    "The options '{inner}' are not supported within $expand."
+                )));
+            }
         };
         match (kind, name.trim()) {
             (Kind::User, "manager") => {
                 let manager = select(Kind::User, selected, Target::Single)?;
-                Ok(Self { manager: Some(manager), ..Self::NONE })
+                Ok(Self {
+                    manager: Some(manager),
+                    ..Self::NONE
+                })
             }
             (Kind::Group, "members") => {
                 let members = crate::odata::select::select_mixed(selected)?;
-                Ok(Self { members: Some(members), ..Self::NONE })
+                Ok(Self {
+                    members: Some(members),
+                    ..Self::NONE
+                })
             }
-            _ => Err(GraphError::unsupported(format!("The relationship '{name}' cannot be expanded here."))),
+            _ => Err(GraphError::unsupported(format!(
+                "The relationship '{name}' cannot be expanded here."
+            ))),
         }
     }
 }
@@ -85,7 +98,13 @@ impl Style {
 }
 
 /// Writes an object with its braces.
-pub(crate) fn write(out: &mut Vec<u8>, tenant: &Tenant, kind: Kind, view: &View<'_>, style: &Style) {
+pub(crate) fn write(
+    out: &mut Vec<u8>,
+    tenant: &Tenant,
+    kind: Kind,
+    view: &View<'_>,
+    style: &Style,
+) {
     out.push(b'{');
     write_members(out, &mut Sequence::new(), tenant, kind, view, style);
     out.push(b'}');
@@ -110,7 +129,8 @@ pub(crate) fn write_members(
         out.push(b'"');
         out.extend_from_slice(property.name.as_bytes());
         out.extend_from_slice(b"\":");
-        let hidden = style.limited && id != known::user::ID || id == known::user::PASSWORD_PROFILE && kind == Kind::User;
+        let hidden = style.limited && id != known::user::ID
+            || id == known::user::PASSWORD_PROFILE && kind == Kind::User;
         if hidden || !view.write(id, out) {
             let list = matches!(property.shape, Shape::Texts | Shape::Complexes) && !style.limited;
             out.extend_from_slice(if list { b"[]" } else { b"null" });
@@ -124,8 +144,16 @@ pub(crate) fn write_members(
     }
 }
 
-fn write_manager(out: &mut Vec<u8>, sequence: &mut Sequence, tenant: &Tenant, view: &View<'_>, select: PropertySet) {
-    let manager = view.text(known::user::MANAGER).and_then(|id| id.parse().ok());
+fn write_manager(
+    out: &mut Vec<u8>,
+    sequence: &mut Sequence,
+    tenant: &Tenant,
+    view: &View<'_>,
+    select: PropertySet,
+) {
+    let manager = view
+        .text(known::user::MANAGER)
+        .and_then(|id| id.parse().ok());
     let slot = manager.and_then(|id| tenant.users.slot(id));
     if let Some(manager) = slot.and_then(|slot| tenant.users.view(slot)) {
         sequence.name(out, "manager");
@@ -143,11 +171,17 @@ fn write_expanded_members(
     sequence.name(out, "members");
     out.push(b'[');
     let slot = tenant.groups.slot(view.id());
-    let members = slot.into_iter().flat_map(|slot| tenant.members.after(slot, None));
+    let members = slot
+        .into_iter()
+        .flat_map(|slot| tenant.members.after(slot, None));
     let mut list = Sequence::new();
     for member in members.take(EXPANDED_MAX) {
         if let Some(view) = tenant.view(member) {
-            let select = if member.kind() == Kind::User { users } else { groups };
+            let select = if member.kind() == Kind::User {
+                users
+            } else {
+                groups
+            };
             list.next(out);
             write(out, tenant, member.kind(), &view, &Style::typed(select));
         }

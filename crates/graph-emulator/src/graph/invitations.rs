@@ -33,20 +33,32 @@ pub(super) fn create(call: &Call<'_>) -> Answer {
     let mail = &body.invited_user_email_address;
     let name = match mail.split_once('@') {
         Some((name, domain)) if !name.is_empty() && domain.contains('.') => name,
-        _ => return Err(GraphError::bad_request("The invited user email address is invalid.")),
+        _ => {
+            return Err(GraphError::bad_request(
+                "The invited user email address is invalid.",
+            ));
+        }
     };
     let kind = body.invited_user_type.as_deref().unwrap_or("Guest");
     if !["Guest", "Member"].contains(&kind) {
-        return Err(GraphError::bad_request("Invalid value specified for property 'invitedUserType' of resource 'Invitation'."));
+        return Err(GraphError::bad_request(
+            "Invalid value specified for property 'invitedUserType' of resource 'Invitation'.",
+        ));
     }
     let id = call.core().chance.uuid();
     call.edit(|tenant, now| {
         let upn = external_upn(mail, &tenant.initial_domain);
         let mut changes = Changes::default();
-        changes.set(user::DISPLAY_NAME, body.invited_user_display_name.as_deref().unwrap_or(name));
+        changes.set(
+            user::DISPLAY_NAME,
+            body.invited_user_display_name.as_deref().unwrap_or(name),
+        );
         changes.set(user::MAIL, mail.as_str());
         changes.set(user::OTHER_MAILS, json!([mail]));
-        changes.set(user::MAIL_NICKNAME, upn.split('@').next().unwrap_or_default());
+        changes.set(
+            user::MAIL_NICKNAME,
+            upn.split('@').next().unwrap_or_default(),
+        );
         changes.set(user::UPN, upn);
         changes.set(user::USER_TYPE, kind);
         changes.set(user::CREATION_TYPE, "Invitation");

@@ -1,20 +1,16 @@
 //! A page of a collection: where the objects come from, which pass, in what order, and the link to the next page.
 //! Written straight into a buffer; nothing is held for a page that is not on it.
 
-use std::collections::BTreeSet;
-
 use uuid::Uuid;
 
 use super::call::{Answer, Call, Reply};
 use super::entity::{self, Expand, Style, context_name};
-use crate::directory::membership::{Member, Memberships};
-use crate::directory::objects::{Slot, View};
+use super::list_conditions::{Conditions, check_advanced, index};
+use super::list_source::{Found, Source};
 use crate::directory::tenant::Tenant;
 use crate::error::GraphError;
-use crate::odata::filter::Filter;
 use crate::odata::order::Order;
 use crate::odata::page::Cursor;
-use crate::odata::search::Search;
 use crate::odata::select::{Target, select, select_mixed};
 use crate::permission;
 use crate::render::Sequence;
@@ -24,20 +20,19 @@ use crate::schema::Kind;
 const PAGE: u32 = 100;
 
 const OPTIONS: [&str; 9] = [
-    "$select", "$top", "$filter", "$search", "$orderby", "$count", "$expand", "$skiptoken", "$format",
+    "$select",
+    "$top",
+    "$filter",
+    "$search",
+    "$orderby",
+    "$count",
+    "$expand",
+    "$skiptoken",
+    "$format",
 ];
 
-/// Where the objects come from.
-pub(crate) enum Source<'t> {
-    All(Kind),
-    Deleted(Kind),
-    /// Direct members of any of these groups, each once.
-    Members(&'t Memberships, BTreeSet<Slot>),
-    Groups(BTreeSet<Slot>),
-}
-
 /// A collection to show.
-pub(crate) struct List<'t> {
+pub(super) struct List<'t> {
     pub source: Source<'t>,
     /// Only objects of this kind; `None` for a mixed list.
     pub only: Option<Kind>,
@@ -45,185 +40,6 @@ pub(crate) struct List<'t> {
     pub set: &'static str,
     /// Needs the advanced query parameters when there are options besides.
     pub is_cast: bool,
-}
-
-/// An object and where it stands in the source.
-struct Found<'t> {
-    kind: Kind,
-    view: View<'t>,
-    at: Cursor,
-}
-
-type Finds<'t> = Box<dyn Iterator<Item = Found<'t>> + 't>;
-
-impl<'t> Source<'t> {
-    /// Everything after a cursor.
-    fn after(&self, tenant: &'t Tenant, after: Option<&Cursor>) -> Finds<'t> {
-        let id = match after {
-            Some(Cursor::Id(id)) => Some(*id),
-            _ => None,
-        };
-        let number = match after {
-            Some(Cursor::Number(number)) => Some(*number),
-            _ => None,
-        };
-        match self {
-            Self::All(kind) => {
-                let kind = *kind;
-                let objects = tenant.objects(kind);
-                Box::new(objects.after(id).filter_map(move |(id, slot)| {
-                    let view = objects.view(slot)?;
-                    Some(Found { kind, view, at: Cursor::Id(id) })
-                }))
-            }
-            Self::Deleted(kind) => {
-                let kind = *kind;
-                let objects = tenant.objects(kind);
-                Box::new(objects.deleted_after(id).filter_map(move |(id, slot)| {
-                    let view = View::Stored(objects.deleted_view(slot)?);
-                    Some(Found { kind, view, at: Cursor::Id(id) })
-                }))
-            }
-            Self::Members(memberships, groups) => members_after(tenant, memberships, groups, number),
-            Self::Groups(groups) => {
-                let groups: Vec<Slot> = groups.iter().copied().collect();
-                let members = groups.into_iter().map(|slot| Member::new(Kind::Group, slot));
-                let rest = members.filter(move |member| number.is_none_or(|after| member.number() > after));
-                Box::new(rest.filter_map(move |member| found(tenant, member)))
-            }
-        }
-    }
-
-    /// Those of the given ids that are in the source.
-    fn by_ids(&self, tenant: &'t Tenant, ids: &[Uuid]) -> Option<Finds<'t>> {
-        let Self::All(kind) = *self else {
-            return None;
-        };
-        let ids: BTreeSet<Uuid> = ids.iter().copied().collect();
-        let objects = tenant.objects(kind);
-        Some(Box::new(ids.into_iter().filter_map(move |id| {
-            let view = objects.view(objects.slot(id)?)?;
-            Some(Found { kind, view, at: Cursor::Id(id) })
-        })))
-    }
-}
-
-fn found(tenant: &Tenant, member: Member) -> Option<Found<'_>> {
-    let view = tenant.view(member)?;
-    Some(Found {
-        kind: member.kind(),
-        view,
-        at: Cursor::Number(member.number()),
-    })
-}
-
-fn members_after<'t>(
-    tenant: &'t Tenant,
-    memberships: &'t Memberships,
-    groups: &BTreeSet<Slot>,
-    after: Option<u32>,
-) -> Finds<'t> {
-    let after = after.map(Member::from_number);
-    if let (Some(group), 1) = (groups.first(), groups.len()) {
-        let members = memberships.after(*group, after);
-        return Box::new(members.filter_map(move |member| found(tenant, member)));
-    }
-    let all: BTreeSet<Member> = groups.iter().flat_map(|group| memberships.after(*group, after)).collect();
-    Box::new(all.into_iter().filter_map(move |member| found(tenant, member)))
-}
-
-/// What decides whether an object is shown.
-struct Conditions {
-    only: Option<Kind>,
-    filters: [Option<Filter>; 2],
-    searches: [Option<Search>; 2],
-    filtered: bool,
-    searched: bool,
-}
-
-fn index(kind: Kind) -> usize {
-    usize::from(kind == Kind::Group)
-}
-
-impl Conditions {
-    fn parse(call: &Call<'_>, only: Option<Kind>) -> Result<Self, GraphError> {
-        let kinds: Vec<Kind> = only.map_or_else(|| Kind::ALL.to_vec(), |kind| vec![kind]);
-        let mut conditions = Self {
-            only,
-            filters: [None, None],
-            searches: [None, None],
-            filtered: false,
-            searched: false,
-        };
-        if let Some(text) = call.options.get("$filter") {
-            conditions.filtered = true;
-            let parsed = each(&kinds, |kind| Filter::parse(kind, text))?;
-            for (kind, filter) in parsed {
-                check_advanced(call, filter.advanced)?;
-                conditions.filters[index(kind)] = Some(filter);
-            }
-        }
-        if let Some(text) = call.options.get("$search") {
-            conditions.searched = true;
-            if !call.eventual() {
-                return Err(GraphError::unsupported(
-                    "Request with $search query parameter only works through MSGraph with a special request header: 'ConsistencyLevel: eventual'",
-                ));
-            }
-            for (kind, search) in each(&kinds, |kind| Search::parse(kind, text))? {
-                conditions.searches[index(kind)] = Some(search);
-            }
-        }
-        Ok(conditions)
-    }
-
-    fn accept(&self, found: &Found<'_>) -> bool {
-        let at = index(found.kind);
-        self.only.is_none_or(|only| only == found.kind)
-            && (!self.filtered || self.filters[at].as_ref().is_some_and(|filter| filter.accepts(&found.view)))
-            && (!self.searched || self.searches[at].as_ref().is_some_and(|search| search.accepts(&found.view)))
-    }
-
-    /// A short list of objects that can pass, when the filter gives one away.
-    fn shortcut<'t>(&self, source: &Source<'t>, tenant: &'t Tenant) -> Option<Finds<'t>> {
-        let kind = self.only?;
-        let filter = self.filters[index(kind)].as_ref()?;
-        if let Some(ids) = filter.ids() {
-            return source.by_ids(tenant, &ids);
-        }
-        let slot = tenant.users.by_upn(filter.upn(kind)?);
-        let id = slot.and_then(|slot| tenant.users.view(slot)).map(|view| view.id());
-        source.by_ids(tenant, id.as_slice())
-    }
-}
-
-/// Reads something for each kind; fails only when no kind can read it.
-fn each<T>(
-    kinds: &[Kind],
-    parse: impl Fn(Kind) -> Result<T, GraphError>,
-) -> Result<Vec<(Kind, T)>, GraphError> {
-    let mut read = Vec::new();
-    let mut failure = None;
-    for kind in kinds {
-        match parse(*kind) {
-            Ok(parsed) => read.push((*kind, parsed)),
-            Err(error) => failure = Some(error),
-        }
-    }
-    match failure {
-        Some(error) if read.is_empty() => Err(error),
-        _ => Ok(read),
-    }
-}
-
-fn check_advanced(call: &Call<'_>, operator: Option<&str>) -> Result<(), GraphError> {
-    match operator {
-        Some(operator) if !call.advanced() => Err(GraphError::unsupported(format!(
-            "Operator '{operator}' is not supported because the required parameters might be missing. Try adding $count=true \
-             query parameter and ConsistencyLevel:eventual header. Refer to https://aka.ms/graph-docs/advanced-queries for more information"
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// How each kind is written on this list.
@@ -237,7 +53,9 @@ fn styles(call: &Call<'_>, list: &List<'_>) -> Result<[Style; 2], GraphError> {
             style.limited = limited(call, kind);
             Ok([style, style])
         }
-        None if expand.is_some() => Err(GraphError::unsupported("$expand is not supported on this collection.")),
+        None if expand.is_some() => Err(GraphError::unsupported(
+            "$expand is not supported on this collection.",
+        )),
         None => {
             let (users, groups) = select_mixed(selected)?;
             let mut styles = [Style::typed(users), Style::typed(groups)];
@@ -254,17 +72,21 @@ fn limited(call: &Call<'_>, kind: Kind) -> bool {
 }
 
 /// Shows a page of a list.
-pub(crate) fn page<'t>(call: &Call<'_>, tenant: &'t Tenant, list: &List<'t>) -> Answer {
+pub(super) fn page<'t>(call: &Call<'_>, tenant: &'t Tenant, list: &List<'t>) -> Answer {
     call.options.only(&OPTIONS)?;
     let styles = styles(call, list)?;
     let conditions = Conditions::parse(call, list.only)?;
     let order = call.options.get("$orderby");
     let kind = list.only.unwrap_or(Kind::User);
     let order = order.map(|text| Order::parse(kind, text)).transpose()?;
-    if order.is_some() && (conditions.filtered || list.is_cast || matches!(list.source, Source::Deleted(_))) {
+    if order.is_some()
+        && (conditions.filtered || list.is_cast || matches!(list.source, Source::Deleted(_)))
+    {
         check_advanced(call, Some("OrderBy"))?;
     }
-    let others = ["$select", "$filter", "$orderby", "$expand", "$top", "$search"];
+    let others = [
+        "$select", "$filter", "$orderby", "$expand", "$top", "$search",
+    ];
     if list.is_cast && others.iter().any(|name| call.options.get(name).is_some()) {
         check_advanced(call, Some("Cast"))?;
     }
@@ -281,7 +103,9 @@ pub(crate) fn page<'t>(call: &Call<'_>, tenant: &'t Tenant, list: &List<'t>) -> 
 
 /// How many objects pass.
 fn count(tenant: &Tenant, list: &List<'_>, conditions: &Conditions) -> usize {
-    if let (Source::All(kind), false, false) = (&list.source, conditions.filtered, conditions.searched) {
+    if let (Source::All(kind), false, false) =
+        (&list.source, conditions.filtered, conditions.searched)
+    {
         return tenant.objects(*kind).len();
     }
     let all = list.source.after(tenant, None);
@@ -289,9 +113,11 @@ fn count(tenant: &Tenant, list: &List<'_>, conditions: &Conditions) -> usize {
 }
 
 /// The number of a list as text, for `/$count`.
-pub(crate) fn total<'t>(call: &Call<'_>, tenant: &'t Tenant, list: &List<'t>) -> Answer {
+pub(super) fn total<'t>(call: &Call<'_>, tenant: &'t Tenant, list: &List<'t>) -> Answer {
     if !call.eventual() {
-        return Err(GraphError::bad_request("$count is not currently supported."));
+        return Err(GraphError::bad_request(
+            "$count is not currently supported.",
+        ));
     }
     call.options.only(&["$filter", "$search", "$count"])?;
     let conditions = Conditions::parse(call, list.only)?;
@@ -317,7 +143,10 @@ fn in_order<'t>(
         }
         None => list.source.after(tenant, after),
     };
-    let mut shown: Vec<Found<'t>> = all.filter(|found| conditions.accept(found)).take(top + 1).collect();
+    let mut shown: Vec<Found<'t>> = all
+        .filter(|found| conditions.accept(found))
+        .take(top + 1)
+        .collect();
     let more = (shown.len() > top).then(|| {
         shown.truncate(top);
         shown.last().map(|last| last.at.clone())
@@ -333,16 +162,31 @@ fn sorted<'t>(
     after: Option<&Cursor>,
     top: usize,
 ) -> (Vec<Found<'t>>, Option<Cursor>) {
-    let flip = |ordering: std::cmp::Ordering| if order.descending { ordering.reverse() } else { ordering };
-    let compare = |left: &(String, Uuid), right: &(String, Uuid)| flip(left.0.cmp(&right.0)).then(left.1.cmp(&right.1));
+    let flip = |ordering: std::cmp::Ordering| {
+        if order.descending {
+            ordering.reverse()
+        } else {
+            ordering
+        }
+    };
+    let compare = |left: &(String, Uuid), right: &(String, Uuid)| {
+        flip(left.0.cmp(&right.0)).then(left.1.cmp(&right.1))
+    };
     let passed = match after {
         Some(Cursor::Sorted(key, id)) => Some((key.clone(), *id)),
         _ => None,
     };
-    let all = list.source.after(tenant, None).filter(|found| conditions.accept(found));
+    let all = list
+        .source
+        .after(tenant, None)
+        .filter(|found| conditions.accept(found));
     let keyed = all.map(|found| ((order.key(&found.view), found.view.id()), found));
     let mut rest: Vec<_> = keyed
-        .filter(|(key, _)| passed.as_ref().is_none_or(|passed| compare(key, passed).is_gt()))
+        .filter(|(key, _)| {
+            passed
+                .as_ref()
+                .is_none_or(|passed| compare(key, passed).is_gt())
+        })
         .collect();
     if rest.len() > top + 1 {
         rest.select_nth_unstable_by(top, |left, right| compare(&left.0, &right.0));
@@ -351,8 +195,13 @@ fn sorted<'t>(
     rest.sort_by(|left, right| compare(&left.0, &right.0));
     let more = rest.len() > top;
     rest.truncate(top);
-    let last = rest.last().map(|((key, id), _)| Cursor::Sorted(key.clone(), *id));
-    (rest.into_iter().map(|(_, found)| found).collect(), last.filter(|_| more))
+    let last = rest
+        .last()
+        .map(|((key, id), _)| Cursor::Sorted(key.clone(), *id));
+    (
+        rest.into_iter().map(|(_, found)| found).collect(),
+        last.filter(|_| more),
+    )
 }
 
 fn render(
@@ -383,7 +232,13 @@ fn render(
     for _ in 0..=u8::from(call.request.duplicate) {
         for found in shown {
             items.next(&mut out);
-            entity::write(&mut out, tenant, found.kind, &found.view, &styles[index(found.kind)]);
+            entity::write(
+                &mut out,
+                tenant,
+                found.kind,
+                &found.view,
+                &styles[index(found.kind)],
+            );
         }
     }
     out.extend_from_slice(b"]}");

@@ -33,11 +33,18 @@ fn answer(call: &Call<'_>, ids: &[Uuid]) -> Reply {
     Reply::json(StatusCode::OK, &body)
 }
 
-fn memberships(call: &Call<'_>, tenant: &Tenant, kind: Kind, id: &str, security_only: bool) -> Result<BTreeSet<Uuid>, GraphError> {
+fn memberships(
+    call: &Call<'_>,
+    tenant: &Tenant,
+    kind: Kind,
+    id: &str,
+    security_only: bool,
+) -> Result<BTreeSet<Uuid>, GraphError> {
     let member = subject(call, tenant, kind, id)?;
     let groups = groups_of(tenant, member, true).into_iter();
     let views = groups.filter_map(|slot| tenant.groups.view(slot));
-    let wanted = views.filter(|view| !security_only || view.is_true(known::group::SECURITY_ENABLED));
+    let wanted =
+        views.filter(|view| !security_only || view.is_true(known::group::SECURITY_ENABLED));
     Ok(wanted.map(|view| view.id()).collect())
 }
 
@@ -45,7 +52,9 @@ fn memberships(call: &Call<'_>, tenant: &Tenant, kind: Kind, id: &str, security_
 pub(super) fn check(call: &Call<'_>, kind: Kind, id: &str) -> Answer {
     let body: CheckBody = call.body()?;
     if body.group_ids.len() > CHECKED_MAX {
-        let message = format!("The number of values in property 'groupIds' exceeds the limit of {CHECKED_MAX}.");
+        let message = format!(
+            "The number of values in property 'groupIds' exceeds the limit of {CHECKED_MAX}."
+        );
         return Err(GraphError::bad_request(message));
     }
     let world = call.core().world();

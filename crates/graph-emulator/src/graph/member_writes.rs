@@ -52,7 +52,9 @@ pub(super) fn remove(call: &Call<'_>, relation: Relation, group: &str, member: &
             Relation::Owners => tenant.owners.remove(group, found),
             _ => tenant.remove_member(group, found, now),
         };
-        removed.then_some(()).ok_or_else(|| GraphError::not_found(member))
+        removed
+            .then_some(())
+            .ok_or_else(|| GraphError::not_found(member))
     })?;
     Ok(Reply::no_content())
 }

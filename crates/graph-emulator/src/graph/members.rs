@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::call::{Answer, Call};
-use super::list::{self, List, Source};
+use super::list::{self, List};
+use super::list_source::Source;
 use super::objects::find;
 use super::route::Relation;
 use crate::directory::membership::Member;
@@ -17,10 +18,17 @@ use crate::schema::{Kind, known};
 pub(super) fn is_hidden(call: &Call<'_>, tenant: &Tenant, group: Slot) -> bool {
     let view = tenant.groups.view(group);
     let visibility = view.and_then(|view| view.text(known::group::VISIBILITY));
-    visibility.as_deref() == Some("HiddenMembership") && !permission::has(call.caller, HIDDEN_MEMBERS)
+    visibility.as_deref() == Some("HiddenMembership")
+        && !permission::has(call.caller, HIDDEN_MEMBERS)
 }
 
-fn source<'t>(call: &Call<'_>, tenant: &'t Tenant, relation: Relation, id: &str, cast: Option<Kind>) -> Result<List<'t>, GraphError> {
+fn source<'t>(
+    call: &Call<'_>,
+    tenant: &'t Tenant,
+    relation: Relation,
+    id: &str,
+    cast: Option<Kind>,
+) -> Result<List<'t>, GraphError> {
     call.require(GROUPS_READ)?;
     let group = find(tenant, Kind::Group, id)?;
     if is_hidden(call, tenant, group) {
@@ -29,7 +37,9 @@ fn source<'t>(call: &Call<'_>, tenant: &'t Tenant, relation: Relation, id: &str,
     let (memberships, groups) = match relation {
         Relation::Members => (&tenant.members, BTreeSet::from([group])),
         Relation::TransitiveMembers => {
-            let nested = tenant.members.nested(group, |slot| tenant.is_live_group(slot));
+            let nested = tenant
+                .members
+                .nested(group, |slot| tenant.is_live_group(slot));
             (&tenant.members, nested)
         }
         Relation::Owners => (&tenant.owners, BTreeSet::from([group])),
@@ -62,25 +72,41 @@ pub(super) fn groups_of(tenant: &Tenant, member: Member, transitive: bool) -> BT
     if transitive {
         tenant.members.transitive_groups_of(member, live)
     } else {
-        tenant.members.groups_of(member).filter(|slot| live(*slot)).collect()
+        tenant
+            .members
+            .groups_of(member)
+            .filter(|slot| live(*slot))
+            .collect()
     }
 }
 
 /// A user or group whose memberships are asked for, once the caller may.
-pub(super) fn subject(call: &Call<'_>, tenant: &Tenant, kind: Kind, id: &str) -> Result<Member, GraphError> {
+pub(super) fn subject(
+    call: &Call<'_>,
+    tenant: &Tenant,
+    kind: Kind,
+    id: &str,
+) -> Result<Member, GraphError> {
     let found = find(tenant, kind, id).map(|slot| Member::new(kind, slot));
     let own = found.as_ref().is_ok_and(|member| {
         let view = tenant.view(*member);
         kind == Kind::User && view.is_some_and(|view| call.is_self(view.id()))
     });
     if !(own && permission::has(call.caller, ME_READ)) {
-        call.require(GROUPS_READ).or_else(|_| call.require(permission::read(kind)))?;
+        call.require(GROUPS_READ)
+            .or_else(|_| call.require(permission::read(kind)))?;
     }
     found
 }
 
 /// `GET /users/{id}/memberOf`, `transitiveMemberOf`.
-pub(super) fn member_of(call: &Call<'_>, kind: Kind, id: &str, cast: Option<Kind>, transitive: bool) -> Answer {
+pub(super) fn member_of(
+    call: &Call<'_>,
+    kind: Kind,
+    id: &str,
+    cast: Option<Kind>,
+    transitive: bool,
+) -> Answer {
     let world = call.core().world();
     let tenant = call.tenant(&world)?;
     let member = subject(call, tenant, kind, id)?;

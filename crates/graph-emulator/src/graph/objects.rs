@@ -2,7 +2,8 @@
 
 use super::call::{Answer, Call, Reply};
 use super::entity::{self, Expand, Style, context_name};
-use super::list::{self, List, Source};
+use super::list::{self, List};
+use super::list_source::Source;
 use crate::directory::membership::Member;
 use crate::directory::objects::{Slot, View};
 use crate::directory::tenant::Tenant;
@@ -41,7 +42,11 @@ fn check_sign_in_activity(call: &Call<'_>) -> Result<(), GraphError> {
     let mut selected = call.options.get("$select").into_iter().flat_map(names);
     if selected.any(|name| name.eq_ignore_ascii_case("signInActivity")) {
         call.require(SIGN_IN_ACTIVITY)?;
-        if call.options.top()?.is_some_and(|top| top > SIGN_IN_ACTIVITY_TOP_MAX) {
+        if call
+            .options
+            .top()?
+            .is_some_and(|top| top > SIGN_IN_ACTIVITY_TOP_MAX)
+        {
             let message = "Invalid page size specified. Must be between 1 and 500 inclusive when signInActivity is selected.";
             return Err(GraphError::unsupported(message));
         }
@@ -66,7 +71,10 @@ pub(super) fn me(call: &Call<'_>) -> Answer {
     let world = call.core().world();
     let tenant = call.tenant(&world)?;
     let id = call.caller.user_id.unwrap_or_default();
-    let slot = tenant.users.slot(id).ok_or_else(|| GraphError::not_found(&id.to_string()))?;
+    let slot = tenant
+        .users
+        .slot(id)
+        .ok_or_else(|| GraphError::not_found(&id.to_string()))?;
     single(call, tenant, Kind::User, slot)
 }
 
@@ -87,7 +95,9 @@ pub(super) fn get(call: &Call<'_>, kind: Kind, id: &str) -> Answer {
     let world = call.core().world();
     let tenant = call.tenant(&world)?;
     let slot = find(tenant, kind, id);
-    let own = slot.as_ref().is_ok_and(|slot| is_own(call, tenant, kind, *slot));
+    let own = slot
+        .as_ref()
+        .is_ok_and(|slot| is_own(call, tenant, kind, *slot));
     if !(own && permission::has(call.caller, ME_READ)) {
         call.require(permission::read(kind))?;
     }
@@ -101,7 +111,10 @@ fn is_own(call: &Call<'_>, tenant: &Tenant, kind: Kind, slot: Slot) -> bool {
 
 fn single(call: &Call<'_>, tenant: &Tenant, kind: Kind, slot: Slot) -> Answer {
     call.options.only(&["$select", "$expand", "$format"])?;
-    let view = tenant.objects(kind).view(slot).ok_or_else(|| GraphError::not_found(""))?;
+    let view = tenant
+        .objects(kind)
+        .view(slot)
+        .ok_or_else(|| GraphError::not_found(""))?;
     let selected = call.options.get("$select");
     let mut style = Style::plain(select(kind, selected, Target::Single)?);
     style.expand = Expand::parse(kind, call.options.get("$expand"))?;
@@ -109,13 +122,27 @@ fn single(call: &Call<'_>, tenant: &Tenant, kind: Kind, slot: Slot) -> Answer {
 }
 
 /// One object with its `@odata.context`.
-pub(super) fn entity_reply(call: &Call<'_>, tenant: &Tenant, kind: Kind, view: &View<'_>, style: &Style) -> Reply {
-    let set = if style.typed { "directoryObjects" } else { kind.collection() };
+pub(super) fn entity_reply(
+    call: &Call<'_>,
+    tenant: &Tenant,
+    kind: Kind,
+    view: &View<'_>,
+    style: &Style,
+) -> Reply {
+    let set = if style.typed {
+        "directoryObjects"
+    } else {
+        kind.collection()
+    };
     let set = context_name(set, call.options.get("$select"));
     let mut out = Vec::with_capacity(1024);
     let mut sequence = Sequence::new();
     out.push(b'{');
-    sequence.pair(&mut out, "@odata.context", &call.context(&format!("{set}/$entity")));
+    sequence.pair(
+        &mut out,
+        "@odata.context",
+        &call.context(&format!("{set}/$entity")),
+    );
     entity::write_members(&mut out, &mut sequence, tenant, kind, view, style);
     out.push(b'}');
     Reply::bytes(out)
@@ -130,7 +157,9 @@ pub(super) fn directory_object(call: &Call<'_>, id: &str) -> Answer {
     let kind = member.kind();
     call.require(permission::read(kind))?;
     call.options.only(&["$select", "$format"])?;
-    let view = tenant.view(member).ok_or_else(|| GraphError::not_found(id))?;
+    let view = tenant
+        .view(member)
+        .ok_or_else(|| GraphError::not_found(id))?;
     let style = Style::typed(select(kind, call.options.get("$select"), Target::Single)?);
     Ok(entity_reply(call, tenant, kind, &view, &style))
 }

@@ -27,7 +27,12 @@ pub(crate) enum Route {
     RelatedCount(Relation, String, Option<Kind>),
     References(Relation, String),
     Reference(Relation, String, String),
-    MemberOf { kind: Kind, id: String, cast: Option<Kind>, transitive: bool },
+    MemberOf {
+        kind: Kind,
+        id: String,
+        cast: Option<Kind>,
+        transitive: bool,
+    },
     CheckMemberGroups(Kind, String),
     GetMemberGroups(Kind, String),
     Manager(String),
@@ -57,7 +62,9 @@ pub(crate) fn segments(path: &str) -> Option<Vec<String>> {
     let mut segments = Vec::new();
     for segment in raw {
         let decoded = percent_decode_str(segment).decode_utf8().ok()?;
-        let called = decoded.strip_suffix(')').and_then(|call| call.split_once('('));
+        let called = decoded
+            .strip_suffix(')')
+            .and_then(|call| call.split_once('('));
         match called {
             Some((name, key)) => {
                 segments.push(name.to_owned());
@@ -84,7 +91,9 @@ fn word(segment: &str) -> String {
 }
 
 fn cast(word: &str) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|kind| word.strip_prefix('#') == Some(kind.name()))
+    Kind::ALL
+        .into_iter()
+        .find(|kind| word.strip_prefix('#') == Some(kind.name()))
 }
 
 fn collection(word: &str) -> Option<Kind> {
@@ -102,13 +111,17 @@ pub(crate) fn parse(segments: &[String]) -> Option<Route> {
         ["me"] => Route::Me,
         ["directoryobjects", "getbyids"] => Route::GetByIds,
         ["directoryobjects", _] => Route::DirectoryObject(given(1)),
-        ["directory", "deleteditems", kind] if cast(kind).is_some() => Route::DeletedItems(cast(kind)?),
+        ["directory", "deleteditems", kind] if cast(kind).is_some() => {
+            Route::DeletedItems(cast(kind)?)
+        }
         ["directory", "deleteditems", _] => Route::DeletedItem(given(2)),
         ["directory", "deleteditems", _, "restore"] => Route::RestoreItem(given(2)),
         ["serviceprincipals"] => Route::ServicePrincipals,
         ["serviceprincipals", _] => Route::ServicePrincipal(given(1)),
         ["serviceprincipals", _, "approleassignedto"] => Route::AppRoleAssignedTo(given(1)),
-        ["serviceprincipals", _, "approleassignedto", _] => Route::AppRoleAssignment(given(1), given(3)),
+        ["serviceprincipals", _, "approleassignedto", _] => {
+            Route::AppRoleAssignment(given(1), given(3))
+        }
         ["invitations"] => Route::Invitations,
         ["subscriptions"] => Route::Subscriptions,
         ["subscriptions", _] => Route::Subscription(given(1)),
@@ -137,7 +150,12 @@ fn objects(kind: Kind, words: &[&str], given: impl Fn(usize) -> String) -> Optio
                 _ => return None,
             };
             let transitive = name == "transitivememberof";
-            Route::MemberOf { kind, id: given(1), cast, transitive }
+            Route::MemberOf {
+                kind,
+                id: given(1),
+                cast,
+                transitive,
+            }
         }
         [_, name, ..] if kind == Kind::Group => return related(name, words, given),
         _ => return None,
@@ -178,21 +196,55 @@ mod tests {
             ("/v1.0/Users/$count", Some(Route::Count(Kind::User))),
             ("/v1.0/users/delta", Some(Route::Delta(Kind::User))),
             ("/v1.0/users/delta()", Some(Route::Delta(Kind::User))),
-            ("/v1.0/groups/microsoft.graph.delta()", Some(Route::Delta(Kind::Group))),
+            (
+                "/v1.0/groups/microsoft.graph.delta()",
+                Some(Route::Delta(Kind::Group)),
+            ),
             ("/v1.0/users('1')", Some(Route::Object(Kind::User, id()))),
-            ("/v1.0/users/a%23EXT%23@b.c", Some(Route::Object(Kind::User, "a#EXT#@b.c".to_owned()))),
-            ("/v1.0/groups/1/members", Some(Route::Related(Relation::Members, id(), None))),
+            (
+                "/v1.0/users/a%23EXT%23@b.c",
+                Some(Route::Object(Kind::User, "a#EXT#@b.c".to_owned())),
+            ),
+            (
+                "/v1.0/groups/1/members",
+                Some(Route::Related(Relation::Members, id(), None)),
+            ),
             (
                 "/v1.0/groups/1/transitiveMembers/microsoft.graph.user",
-                Some(Route::Related(Relation::TransitiveMembers, id(), Some(Kind::User))),
+                Some(Route::Related(
+                    Relation::TransitiveMembers,
+                    id(),
+                    Some(Kind::User),
+                )),
             ),
-            ("/v1.0/groups/1/members/$count", Some(Route::RelatedCount(Relation::Members, id(), None))),
-            ("/v1.0/groups/1/members/$ref", Some(Route::References(Relation::Members, id()))),
-            ("/v1.0/groups/1/members/2/$ref", Some(Route::Reference(Relation::Members, id(), "2".to_owned()))),
-            ("/v1.0/users/1/microsoft.graph.checkMemberGroups", Some(Route::CheckMemberGroups(Kind::User, id()))),
-            ("/v1.0/directory/deletedItems/microsoft.graph.user", Some(Route::DeletedItems(Kind::User))),
-            ("/v1.0/directory/deletedItems/1", Some(Route::DeletedItem(id()))),
-            ("/v1.0/servicePrincipals(appId='1')", Some(Route::ServicePrincipal("appId=1".to_owned()))),
+            (
+                "/v1.0/groups/1/members/$count",
+                Some(Route::RelatedCount(Relation::Members, id(), None)),
+            ),
+            (
+                "/v1.0/groups/1/members/$ref",
+                Some(Route::References(Relation::Members, id())),
+            ),
+            (
+                "/v1.0/groups/1/members/2/$ref",
+                Some(Route::Reference(Relation::Members, id(), "2".to_owned())),
+            ),
+            (
+                "/v1.0/users/1/microsoft.graph.checkMemberGroups",
+                Some(Route::CheckMemberGroups(Kind::User, id())),
+            ),
+            (
+                "/v1.0/directory/deletedItems/microsoft.graph.user",
+                Some(Route::DeletedItems(Kind::User)),
+            ),
+            (
+                "/v1.0/directory/deletedItems/1",
+                Some(Route::DeletedItem(id())),
+            ),
+            (
+                "/v1.0/servicePrincipals(appId='1')",
+                Some(Route::ServicePrincipal("appId=1".to_owned())),
+            ),
             ("/v1.0/users/1/members", None),
             ("/v1.0/nothing", None),
             ("/beta/users", None),

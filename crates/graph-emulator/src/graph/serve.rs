@@ -11,8 +11,8 @@ use super::call::{Answer, Call, GraphRequest, JSON, Reply};
 use super::cost::cost;
 use super::route::{Route, parse, segments};
 use super::{
-    batch, deleted_items, delta, get_by_ids, invitations, member_checks, member_writes, members, objects,
-    organization, relations, service_principals, subscriptions, writes,
+    batch, deleted_items, delta, get_by_ids, invitations, member_checks, member_writes, members,
+    objects, organization, relations, service_principals, subscriptions, writes,
 };
 use crate::app::App;
 use crate::error::GraphError;
@@ -61,7 +61,10 @@ pub(crate) fn handle<'a>(app: &'a Arc<App>, request: &'a GraphRequest) -> BoxFut
 }
 
 fn authenticate(app: &App, request: &GraphRequest) -> Result<Caller, GraphError> {
-    let header = request.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let header = request
+        .headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
     app.login.authenticate(header).map_err(|failure| {
         let message = match failure {
             AuthFailure::Missing => "Access token is empty.",
@@ -73,7 +76,12 @@ fn authenticate(app: &App, request: &GraphRequest) -> Result<Caller, GraphError>
     })
 }
 
-async fn answer(app: &Arc<App>, request: &GraphRequest, caller: &Caller, charged: &mut Charged) -> Answer {
+async fn answer(
+    app: &Arc<App>,
+    request: &GraphRequest,
+    caller: &Caller,
+    charged: &mut Charged,
+) -> Answer {
     app.core.let_time_work();
     let mut segments = segments(&request.path).unwrap_or_default();
     let own_profile = is_me(&segments);
@@ -103,7 +111,9 @@ async fn answer(app: &Arc<App>, request: &GraphRequest, caller: &Caller, charged
 }
 
 fn is_me(segments: &[String]) -> bool {
-    segments.first().is_some_and(|first| first.eq_ignore_ascii_case("me"))
+    segments
+        .first()
+        .is_some_and(|first| first.eq_ignore_ascii_case("me"))
 }
 
 fn charge(
@@ -114,20 +124,32 @@ fn charge(
     options: &Options,
 ) -> Result<Charged, GraphError> {
     // Subscriptions are not part of the table; a batch is charged item by item.
-    if matches!(route, Route::Batch | Route::Subscriptions | Route::Subscription(_) | Route::Reauthorize(_)) {
+    if matches!(
+        route,
+        Route::Batch | Route::Subscriptions | Route::Subscription(_) | Route::Reauthorize(_)
+    ) {
         return Ok(Charged::default());
     }
     let cost = cost(route, &request.method, options);
-    let people = app.core.world().tenant(caller.tenant_id).map_or(0, |tenant| tenant.users.len());
+    let people = app
+        .core
+        .world()
+        .tenant(caller.tenant_id)
+        .map_or(0, |tenant| tenant.users.len());
     let payer = Payer {
         tenant_id: caller.tenant_id,
         app_id: caller.app_id,
         people,
     };
     let switches = app.core.switches();
-    let level = app.throttle().charge(payer, cost, switches.throttling, app.core.now());
+    let level = app
+        .throttle()
+        .charge(payer, cost, switches.throttling, app.core.now());
     match level {
-        Ok(level) => Ok(Charged { units: cost.units, fill: level.fill }),
+        Ok(level) => Ok(Charged {
+            units: cost.units,
+            fill: level.fill,
+        }),
         Err(refusal) => {
             let seconds = refusal.retry_after_seconds;
             let retry_after = if switches.decimal_retry_after {
@@ -135,7 +157,11 @@ fn charge(
             } else {
                 format!("{:.0}", seconds.ceil())
             };
-            Err(GraphError::throttled(&retry_after, &refusal.scope, refusal.information))
+            Err(GraphError::throttled(
+                &retry_after,
+                &refusal.scope,
+                refusal.information,
+            ))
         }
     }
 }
@@ -162,12 +188,22 @@ fn dispatch_at_once(call: &Call<'_>, route: Route) -> Answer {
         (Route::DirectoryObject(id), "GET") => objects::directory_object(call, &id),
         (Route::Delta(kind), "GET") => delta::get(call, kind),
         (Route::Related(relation, id, cast), "GET") => members::list(call, relation, &id, cast),
-        (Route::RelatedCount(relation, id, cast), "GET") => members::count(call, relation, &id, cast),
-        (Route::References(relation, id), "POST") => member_writes::add(call, relation, &id),
-        (Route::Reference(relation, id, member), "DELETE") => member_writes::remove(call, relation, &id, &member),
-        (Route::MemberOf { kind, id, cast, transitive }, "GET") => {
-            members::member_of(call, kind, &id, cast, transitive)
+        (Route::RelatedCount(relation, id, cast), "GET") => {
+            members::count(call, relation, &id, cast)
         }
+        (Route::References(relation, id), "POST") => member_writes::add(call, relation, &id),
+        (Route::Reference(relation, id, member), "DELETE") => {
+            member_writes::remove(call, relation, &id, &member)
+        }
+        (
+            Route::MemberOf {
+                kind,
+                id,
+                cast,
+                transitive,
+            },
+            "GET",
+        ) => members::member_of(call, kind, &id, cast, transitive),
         (Route::CheckMemberGroups(kind, id), "POST") => member_checks::check(call, kind, &id),
         (Route::GetMemberGroups(kind, id), "POST") => member_checks::get(call, kind, &id),
         (Route::Manager(id), "GET") => relations::manager(call, &id),
@@ -184,7 +220,9 @@ fn dispatch_at_once(call: &Call<'_>, route: Route) -> Answer {
         (Route::ServicePrincipal(key), "PATCH") => service_principals::update(call, &key),
         (Route::AppRoleAssignedTo(key), "GET") => service_principals::assignments(call, &key),
         (Route::AppRoleAssignedTo(key), "POST") => service_principals::assign(call, &key),
-        (Route::AppRoleAssignment(key, id), "DELETE") => service_principals::unassign(call, &key, &id),
+        (Route::AppRoleAssignment(key, id), "DELETE") => {
+            service_principals::unassign(call, &key, &id)
+        }
         (Route::Invitations, "POST") => invitations::create(call),
         (Route::Subscriptions, "GET") => subscriptions::list(call),
         (Route::Subscription(id), "GET") => subscriptions::get(call, &id),
@@ -196,7 +234,10 @@ fn dispatch_at_once(call: &Call<'_>, route: Route) -> Answer {
 }
 
 fn client_request_id(request: &GraphRequest, request_id: Uuid) -> String {
-    let given = request.headers.get("client-request-id").and_then(|value| value.to_str().ok());
+    let given = request
+        .headers
+        .get("client-request-id")
+        .and_then(|value| value.to_str().ok());
     given.map_or_else(|| request_id.to_string(), str::to_owned)
 }
 
@@ -210,7 +251,13 @@ fn refusal(app: &App, request: &GraphRequest, request_id: Uuid, error: &GraphErr
     reply
 }
 
-fn add_headers(app: &App, request: &GraphRequest, request_id: Uuid, charged: &Charged, reply: &mut Reply) {
+fn add_headers(
+    app: &App,
+    request: &GraphRequest,
+    request_id: Uuid,
+    charged: &Charged,
+    reply: &mut Reply,
+) {
     let mut add = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             reply.headers.push((name, value));
@@ -218,14 +265,23 @@ fn add_headers(app: &App, request: &GraphRequest, request_id: Uuid, charged: &Ch
     };
     let named = HeaderName::from_static;
     add(named("request-id"), &request_id.to_string());
-    add(named("client-request-id"), &client_request_id(request, request_id));
+    add(
+        named("client-request-id"),
+        &client_request_id(request, request_id),
+    );
     add(
         named("x-ms-ags-diagnostic"),
         r#"{"ServerInfo":{"DataCenter":"Loopback","Slice":"E","Ring":"1","ScaleUnit":"000","RoleInstance":"EMULATOR"}}"#,
     );
     add(CACHE_CONTROL, "no-cache");
     add(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-    add(DATE, &app.core.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    add(
+        DATE,
+        &app.core
+            .now()
+            .strftime("%a, %d %b %Y %H:%M:%S GMT")
+            .to_string(),
+    );
     if charged.units > 0 {
         add(named("x-ms-resource-unit"), &charged.units.to_string());
     }
@@ -234,7 +290,9 @@ fn add_headers(app: &App, request: &GraphRequest, request_id: Uuid, charged: &Ch
         add(named("x-ms-throttle-limit-percentage"), &percentage);
     }
     if reply.status != StatusCode::NO_CONTENT && reply.content_type == JSON {
-        reply.headers.push((named("odata-version"), HeaderValue::from_static("4.0")));
+        reply
+            .headers
+            .push((named("odata-version"), HeaderValue::from_static("4.0")));
     }
     if request.method == Method::HEAD {
         reply.body.clear();

@@ -53,10 +53,17 @@ fn selected(call: &Call<'_>, whole: Value) -> Result<Value, GraphError> {
 
 /// Finds by object id, or by `appId=…` from `(appId='…')`.
 fn position(tenant: &Tenant, key: &str) -> Result<usize, GraphError> {
-    let app_id = key.split_once('=').filter(|(name, _)| name.eq_ignore_ascii_case("appId")).map(|(_, id)| id);
+    let app_id = key
+        .split_once('=')
+        .filter(|(name, _)| name.eq_ignore_ascii_case("appId"))
+        .map(|(_, id)| id);
     let id: Option<Uuid> = app_id.unwrap_or(key).parse().ok();
     let found = tenant.service_principals.iter().position(|principal| {
-        let own = if app_id.is_some() { principal.app_id } else { principal.id };
+        let own = if app_id.is_some() {
+            principal.app_id
+        } else {
+            principal.id
+        };
         Some(own) == id
     });
     found.ok_or_else(|| GraphError::not_found(key))
@@ -64,12 +71,22 @@ fn position(tenant: &Tenant, key: &str) -> Result<usize, GraphError> {
 
 /// `appId eq '…'` or `displayName eq '…'`.
 fn accepts(filter: &str, principal: &ServicePrincipal) -> Result<bool, GraphError> {
-    let refused = || GraphError::unsupported(format!("Unsupported or invalid query filter clause: '{filter}'."));
+    let refused = || {
+        GraphError::unsupported(format!(
+            "Unsupported or invalid query filter clause: '{filter}'."
+        ))
+    };
     let (name, rest) = filter.trim().split_once(" eq ").ok_or_else(refused)?;
-    let value = rest.trim().strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')).ok_or_else(refused)?;
+    let value = rest
+        .trim()
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''))
+        .ok_or_else(refused)?;
     match name.trim() {
         "appId" => Ok(value.parse().ok() == Some(principal.app_id)),
-        "displayName" => Ok(value.replace("''", "'").eq_ignore_ascii_case(&principal.display_name)),
+        "displayName" => Ok(value
+            .replace("''", "'")
+            .eq_ignore_ascii_case(&principal.display_name)),
         _ => Err(refused()),
     }
 }
@@ -77,13 +94,17 @@ fn accepts(filter: &str, principal: &ServicePrincipal) -> Result<bool, GraphErro
 /// `GET /servicePrincipals`.
 pub(super) fn list(call: &Call<'_>) -> Answer {
     call.require(APPLICATIONS_READ)?;
-    call.options.only(&["$filter", "$select", "$top", "$count"])?;
+    call.options
+        .only(&["$filter", "$select", "$top", "$count"])?;
     call.options.top()?;
     let world = call.core().world();
     let tenant = call.tenant(&world)?;
     let mut items = Vec::new();
     for principal in &tenant.service_principals {
-        let accepted = call.options.get("$filter").map_or(Ok(true), |filter| accepts(filter, principal))?;
+        let accepted = call
+            .options
+            .get("$filter")
+            .map_or(Ok(true), |filter| accepts(filter, principal))?;
         if accepted {
             items.push(selected(call, entity(tenant, principal))?);
         }
@@ -153,7 +174,11 @@ pub(super) fn update(call: &Call<'_>, key: &str) -> Answer {
     Ok(Reply::no_content())
 }
 
-fn assignment(tenant: &Tenant, principal: &ServicePrincipal, assignment: &Assignment) -> Option<Value> {
+fn assignment(
+    tenant: &Tenant,
+    principal: &ServicePrincipal,
+    assignment: &Assignment,
+) -> Option<Value> {
     let view = tenant.view(assignment.principal)?;
     let (kind, name) = match assignment.principal.kind() {
         Kind::User => ("User", known::user::DISPLAY_NAME),
@@ -186,7 +211,10 @@ pub(super) fn assignments(call: &Call<'_>, key: &str) -> Answer {
     let tenant = call.tenant(&world)?;
     let principal = &tenant.service_principals[position(tenant, key)?];
     let (from, size) = (skipped as usize, top as usize);
-    let all = principal.assignments.iter().filter_map(|entry| assignment(tenant, principal, entry));
+    let all = principal
+        .assignments
+        .iter()
+        .filter_map(|entry| assignment(tenant, principal, entry));
     let items: Vec<Value> = all.skip(from).take(size + 1).collect();
     let mut body = json!({"@odata.context": call.context("appRoleAssignments")});
     if items.len() > size {
@@ -237,7 +265,9 @@ pub(super) fn unassign(call: &Call<'_>, key: &str, id: &str) -> Answer {
         let assignments = &mut tenant.service_principals[at].assignments;
         let before = assignments.len();
         assignments.retain(|assignment| assignment.id != id);
-        (assignments.len() < before).then_some(()).ok_or_else(|| GraphError::not_found(id))
+        (assignments.len() < before)
+            .then_some(())
+            .ok_or_else(|| GraphError::not_found(id))
     })?;
     Ok(Reply::no_content())
 }

@@ -44,7 +44,8 @@ fn invalid(message: impl Into<String>) -> GraphError {
 fn read(call: &Call<'_>) -> Result<Body, GraphError> {
     let mut object = call.object()?;
     object.retain(|name, _| !name.contains('@'));
-    serde_json::from_value(Value::Object(object)).map_err(|error| invalid(format!("The request body is not valid: {error}")))
+    serde_json::from_value(Value::Object(object))
+        .map_err(|error| invalid(format!("The request body is not valid: {error}")))
 }
 
 fn check_url(name: &str, text: &str) -> Result<(), GraphError> {
@@ -55,8 +56,10 @@ fn check_url(name: &str, text: &str) -> Result<(), GraphError> {
         None => false,
     };
     let url = Url::parse(text).ok();
-    let fits = url.is_some_and(|url| url.scheme() == "https" || url.scheme() == "http" && loopback(&url));
-    fits.then_some(()).ok_or_else(|| invalid(format!("{name} must be an HTTPS address.")))
+    let fits =
+        url.is_some_and(|url| url.scheme() == "https" || url.scheme() == "http" && loopback(&url));
+    fits.then_some(())
+        .ok_or_else(|| invalid(format!("{name} must be an HTTPS address.")))
 }
 
 fn check_expiry(expires: Timestamp, now: Timestamp) -> Result<(), GraphError> {
@@ -66,18 +69,30 @@ fn check_expiry(expires: Timestamp, now: Timestamp) -> Result<(), GraphError> {
     }
     // A client computes the longest life on its own clock: a minute apart is no offence.
     if left > LIFE_MAX + SignedDuration::from_mins(1) {
-        return Err(invalid("Subscription expiration can only be 41760 minutes in the future."));
+        return Err(invalid(
+            "Subscription expiration can only be 41760 minutes in the future.",
+        ));
     }
     Ok(())
 }
 
 fn check(call: &Call<'_>, body: &Body) -> Result<Resource, GraphError> {
     let words = crate::notify::change_words(&body.change_type);
-    if words.iter().any(|word| word != "updated" && word != "deleted") {
-        return Err(invalid(format!("The changeType '{}' is not supported for this resource: use updated, deleted.", body.change_type)));
+    if words
+        .iter()
+        .any(|word| word != "updated" && word != "deleted")
+    {
+        return Err(invalid(format!(
+            "The changeType '{}' is not supported for this resource: use updated, deleted.",
+            body.change_type
+        )));
     }
-    let resource = Resource::parse(&body.resource)
-        .ok_or_else(|| invalid(format!("The resource '{}' is not supported.", body.resource)))?;
+    let resource = Resource::parse(&body.resource).ok_or_else(|| {
+        invalid(format!(
+            "The resource '{}' is not supported.",
+            body.resource
+        ))
+    })?;
     call.require(permission::delta(resource.kind()))?;
     check_url("NotificationUrl", &body.notification_url)?;
     if let Some(url) = &body.lifecycle_notification_url {
@@ -86,11 +101,18 @@ fn check(call: &Call<'_>, body: &Body) -> Result<Resource, GraphError> {
     check_expiry(body.expiration_date_time, call.now)?;
     let state = body.client_state.as_deref().unwrap_or_default();
     if state.chars().count() > CLIENT_STATE_MAX {
-        return Err(invalid(format!("clientState must be at most {CLIENT_STATE_MAX} characters long.")));
+        return Err(invalid(format!(
+            "clientState must be at most {CLIENT_STATE_MAX} characters long."
+        )));
     }
-    let tls = body.latest_supported_tls_version.as_deref().unwrap_or("v1_2");
+    let tls = body
+        .latest_supported_tls_version
+        .as_deref()
+        .unwrap_or("v1_2");
     if !["v1_0", "v1_1", "v1_2", "v1_3"].contains(&tls) {
-        return Err(invalid(format!("latestSupportedTlsVersion '{tls}' is not supported.")));
+        return Err(invalid(format!(
+            "latestSupportedTlsVersion '{tls}' is not supported."
+        )));
     }
     if body.include_resource_data == Some(true) {
         return Err(invalid("Resource data is not supported for this resource."));
@@ -104,17 +126,27 @@ fn check_room(call: &Call<'_>, wanted: &Subscription) -> Result<(), GraphError> 
     let (mut app, mut tenant, mut both) = (0, 0, 0);
     for known in subscriptions.live(call.core().now()) {
         if known.same_as(wanted) {
-            let message = format!("Subscription Id {} already exists for the requested combination", known.id);
+            let message = format!(
+                "Subscription Id {} already exists for the requested combination",
+                known.id
+            );
             return Err(GraphError::conflict(message));
         }
-        let (same_app, same_tenant) = (known.app_id == wanted.app_id, known.tenant_id == wanted.tenant_id);
+        let (same_app, same_tenant) = (
+            known.app_id == wanted.app_id,
+            known.tenant_id == wanted.tenant_id,
+        );
         app += usize::from(same_app);
         tenant += usize::from(same_tenant);
         both += usize::from(same_app && same_tenant);
     }
     if app >= PER_APP || tenant >= PER_TENANT || both >= PER_APP_AND_TENANT {
         let message = "Operation: Create; Exception: [Status Code: Forbidden; Reason: Maximum number of subscriptions has been reached]";
-        return Err(GraphError::new(StatusCode::FORBIDDEN, "ExtensionError", message));
+        return Err(GraphError::new(
+            StatusCode::FORBIDDEN,
+            "ExtensionError",
+            message,
+        ));
     }
     Ok(())
 }
@@ -140,15 +172,21 @@ pub(super) async fn create(app: &Arc<App>, call: &Call<'_>) -> Answer {
         notification_url: body.notification_url,
         lifecycle_url: body.lifecycle_notification_url,
         client_state: body.client_state,
-        tls_version: body.latest_supported_tls_version.unwrap_or_else(|| "v1_2".to_owned()),
+        tls_version: body
+            .latest_supported_tls_version
+            .unwrap_or_else(|| "v1_2".to_owned()),
         expires: body.expiration_date_time,
         token_expires: call.caller.expires_at,
         remind_at: None,
     };
     check_room(call, &subscription)?;
-    let lifecycle = subscription.lifecycle_url.iter().filter(|url| **url != subscription.notification_url);
+    let lifecycle = subscription
+        .lifecycle_url
+        .iter()
+        .filter(|url| **url != subscription.notification_url);
     for url in std::iter::once(&subscription.notification_url).chain(lifecycle) {
-        let failed = |message: String| GraphError::new(StatusCode::BAD_REQUEST, "ValidationError", message);
+        let failed =
+            |message: String| GraphError::new(StatusCode::BAD_REQUEST, "ValidationError", message);
         validate(&app.core, url).await.map_err(failed)?;
     }
     check_room(call, &subscription)?;
@@ -168,17 +206,27 @@ fn is_own(call: &Call<'_>, subscription: &Subscription) -> bool {
 }
 
 fn find(call: &Call<'_>, id: &str) -> Result<Subscription, GraphError> {
-    let missing = || GraphError::new(StatusCode::NOT_FOUND, "ResourceNotFound", "The object was not found.");
+    let missing = || {
+        GraphError::new(
+            StatusCode::NOT_FOUND,
+            "ResourceNotFound",
+            "The object was not found.",
+        )
+    };
     let id: Uuid = id.parse().map_err(|_| missing())?;
     let subscriptions = call.core().subscriptions();
-    let found = subscriptions.get(id, call.now).filter(|found| is_own(call, found));
+    let found = subscriptions
+        .get(id, call.now)
+        .filter(|found| is_own(call, found));
     found.cloned().ok_or_else(missing)
 }
 
 /// `GET /subscriptions`.
 pub(super) fn list(call: &Call<'_>) -> Answer {
     let subscriptions = call.core().subscriptions();
-    let own = subscriptions.live(call.now).filter(|known| is_own(call, known));
+    let own = subscriptions
+        .live(call.now)
+        .filter(|known| is_own(call, known));
     let items: Vec<Value> = own.map(Subscription::to_json).collect();
     let body = json!({"@odata.context": call.context("subscriptions"), "value": items});
     Ok(Reply::json(StatusCode::OK, &body))
@@ -207,7 +255,12 @@ pub(super) fn renew(call: &Call<'_>, id: &str) -> Answer {
     check_expiry(body.expiration_date_time, call.now)?;
     found.expires = body.expiration_date_time;
     let mut subscriptions = call.core().subscriptions();
-    subscriptions.renew(found.id, Some(found.expires), call.caller.expires_at, call.now);
+    subscriptions.renew(
+        found.id,
+        Some(found.expires),
+        call.caller.expires_at,
+        call.now,
+    );
     call.core().wake.notify_one();
     Ok(Reply::json(StatusCode::OK, &with_context(call, &found)))
 }

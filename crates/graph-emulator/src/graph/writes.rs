@@ -43,7 +43,9 @@ pub(super) fn create(call: &Call<'_>, kind: Kind) -> Answer {
         if kind == Kind::Group {
             check_group_kind(&changes)?;
         } else {
-            changes.0.retain(|(property, _)| *property != known::user::PASSWORD_PROFILE);
+            changes
+                .0
+                .retain(|(property, _)| *property != known::user::PASSWORD_PROFILE);
         }
         let bound = bound(tenant, &body)?;
         let slot = tenant.create(kind, id, changes, now)?;
@@ -55,7 +57,10 @@ pub(super) fn create(call: &Call<'_>, kind: Kind) -> Answer {
     let world = call.core().world();
     let tenant = call.tenant(&world)?;
     let slot = find(tenant, kind, &id.to_string())?;
-    let view = tenant.objects(kind).view(slot).ok_or_else(|| GraphError::not_found(""))?;
+    let view = tenant
+        .objects(kind)
+        .view(slot)
+        .ok_or_else(|| GraphError::not_found(""))?;
     let mut reply = entity_reply(call, tenant, kind, &view, &Style::plain(kind.defaults()));
     reply.status = StatusCode::CREATED;
     Ok(reply)
@@ -77,13 +82,19 @@ fn check_group_kind(changes: &Changes) -> Result<(), GraphError> {
     let mail = changes.get(MAIL_ENABLED) == Some(&Value::Bool(true));
     let security = changes.get(SECURITY_ENABLED) == Some(&Value::Bool(true));
     if unified && !mail {
-        return Err(GraphError::bad_request("The service does not currently support writes of mail-disabled unified groups."));
+        return Err(GraphError::bad_request(
+            "The service does not currently support writes of mail-disabled unified groups.",
+        ));
     }
     if !unified && mail {
-        return Err(GraphError::bad_request("The service does not currently support writes of mail-enabled groups. Please ensure that the mail-enablement property is unset and try again."));
+        return Err(GraphError::bad_request(
+            "The service does not currently support writes of mail-enabled groups. Please ensure that the mail-enablement property is unset and try again.",
+        ));
     }
     if !unified && !security {
-        return Err(GraphError::bad_request("The service does not currently support writes of distribution groups."));
+        return Err(GraphError::bad_request(
+            "The service does not currently support writes of distribution groups.",
+        ));
     }
     Ok(())
 }
@@ -94,10 +105,14 @@ fn bound(tenant: &Tenant, body: &Map<String, Value>) -> Result<Vec<(Member, bool
     for (name, owner) in [("members@odata.bind", false), ("owners@odata.bind", true)] {
         let links = body.get(name).and_then(Value::as_array);
         for link in links.into_iter().flatten() {
-            let reference: ReferenceBody = serde_json::from_value(serde_json::json!({ "@odata.id": link }))
-                .map_err(|_| GraphError::bad_request(format!("Invalid value specified for '{name}'.")))?;
+            let reference: ReferenceBody =
+                serde_json::from_value(serde_json::json!({ "@odata.id": link })).map_err(|_| {
+                    GraphError::bad_request(format!("Invalid value specified for '{name}'."))
+                })?;
             let id = reference.id()?;
-            let member = tenant.find(id).ok_or_else(|| GraphError::not_found(&id.to_string()))?;
+            let member = tenant
+                .find(id)
+                .ok_or_else(|| GraphError::not_found(&id.to_string()))?;
             all.push((member, owner));
         }
     }
@@ -112,7 +127,9 @@ pub(super) fn update(call: &Call<'_>, kind: Kind, id: &str) -> Answer {
         let slot = find(tenant, kind, id)?;
         let mut changes = changes(kind, tenant, &body)?;
         if kind == Kind::User {
-            changes.0.retain(|(property, _)| *property != known::user::PASSWORD_PROFILE);
+            changes
+                .0
+                .retain(|(property, _)| *property != known::user::PASSWORD_PROFILE);
         } else if changes.get(known::group::VISIBILITY).is_some() {
             check_visibility(tenant, slot, &changes)?;
         }
@@ -124,12 +141,17 @@ pub(super) fn update(call: &Call<'_>, kind: Kind, id: &str) -> Answer {
 
 /// `HiddenMembership` is chosen when a group is made and stays.
 fn check_visibility(tenant: &Tenant, slot: Slot, changes: &Changes) -> Result<(), GraphError> {
-    let old = tenant.groups.view(slot).and_then(|view| view.text(known::group::VISIBILITY));
+    let old = tenant
+        .groups
+        .view(slot)
+        .and_then(|view| view.text(known::group::VISIBILITY));
     let hidden = |text: Option<&str>| text == Some("HiddenMembership");
     if hidden(old.as_deref()) == hidden(changes.text(known::group::VISIBILITY)) {
         return Ok(());
     }
-    Err(GraphError::bad_request("Visibility HiddenMembership can be set only when a group is created and cannot be changed."))
+    Err(GraphError::bad_request(
+        "Visibility HiddenMembership can be set only when a group is created and cannot be changed.",
+    ))
 }
 
 /// `DELETE /users/{id}`, `DELETE /groups/{id}`.
@@ -139,7 +161,8 @@ pub(super) fn delete(call: &Call<'_>, kind: Kind, id: &str) -> Answer {
     call.edit(|tenant, now| {
         let slot = find(tenant, kind, id)?;
         let view = tenant.objects(kind).view(slot);
-        let kept = kind == Kind::User || view.is_some_and(|view| is_restorable(&view, switches.security_groups_restorable));
+        let kept = kind == Kind::User
+            || view.is_some_and(|view| is_restorable(&view, switches.security_groups_restorable));
         if kept {
             tenant.delete(kind, slot, now);
         } else {
@@ -162,5 +185,7 @@ fn is_restorable(group: &View<'_>, security: bool) -> bool {
 /// The object an address names, of either kind.
 pub(super) fn any_kind(tenant: &Tenant, id: &str) -> Result<Member, GraphError> {
     let id_parsed: Option<Uuid> = id.parse().ok();
-    id_parsed.and_then(|id| tenant.find(id)).ok_or_else(|| GraphError::not_found(id))
+    id_parsed
+        .and_then(|id| tenant.find(id))
+        .ok_or_else(|| GraphError::not_found(id))
 }

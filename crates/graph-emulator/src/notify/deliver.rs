@@ -63,15 +63,29 @@ async fn deliver(core: Arc<Core>, batch: Batch) {
     let Some(first) = batch.first() else {
         return;
     };
-    let limit = if first.attempt == 0 { FIRST_TIMEOUT } else { LATER_TIMEOUT };
+    let limit = if first.attempt == 0 {
+        FIRST_TIMEOUT
+    } else {
+        LATER_TIMEOUT
+    };
     let url = first.url.clone();
     let items: Vec<&Value> = batch.iter().map(|delivery| &delivery.item).collect();
     let body = Bytes::from(json!({ "value": items }).to_string());
-    let path = url::Url::parse(&url).map(|url| url.path().to_owned()).unwrap_or_default();
-    let tenant_id = first.item["tenantId"].as_str().and_then(|id| id.parse().ok());
-    let effect = core.faults().fire("POST", &path, tenant_id).unwrap_or_default();
+    let path = url::Url::parse(&url)
+        .map(|url| url.path().to_owned())
+        .unwrap_or_default();
+    let tenant_id = first.item["tenantId"]
+        .as_str()
+        .and_then(|id| id.parse().ok());
+    let effect = core
+        .faults()
+        .fire("POST", &path, tenant_id)
+        .unwrap_or_default();
     let started = core.now();
-    if let Some(delay) = effect.delay.and_then(|delay| Duration::try_from_secs_f64(delay).ok()) {
+    if let Some(delay) = effect
+        .delay
+        .and_then(|delay| Duration::try_from_secs_f64(delay).ok())
+    {
         sleep(delay).await;
     }
     let delivered = post(&core, &url, &body, &effect, limit).await;
@@ -101,7 +115,11 @@ async fn post(core: &Core, url: &str, body: &Bytes, effect: &Effect, limit: Dura
     match timeout(limit, core.sender().send(request)).await {
         Ok(Ok(answer)) if answer.status().is_success() => true,
         Ok(Ok(answer)) => {
-            tracing::info!(url, status = answer.status().as_u16(), "notification refused");
+            tracing::info!(
+                url,
+                status = answer.status().as_u16(),
+                "notification refused"
+            );
             false
         }
         Ok(Err(error)) => {
@@ -118,7 +136,9 @@ async fn post(core: &Core, url: &str, body: &Bytes, effect: &Effect, limit: Dura
 /// Asks an address to echo a token. The error is the message Graph gives to whoever subscribes.
 pub(crate) async fn validate(core: &Core, url: &str) -> Result<(), String> {
     let request_id = core.chance.uuid();
-    let token = format!("Validation: Testing client application reachability for subscription Request-Id: {request_id} <é+&>");
+    let token = format!(
+        "Validation: Testing client application reachability for subscription Request-Id: {request_id} <é+&>"
+    );
     let encoded = utf8_percent_encode(&token, NON_ALPHANUMERIC);
     let joint = if url.contains('?') { '&' } else { '?' };
     let request = Request::post(format!("{url}{joint}validationToken={encoded}"))
@@ -131,17 +151,28 @@ pub(crate) async fn validate(core: &Core, url: &str) -> Result<(), String> {
         .map_err(|error| format!("Subscription validation request failed. {error}"))?;
     let must = "Notification endpoint must respond with 200 OK to validation request.";
     if answer.status() != http::StatusCode::OK {
-        let reason = answer.status().canonical_reason().unwrap_or("unknown").replace(' ', "");
+        let reason = answer
+            .status()
+            .canonical_reason()
+            .unwrap_or("unknown")
+            .replace(' ', "");
         return Err(format!(
             "Subscription validation request failed. {must} HTTP status code is '{reason}'."
         ));
     }
-    let content_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     if !content_type.is_some_and(|value| value.to_ascii_lowercase().starts_with("text/plain")) {
-        return Err(format!("Subscription validation request failed. {must} Content-Type must be 'text/plain'."));
+        return Err(format!(
+            "Subscription validation request failed. {must} Content-Type must be 'text/plain'."
+        ));
     }
     if answer.body() != token.as_bytes() {
-        return Err(format!("Subscription validation request failed. {must} The body must be the decoded token."));
+        return Err(format!(
+            "Subscription validation request failed. {must} The body must be the decoded token."
+        ));
     }
     Ok(())
 }

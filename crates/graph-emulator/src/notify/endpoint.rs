@@ -50,7 +50,12 @@ impl Endpoint {
             return self.state;
         }
         self.forget_old(now);
-        let over = |limit| self.answers.iter().filter(|(_, took)| *took >= limit).count();
+        let over = |limit| {
+            self.answers
+                .iter()
+                .filter(|(_, took)| *took >= limit)
+                .count()
+        };
         let total = self.answers.len();
         self.state = if total < ANSWERS_MIN {
             State::Good
@@ -86,7 +91,11 @@ mod tests {
                 let took = if turn < late { seconds } else { 0 };
                 endpoint.answered(now, SignedDuration::from_secs(took));
             }
-            assert_eq!(endpoint.state(now), expected, "{late} answers of {seconds} s");
+            assert_eq!(
+                endpoint.state(now),
+                expected,
+                "{late} answers of {seconds} s"
+            );
             let later = now + SignedDuration::from_mins(11);
             assert_eq!(endpoint.state(later), State::Good, "forgiven");
         }

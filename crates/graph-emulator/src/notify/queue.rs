@@ -50,7 +50,9 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 impl Subscriptions {
     /// Subscriptions that have not expired.
     pub(crate) fn live(&self, now: Timestamp) -> impl Iterator<Item = &Subscription> {
-        self.all.values().filter(move |subscription| subscription.expires > now)
+        self.all
+            .values()
+            .filter(move |subscription| subscription.expires > now)
     }
 
     pub(crate) fn add(&mut self, mut subscription: Subscription, now: Timestamp) {
@@ -60,11 +62,19 @@ impl Subscriptions {
     }
 
     pub(crate) fn get(&self, id: Uuid, now: Timestamp) -> Option<&Subscription> {
-        self.all.get(&id).filter(|subscription| subscription.expires > now)
+        self.all
+            .get(&id)
+            .filter(|subscription| subscription.expires > now)
     }
 
     /// Renews: new expiry when given, and the token of the caller.
-    pub(crate) fn renew(&mut self, id: Uuid, expires: Option<Timestamp>, token_expires: Timestamp, now: Timestamp) {
+    pub(crate) fn renew(
+        &mut self,
+        id: Uuid,
+        expires: Option<Timestamp>,
+        token_expires: Timestamp,
+        now: Timestamp,
+    ) {
         if let Some(subscription) = self.all.get_mut(&id) {
             subscription.expires = expires.unwrap_or(subscription.expires);
             subscription.token_expires = token_expires;
@@ -74,7 +84,8 @@ impl Subscriptions {
 
     pub(crate) fn remove(&mut self, id: Uuid) {
         self.all.remove(&id);
-        self.waiting.retain(|delivery| delivery.subscription_id != id);
+        self.waiting
+            .retain(|delivery| delivery.subscription_id != id);
     }
 
     /// Queues what subscribers of a tenant are told; `true` when anybody is.
@@ -91,7 +102,9 @@ impl Subscriptions {
             if subscription.tenant_id != tenant_id || subscription.expires <= now {
                 continue;
             }
-            let wanted = announcements.iter().filter(|announcement| subscription.wants(announcement));
+            let wanted = announcements
+                .iter()
+                .filter(|announcement| subscription.wants(announcement));
             self.waiting.extend(wanted.map(|announcement| Delivery {
                 subscription_id: subscription.id,
                 url: subscription.notification_url.clone(),
@@ -138,17 +151,24 @@ impl Subscriptions {
             if subscription.expires <= now || now.duration_since(delivery.since) > GIVE_UP {
                 continue;
             }
-            let paused = switches.subscriptions_need_token && !delivery.lifecycle && subscription.paused(now);
+            let paused = switches.subscriptions_need_token
+                && !delivery.lifecycle
+                && subscription.paused(now);
             if paused || delivery.due > now {
                 kept.push(delivery);
             } else if self.admit(&mut delivery, switches, now) {
-                by_url.entry(delivery.url.clone()).or_default().push(delivery);
+                by_url
+                    .entry(delivery.url.clone())
+                    .or_default()
+                    .push(delivery);
             } else if delivery.admitted {
                 kept.push(delivery);
             }
         }
         self.waiting = kept;
-        let size = usize::try_from(switches.notification_batch).unwrap_or(1).max(1);
+        let size = usize::try_from(switches.notification_batch)
+            .unwrap_or(1)
+            .max(1);
         let mut batches = Vec::new();
         for mut batch in by_url.into_values() {
             if switches.notification_reversed {
@@ -183,15 +203,30 @@ impl Subscriptions {
             let paused = subscription.is_some_and(|subscription| subscription.paused(now));
             !(switches.subscriptions_need_token && !delivery.lifecycle && paused)
         };
-        let deliveries = self.waiting.iter().filter(held).map(|delivery| delivery.due);
-        let reminders = self.live(now).filter_map(|subscription| subscription.remind_at);
+        let deliveries = self
+            .waiting
+            .iter()
+            .filter(held)
+            .map(|delivery| delivery.due);
+        let reminders = self
+            .live(now)
+            .filter_map(|subscription| subscription.remind_at);
         deliveries.chain(reminders).min()
     }
 
     /// Takes note of how a batch fared; what was not taken waits for its next attempt.
-    pub(crate) fn settle(&mut self, batch: Batch, delivered: bool, took: SignedDuration, now: Timestamp) {
+    pub(crate) fn settle(
+        &mut self,
+        batch: Batch,
+        delivered: bool,
+        took: SignedDuration,
+        now: Timestamp,
+    ) {
         if let Some(first) = batch.first() {
-            self.endpoints.entry(first.url.clone()).or_default().answered(now, took);
+            self.endpoints
+                .entry(first.url.clone())
+                .or_default()
+                .answered(now, took);
         }
         if delivered {
             return;

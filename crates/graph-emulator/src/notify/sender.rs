@@ -33,7 +33,9 @@ pub(crate) struct HttpSender(OnceLock<Result<reqwest::Client, String>>);
 impl HttpSender {
     fn client(&self) -> Result<reqwest::Client, SendError> {
         let client = self.0.get_or_init(|| {
-            let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+            let builder = reqwest::Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .no_proxy();
             builder.build().map_err(|error| error.to_string())
         });
         client.clone().map_err(SendError)
@@ -62,7 +64,11 @@ pub struct ServiceSender<S>(pub S);
 
 impl<S> Sender for ServiceSender<S>
 where
-    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
     S::Future: Send,
 {
     fn send(&self, request: Request<Bytes>) -> SendFuture {
@@ -70,7 +76,10 @@ where
         Box::pin(async move {
             let Ok(answer) = service.oneshot(request.map(Body::from)).await;
             let (parts, body) = answer.into_parts();
-            let body = body.collect().await.map_err(|error| SendError(error.to_string()))?;
+            let body = body
+                .collect()
+                .await
+                .map_err(|error| SendError(error.to_string()))?;
             Ok(Response::from_parts(parts, body.to_bytes()))
         })
     }

@@ -20,11 +20,17 @@ impl Resource {
     /// Reads `users`, `groups/{id}`, `groups/{id}/members`, with or without a slash before.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.trim_matches('/').split('/').collect();
-        let kind = |name: &str| Kind::ALL.into_iter().find(|kind| kind.collection().eq_ignore_ascii_case(name));
+        let kind = |name: &str| {
+            Kind::ALL
+                .into_iter()
+                .find(|kind| kind.collection().eq_ignore_ascii_case(name))
+        };
         match parts[..] {
             [name] => kind(name).map(Self::All),
             [name, id] => Some(Self::One(kind(name)?, id.parse().ok()?)),
-            [name, id, "members"] if kind(name)? == Kind::Group => Some(Self::Members(id.parse().ok()?)),
+            [name, id, "members"] if kind(name)? == Kind::Group => {
+                Some(Self::Members(id.parse().ok()?))
+            }
             _ => None,
         }
     }
@@ -71,7 +77,9 @@ pub(crate) struct Subscription {
 
 /// The words of a `changeType`, sorted, for comparison.
 pub(crate) fn change_words(change_type: &str) -> Vec<String> {
-    let words = change_type.split(',').map(|word| word.trim().to_lowercase());
+    let words = change_type
+        .split(',')
+        .map(|word| word.trim().to_lowercase());
     let mut words: Vec<_> = words.collect();
     words.sort();
     words
@@ -87,8 +95,15 @@ impl Subscription {
     }
 
     pub(crate) fn wants(&self, announcement: &Announcement) -> bool {
-        let word = if announcement.deleted { "deleted" } else { "updated" };
-        self.resource.covers(announcement) && change_words(&self.change_type).iter().any(|wanted| wanted == word)
+        let word = if announcement.deleted {
+            "deleted"
+        } else {
+            "updated"
+        };
+        self.resource.covers(announcement)
+            && change_words(&self.change_type)
+                .iter()
+                .any(|wanted| wanted == word)
     }
 
     /// Whether deliveries wait for a renewed token.
@@ -163,7 +178,12 @@ impl Subscription {
             data["members@delta"] = json!([entry]);
         }
         let mut item = self.common();
-        item["changeType"] = if announcement.deleted { "deleted" } else { "updated" }.into();
+        item["changeType"] = if announcement.deleted {
+            "deleted"
+        } else {
+            "updated"
+        }
+        .into();
         item["resource"] = path.into();
         item["resourceData"] = data;
         item

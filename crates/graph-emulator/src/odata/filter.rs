@@ -67,11 +67,11 @@ impl Filter {
     /// The user principal name an object must have to pass, when there is just one.
     pub(crate) fn upn(&self, kind: Kind) -> Option<&str> {
         match &self.expression {
-            Expression::Compare(Path::Property(known::user::UPN, rest), Operator::Equal, Value::String(upn))
-                if kind == Kind::User && rest.is_empty() =>
-            {
-                Some(upn)
-            }
+            Expression::Compare(
+                Path::Property(known::user::UPN, rest),
+                Operator::Equal,
+                Value::String(upn),
+            ) if kind == Kind::User && rest.is_empty() => Some(upn),
             _ => None,
         }
     }
@@ -85,7 +85,9 @@ fn only_ids(expression: &Expression, ids: &mut Vec<Uuid>) -> bool {
     };
     match expression {
         Expression::Or(left, right) => only_ids(left, ids) && only_ids(right, ids),
-        Expression::Compare(Path::Property(known::user::ID, _), Operator::Equal, value) => add(value),
+        Expression::Compare(Path::Property(known::user::ID, _), Operator::Equal, value) => {
+            add(value)
+        }
         Expression::In(Path::Property(known::user::ID, _), values) => values.iter().all(add),
         _ => false,
     }
@@ -94,15 +96,25 @@ fn only_ids(expression: &Expression, ids: &mut Vec<Uuid>) -> bool {
 fn accepts(expression: &Expression, view: &View<'_>, element: Option<&Value>) -> bool {
     let text = |path| value(path, view, element).as_str().map(str::to_lowercase);
     match expression {
-        Expression::And(left, right) => accepts(left, view, element) && accepts(right, view, element),
-        Expression::Or(left, right) => accepts(left, view, element) || accepts(right, view, element),
+        Expression::And(left, right) => {
+            accepts(left, view, element) && accepts(right, view, element)
+        }
+        Expression::Or(left, right) => {
+            accepts(left, view, element) || accepts(right, view, element)
+        }
         Expression::Not(inner) => !accepts(inner, view, element),
-        Expression::Compare(path, operator, wanted) => holds(&value(path, view, element), *operator, wanted),
+        Expression::Compare(path, operator, wanted) => {
+            holds(&value(path, view, element), *operator, wanted)
+        }
         Expression::In(path, wanted) => {
             let found = value(path, view, element);
-            wanted.iter().any(|wanted| holds(&found, Operator::Equal, wanted))
+            wanted
+                .iter()
+                .any(|wanted| holds(&found, Operator::Equal, wanted))
         }
-        Expression::StartsWith(path, start) => text(path).is_some_and(|text| text.starts_with(start)),
+        Expression::StartsWith(path, start) => {
+            text(path).is_some_and(|text| text.starts_with(start))
+        }
         Expression::EndsWith(path, end) => text(path).is_some_and(|text| text.ends_with(end)),
         Expression::Any(path, inner) => {
             let list = value(path, view, element);
@@ -155,7 +167,9 @@ fn compare(found: &Value, wanted: &Value) -> Option<Ordering> {
             }
             Some(found.to_lowercase().cmp(&wanted.to_lowercase()))
         }
-        (Value::Number(found), Value::Number(wanted)) => found.as_f64()?.partial_cmp(&wanted.as_f64()?),
+        (Value::Number(found), Value::Number(wanted)) => {
+            found.as_f64()?.partial_cmp(&wanted.as_f64()?)
+        }
         (found, wanted) => (found == wanted).then_some(Ordering::Equal),
     }
 }

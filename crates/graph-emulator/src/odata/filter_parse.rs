@@ -50,7 +50,9 @@ impl Parser<'_> {
     }
 
     fn keyword(&mut self, name: &str) -> bool {
-        self.words.next_if(|word| matches!(word, Word::Name(found) if found == name)).is_some()
+        self.words
+            .next_if(|word| matches!(word, Word::Name(found) if found == name))
+            .is_some()
     }
 
     fn disjunction(&mut self) -> Result<Expression, GraphError> {
@@ -201,7 +203,9 @@ impl Parser<'_> {
                 "Unsupported or invalid query filter clause specified for property '{first}' of resource '{}'.",
                 self.kind.resource().trim_end_matches('s')
             ))),
-            Place::Default | Place::Selected | Place::Untracked => Ok(Path::Property(property, rest)),
+            Place::Default | Place::Selected | Place::Untracked => {
+                Ok(Path::Property(property, rest))
+            }
         }
     }
 }
@@ -221,10 +225,19 @@ mod tests {
             ("displayName", json!("Amy O'Neil")),
             ("accountEnabled", json!(true)),
             ("department", json!(null)),
-            ("proxyAddresses", json!(["SMTP:amy@contoso.com", "smtp:a@contoso.com"])),
-            ("identities", json!([{"issuer": "contoso.com", "issuerAssignedId": "amy@contoso.com"}])),
+            (
+                "proxyAddresses",
+                json!(["SMTP:amy@contoso.com", "smtp:a@contoso.com"]),
+            ),
+            (
+                "identities",
+                json!([{"issuer": "contoso.com", "issuerAssignedId": "amy@contoso.com"}]),
+            ),
             ("createdDateTime", json!("2026-01-09T02:02:12Z")),
-            ("onPremisesExtensionAttributes", json!({"extensionAttribute1": "x"})),
+            (
+                "onPremisesExtensionAttributes",
+                json!({"extensionAttribute1": "x"}),
+            ),
         ] {
             record.set(Kind::User.find(name).unwrap(), value);
         }
@@ -238,7 +251,10 @@ mod tests {
             ("displayName eq 'amy o''neil'", true),
             ("displayName eq 'amy'", false),
             ("startsWith(displayName,'am')", true),
-            ("startswith(displayName, 'b') or accountEnabled eq true", true),
+            (
+                "startswith(displayName, 'b') or accountEnabled eq true",
+                true,
+            ),
             ("not(startswith(displayName,'am'))", false),
             ("displayName ne 'x' and endsWith(displayName,'NEIL')", true),
             ("department eq null", true),
@@ -248,14 +264,24 @@ mod tests {
             ("proxyAddresses/any(p:p eq 'smtp:A@contoso.com')", true),
             ("proxyAddresses/any(p:startsWith(p,'SIP:'))", false),
             ("otherMails/any()", false),
-            ("identities/any(c:c/issuerAssignedId eq 'amy@contoso.com' and c/issuer eq 'contoso.com')", true),
+            (
+                "identities/any(c:c/issuerAssignedId eq 'amy@contoso.com' and c/issuer eq 'contoso.com')",
+                true,
+            ),
             ("createdDateTime ge 2026-01-09T02:02:12.000Z", true),
             ("createdDateTime lt 2026-01-01T00:00:00Z", false),
-            ("onPremisesExtensionAttributes/extensionAttribute1 eq 'x'", true),
+            (
+                "onPremisesExtensionAttributes/extensionAttribute1 eq 'x'",
+                true,
+            ),
             ("proxyAddresses/$count eq 2", true),
-            ("(displayName eq 'x' or displayName eq 'amy o''neil') and accountEnabled eq true", true),
+            (
+                "(displayName eq 'x' or displayName eq 'amy o''neil') and accountEnabled eq true",
+                true,
+            ),
         ] {
-            let filter = Filter::parse(Kind::User, text).unwrap_or_else(|error| panic!("{text}: {}", error.message));
+            let filter = Filter::parse(Kind::User, text)
+                .unwrap_or_else(|error| panic!("{text}: {}", error.message));
             assert_eq!(filter.accepts(&View::Stored(&record)), expected, "{text}");
         }
     }
@@ -263,8 +289,15 @@ mod tests {
     #[test]
     fn what_graph_does_not_have_is_refused() {
         for text in [
-            "displayname2 eq 'x'", "displayName eq", "displayName like 'x'", "contains(displayName,'x')",
-            "skills/any(s:s eq 'x')", "displayName eq 'x", "displayName eq 'x' and", "displayName eq 'x') ", "",
+            "displayname2 eq 'x'",
+            "displayName eq",
+            "displayName like 'x'",
+            "contains(displayName,'x')",
+            "skills/any(s:s eq 'x')",
+            "displayName eq 'x",
+            "displayName eq 'x' and",
+            "displayName eq 'x') ",
+            "",
             "displayName = 'x'",
         ] {
             assert!(Filter::parse(Kind::User, text).is_err(), "{text}");
@@ -279,7 +312,11 @@ mod tests {
             ("endsWith(mail,'x')", Some("EndsWith")),
             ("not(displayName eq 'x')", Some("Not")),
         ] {
-            assert_eq!(Filter::parse(Kind::User, text).unwrap().advanced, expected, "{text}");
+            assert_eq!(
+                Filter::parse(Kind::User, text).unwrap().advanced,
+                expected,
+                "{text}"
+            );
         }
     }
 }

@@ -37,12 +37,14 @@ pub(super) fn words(text: &str) -> Result<Vec<Word>, GraphError> {
                 (Word::Literal(rest[..length].to_owned()), length)
             }
             'a'..='z' | 'A'..='Z' | '_' | '@' | '$' => {
-                let inside = |letter: char| letter.is_ascii_alphanumeric() || "_@$./-".contains(letter);
+                let inside =
+                    |letter: char| letter.is_ascii_alphanumeric() || "_@$./-".contains(letter);
                 let length = rest.find(|letter| !inside(letter)).unwrap_or(rest.len());
                 (Word::Name(rest[..length].to_owned()), length)
             }
             other => {
-                let message = format!("Invalid filter clause: syntax error at '{other}' in '{text}'.");
+                let message =
+                    format!("Invalid filter clause: syntax error at '{other}' in '{text}'.");
                 return Err(GraphError::gateway(message));
             }
         };
@@ -65,6 +67,7 @@ fn quoted(rest: &str) -> Result<(Word, usize), GraphError> {
             return Ok((Word::Text(text), at + 1));
         }
     }
-    let message = format!("Invalid filter clause: there is an unterminated string literal in '{rest}'.");
+    let message =
+        format!("Invalid filter clause: there is an unterminated string literal in '{rest}'.");
     Err(GraphError::gateway(message))
 }

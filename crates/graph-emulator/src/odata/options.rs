@@ -5,11 +5,29 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use crate::error::GraphError;
 
 /// What is escaped when options are written back into a link.
-const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'&').add(b'+').add(b'%');
+const QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'&')
+    .add(b'+')
+    .add(b'%');
 
 const KNOWN: [&str; 12] = [
-    "$select", "$top", "$filter", "$search", "$orderby", "$count", "$expand", "$skiptoken", "$deltatoken", "$format",
-    "$skip", "$levels",
+    "$select",
+    "$top",
+    "$filter",
+    "$search",
+    "$orderby",
+    "$count",
+    "$expand",
+    "$skiptoken",
+    "$deltatoken",
+    "$format",
+    "$skip",
+    "$levels",
 ];
 
 /// The largest page a client may ask for.
@@ -27,7 +45,8 @@ pub(crate) struct Options {
 fn decode(text: &str) -> Result<String, GraphError> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();
-    let decoded = decoded.map_err(|_| GraphError::gateway("The query string is not valid UTF-8."))?;
+    let decoded =
+        decoded.map_err(|_| GraphError::gateway("The query string is not valid UTF-8."))?;
     Ok(decoded.into_owned())
 }
 
@@ -45,7 +64,9 @@ impl Options {
                 return Err(GraphError::gateway(message));
             }
             if name.starts_with('$') && options.get(&name).is_some() {
-                let message = format!("Query option '{written}' was specified more than once, but it must be specified at most once.");
+                let message = format!(
+                    "Query option '{written}' was specified more than once, but it must be specified at most once."
+                );
                 return Err(GraphError::gateway(message));
             }
             options.all.push((name, value));
@@ -66,7 +87,8 @@ impl Options {
     pub(crate) fn only(&self, allowed: &[&str]) -> Result<(), GraphError> {
         for (name, _) in &self.all {
             if name.starts_with('$') && !allowed.contains(&name.as_str()) {
-                let message = format!("The query option '{name}' is not supported for this request.");
+                let message =
+                    format!("The query option '{name}' is not supported for this request.");
                 return Err(GraphError::unsupported(message));
             }
         }
@@ -75,7 +97,8 @@ impl Options {
 
     /// `$count=true`.
     pub(crate) fn wants_count(&self) -> bool {
-        self.get("$count").is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.get("$count")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
     /// The page size asked for.
@@ -97,7 +120,9 @@ impl Options {
     /// The options without the page token, name by name, for a fingerprint that order does not matter to.
     pub(crate) fn canonical(&self) -> Vec<String> {
         let others = self.all.iter().filter(|(name, _)| name != "$skiptoken");
-        let mut pairs: Vec<String> = others.map(|(name, value)| format!("{name}={value}")).collect();
+        let mut pairs: Vec<String> = others
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         pairs.sort();
         pairs
     }
@@ -123,7 +148,11 @@ mod tests {
 
     #[test]
     fn options_are_found_in_any_case_and_encoding() {
-        for query in ["$select=id,mail", "%24select=id%2Cmail", "$Select=id,mail&client=x"] {
+        for query in [
+            "$select=id,mail",
+            "%24select=id%2Cmail",
+            "$Select=id,mail&client=x",
+        ] {
             let options = Options::parse(query).unwrap();
             assert_eq!(options.get("$select"), Some("id,mail"), "{query}");
         }
@@ -154,9 +183,13 @@ mod tests {
 
     #[test]
     fn the_next_link_carries_the_options_as_given() {
-        let options = Options::parse("$filter=displayName%20eq%20'a%26b'&$skiptoken=old&$top=5").unwrap();
+        let options =
+            Options::parse("$filter=displayName%20eq%20'a%26b'&$skiptoken=old&$top=5").unwrap();
         let query = options.with_token("new");
-        assert_eq!(query, "$filter=displayName%20eq%20'a%26b'&$top=5&$skiptoken=new");
+        assert_eq!(
+            query,
+            "$filter=displayName%20eq%20'a%26b'&$top=5&$skiptoken=new"
+        );
         let again = Options::parse(&query).unwrap();
         assert_eq!(again.canonical(), options.canonical());
     }

@@ -4,7 +4,13 @@ use crate::directory::objects::View;
 use crate::error::GraphError;
 use crate::schema::{Kind, PropertyId};
 
-const SORTABLE: [&str; 5] = ["displayName", "userPrincipalName", "createdDateTime", "deletedDateTime", "mail"];
+const SORTABLE: [&str; 5] = [
+    "displayName",
+    "userPrincipalName",
+    "createdDateTime",
+    "deletedDateTime",
+    "mail",
+];
 
 /// An order, read for one kind of object.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +25,9 @@ impl Order {
     pub(crate) fn parse(kind: Kind, text: &str) -> Result<Self, GraphError> {
         let mut words = text.split_whitespace();
         let name = words.next().unwrap_or_default();
-        let sortable = SORTABLE.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let sortable = SORTABLE
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name));
         let property = sortable.then(|| kind.find(name)).flatten();
         let descending = match words.next() {
             None | Some("asc") => Some(false),
@@ -27,7 +35,10 @@ impl Order {
             Some(_) => None,
         };
         match (property, descending, words.next()) {
-            (Some(property), Some(descending), None) => Ok(Self { property, descending }),
+            (Some(property), Some(descending), None) => Ok(Self {
+                property,
+                descending,
+            }),
             _ => Err(GraphError::unsupported(format!(
                 "Sorting not supported for current query: '{text}'."
             ))),

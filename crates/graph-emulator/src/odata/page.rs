@@ -48,15 +48,25 @@ impl Binding<'_> {
     ///
     /// # Errors
     /// 400 for a token that was not made for this request, or that is too old.
-    pub(crate) fn cursor(&self, lifetime_seconds: Option<u64>, now: Timestamp) -> Result<Option<Cursor>, GraphError> {
+    pub(crate) fn cursor(
+        &self,
+        lifetime_seconds: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Option<Cursor>, GraphError> {
         let Some(token) = self.options.get("$skiptoken") else {
             return Ok(None);
         };
         let token: Option<PageToken> = self.signer.open(token);
-        let token = token.filter(|token| token.tenant == self.tenant_id && token.request == self.request());
-        let token = token.ok_or_else(|| GraphError::bad_request("Invalid $skiptoken: the page token does not belong to this request."))?;
+        let token =
+            token.filter(|token| token.tenant == self.tenant_id && token.request == self.request());
+        let token = token.ok_or_else(|| {
+            GraphError::bad_request(
+                "Invalid $skiptoken: the page token does not belong to this request.",
+            )
+        })?;
         let age = now.as_second().saturating_sub(token.issued);
-        let expired = lifetime_seconds.is_some_and(|limit| u64::try_from(age).is_ok_and(|age| age > limit));
+        let expired =
+            lifetime_seconds.is_some_and(|limit| u64::try_from(age).is_ok_and(|age| age > limit));
         if expired {
             return Err(GraphError::page_expired());
         }

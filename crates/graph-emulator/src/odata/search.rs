@@ -5,7 +5,13 @@ use crate::error::GraphError;
 use crate::schema::{Kind, PropertyId};
 
 const SEARCHABLE: [&str; 7] = [
-    "displayName", "mail", "mailNickname", "userPrincipalName", "givenName", "surname", "description",
+    "displayName",
+    "mail",
+    "mailNickname",
+    "userPrincipalName",
+    "givenName",
+    "surname",
+    "description",
 ];
 
 /// A search, read for one kind of object: any of these, all of those within.
@@ -20,11 +26,16 @@ struct Term {
 
 fn words(text: &str) -> Vec<String> {
     let parts = text.split(|letter: char| !letter.is_alphanumeric());
-    parts.filter(|part| !part.is_empty()).map(str::to_lowercase).collect()
+    parts
+        .filter(|part| !part.is_empty())
+        .map(str::to_lowercase)
+        .collect()
 }
 
 fn syntax(text: &str) -> GraphError {
-    GraphError::gateway(format!("Syntax error: character '{text}' is not valid in the search expression."))
+    GraphError::gateway(format!(
+        "Syntax error: character '{text}' is not valid in the search expression."
+    ))
 }
 
 impl Search {
@@ -56,7 +67,9 @@ impl Search {
     }
 
     pub(crate) fn accepts(&self, view: &View<'_>) -> bool {
-        self.0.iter().any(|all| all.iter().all(|term| term.accepts(view)))
+        self.0
+            .iter()
+            .any(|all| all.iter().all(|term| term.accepts(view)))
     }
 }
 
@@ -66,7 +79,10 @@ impl Term {
         let known = SEARCHABLE.contains(&name);
         let property = known.then(|| kind.find(name)).flatten();
         let property = property.ok_or_else(|| {
-            let message = format!("The property '{name}' cannot be searched on type 'microsoft.graph.{}'.", kind.name());
+            let message = format!(
+                "The property '{name}' cannot be searched on type 'microsoft.graph.{}'.",
+                kind.name()
+            );
             GraphError::unsupported(message)
         })?;
         Ok(Self {
@@ -76,7 +92,10 @@ impl Term {
     }
 
     fn accepts(&self, view: &View<'_>) -> bool {
-        let found = view.text(self.property).map(|text| words(&text)).unwrap_or_default();
+        let found = view
+            .text(self.property)
+            .map(|text| words(&text))
+            .unwrap_or_default();
         let begins = |wanted: &String| found.iter().any(|word| word.starts_with(wanted));
         !self.words.is_empty() && self.words.iter().all(begins)
     }

@@ -19,14 +19,20 @@ fn unknown(name: &str, kind: Kind) -> GraphError {
 
 /// The names in a `$select`, without blanks.
 pub(crate) fn names(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|name| !name.is_empty())
+    text.split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
 }
 
 /// The properties a `$select` names; the defaults without one.
 ///
 /// # Errors
 /// 400 for a name that does not exist, 501 for one kept outside the directory on a collection.
-pub(crate) fn select(kind: Kind, text: Option<&str>, target: Target) -> Result<PropertySet, GraphError> {
+pub(crate) fn select(
+    kind: Kind,
+    text: Option<&str>,
+    target: Target,
+) -> Result<PropertySet, GraphError> {
     let Some(text) = text else {
         return Ok(kind.defaults());
     };
@@ -34,7 +40,9 @@ pub(crate) fn select(kind: Kind, text: Option<&str>, target: Target) -> Result<P
     for name in names(text) {
         let property = kind.find(name).ok_or_else(|| unknown(name, kind))?;
         match kind.property(property).place {
-            Place::Outside if target == Target::Collection => return Err(GraphError::not_implemented()),
+            Place::Outside if target == Target::Collection => {
+                return Err(GraphError::not_implemented());
+            }
             Place::Relationship => return Err(unknown(name, kind)),
             _ => set.insert(property),
         }

@@ -36,7 +36,10 @@ fn edit<T>(
 }
 
 fn find(tenant: &Tenant, id: &str) -> Result<Member, PageError> {
-    let found = id.parse().ok().and_then(|id: Uuid| tenant.find(id).or_else(|| tenant.find_deleted(id)));
+    let found = id
+        .parse()
+        .ok()
+        .and_then(|id: Uuid| tenant.find(id).or_else(|| tenant.find_deleted(id)));
     found.ok_or_else(|| Refused::missing(format!("There is no object {id}.")).into())
 }
 
@@ -46,13 +49,21 @@ fn body(form: &BTreeMap<String, String>) -> Map<String, Value> {
     for name in FIELDS {
         if let Some(value) = form.get(name) {
             let value = value.trim();
-            let value = if value.is_empty() { Value::Null } else { value.into() };
+            let value = if value.is_empty() {
+                Value::Null
+            } else {
+                value.into()
+            };
             body.insert(name.to_owned(), value);
         }
     }
     if let Some(phone) = form.get("businessPhone") {
         let phone = phone.trim();
-        let phones = if phone.is_empty() { json!([]) } else { json!([phone]) };
+        let phones = if phone.is_empty() {
+            json!([])
+        } else {
+            json!([phone])
+        };
         body.insert("businessPhones".to_owned(), phones);
     }
     body
@@ -72,7 +83,9 @@ pub(super) async fn create_person(
         let upn = changes.text(known::user::UPN).map(str::to_owned);
         let upn = upn.ok_or_else(|| Refused::bad("A user principal name is needed."))?;
         fill_account(&mut changes, &upn);
-        tenant.create(Kind::User, id, changes, now).map_err(GraphError::from)?;
+        tenant
+            .create(Kind::User, id, changes, now)
+            .map_err(GraphError::from)?;
         Ok(())
     })?;
     Ok(to(&format!("/emulator/tenants/{name}/people/{id}")))
@@ -89,14 +102,19 @@ pub(super) async fn edit_person(
         let mut changes = changes(Kind::User, tenant, &body(&form))?;
         // A box that is not ticked is not sent.
         changes.set(known::user::ENABLED, form.contains_key("accountEnabled"));
-        tenant.update(Kind::User, member.slot(), changes, now).map_err(GraphError::from)?;
+        tenant
+            .update(Kind::User, member.slot(), changes, now)
+            .map_err(GraphError::from)?;
         Ok(())
     })?;
     Ok(to(&format!("/emulator/tenants/{name}/people/{id}")))
 }
 
 /// `POST …/delete`.
-pub(super) async fn delete(State(app): State<Arc<App>>, Path((name, id)): Address) -> Result<Response, PageError> {
+pub(super) async fn delete(
+    State(app): State<Arc<App>>,
+    Path((name, id)): Address,
+) -> Result<Response, PageError> {
     edit(&app, &name, |tenant, now| {
         let member = find(tenant, &id)?;
         tenant.delete(member.kind(), member.slot(), now);
@@ -106,17 +124,25 @@ pub(super) async fn delete(State(app): State<Arc<App>>, Path((name, id)): Addres
 }
 
 /// `POST …/restore`.
-pub(super) async fn restore(State(app): State<Arc<App>>, Path((name, id)): Address) -> Result<Response, PageError> {
+pub(super) async fn restore(
+    State(app): State<Arc<App>>,
+    Path((name, id)): Address,
+) -> Result<Response, PageError> {
     edit(&app, &name, |tenant, now| {
         let member = find(tenant, &id)?;
-        tenant.restore(member.kind(), member.slot(), now).map_err(GraphError::from)?;
+        tenant
+            .restore(member.kind(), member.slot(), now)
+            .map_err(GraphError::from)?;
         Ok(())
     })?;
     Ok(to(&format!("/emulator/tenants/{name}/people/{id}")))
 }
 
 /// `POST …/purge`.
-pub(super) async fn purge(State(app): State<Arc<App>>, Path((name, id)): Address) -> Result<Response, PageError> {
+pub(super) async fn purge(
+    State(app): State<Arc<App>>,
+    Path((name, id)): Address,
+) -> Result<Response, PageError> {
     let silent = app.core.switches().silent_member_purge;
     edit(&app, &name, |tenant, now| {
         let member = find(tenant, &id)?;
@@ -134,13 +160,18 @@ pub(super) async fn create_group(
 ) -> Result<Response, PageError> {
     let id = app.core.chance.uuid();
     edit(&app, &name, |tenant, now| {
-        let title = form.get("displayName").map(|title| title.trim()).filter(|title| !title.is_empty());
+        let title = form
+            .get("displayName")
+            .map(|title| title.trim())
+            .filter(|title| !title.is_empty());
         let title = title.ok_or_else(|| Refused::bad("A name is needed."))?;
         let nickname = title.to_lowercase().replace(' ', "-");
         let given = json!({"displayName": title, "mailNickname": nickname});
         let given = given.as_object().cloned().unwrap_or_default();
         let changes = changes(Kind::Group, tenant, &given)?;
-        tenant.create(Kind::Group, id, changes, now).map_err(GraphError::from)?;
+        tenant
+            .create(Kind::Group, id, changes, now)
+            .map_err(GraphError::from)?;
         Ok(())
     })?;
     Ok(to(&format!("/emulator/tenants/{name}/groups/{id}")))
@@ -152,10 +183,15 @@ pub(super) async fn add_member(
     Path((name, id)): Address,
     Form(form): Fields,
 ) -> Result<Response, PageError> {
-    let wanted = form.get("member").map(|text| text.trim()).unwrap_or_default();
+    let wanted = form
+        .get("member")
+        .map(|text| text.trim())
+        .unwrap_or_default();
     edit(&app, &name, |tenant, now| {
         let group = find(tenant, &id)?;
-        let person = tenant.user_slot(wanted).map(|slot| Member::new(Kind::User, slot));
+        let person = tenant
+            .user_slot(wanted)
+            .map(|slot| Member::new(Kind::User, slot));
         let member = person.map_or_else(|| find(tenant, wanted), Ok)?;
         if member == group {
             return Err(Refused::bad("A group cannot be a member of itself.").into());

@@ -65,8 +65,16 @@ struct ObjectRow {
 
 fn object_row(kind: Kind, view: &View<'_>) -> ObjectRow {
     let (name, upn, title) = match kind {
-        Kind::User => (known::user::DISPLAY_NAME, known::user::UPN, known::user::JOB_TITLE),
-        Kind::Group => (known::group::DISPLAY_NAME, known::group::MAIL_NICKNAME, known::group::DESCRIPTION),
+        Kind::User => (
+            known::user::DISPLAY_NAME,
+            known::user::UPN,
+            known::user::JOB_TITLE,
+        ),
+        Kind::Group => (
+            known::group::DISPLAY_NAME,
+            known::group::MAIL_NICKNAME,
+            known::group::DESCRIPTION,
+        ),
     };
     ObjectRow {
         id: view.id(),
@@ -102,9 +110,14 @@ fn find<'w>(world: &'w World, name: &str) -> Result<&'w Tenant, PageError> {
 fn matching(tenant: &Tenant, kind: Kind, query: &str) -> Vec<ObjectRow> {
     let objects = tenant.objects(kind);
     let query = query.to_lowercase();
-    let views = objects.after(None).take(SEARCHED_MAX).filter_map(|(_, slot)| objects.view(slot));
+    let views = objects
+        .after(None)
+        .take(SEARCHED_MAX)
+        .filter_map(|(_, slot)| objects.view(slot));
     let rows = views.map(|view| object_row(kind, &view));
-    let wanted = |row: &ObjectRow| row.name.to_lowercase().contains(&query) || row.upn.to_lowercase().contains(&query);
+    let wanted = |row: &ObjectRow| {
+        row.name.to_lowercase().contains(&query) || row.upn.to_lowercase().contains(&query)
+    };
     rows.filter(wanted).take(ROWS_MAX).collect()
 }
 
@@ -116,11 +129,17 @@ pub(super) async fn tenant(
 ) -> Result<Response, PageError> {
     let world = app.core.world();
     let tenant = find(&world, &name)?;
-    let bin = tenant.users.deleted_after(None).filter_map(|(_, slot)| tenant.users.deleted_view(slot));
+    let bin = tenant
+        .users
+        .deleted_after(None)
+        .filter_map(|(_, slot)| tenant.users.deleted_view(slot));
     render(&TenantPage {
         people: matching(tenant, Kind::User, &search.q),
         groups: matching(tenant, Kind::Group, &search.q),
-        deleted: bin.take(ROWS_MAX).map(|record| object_row(Kind::User, &View::Stored(record))).collect(),
+        deleted: bin
+            .take(ROWS_MAX)
+            .map(|record| object_row(Kind::User, &View::Stored(record)))
+            .collect(),
         tenant: row(tenant),
         query: search.q,
     })
@@ -134,8 +153,20 @@ struct Field {
 
 /// The text properties the form edits.
 pub(super) const FIELDS: [&str; 14] = [
-    "displayName", "givenName", "surname", "userPrincipalName", "mail", "jobTitle", "department", "companyName",
-    "officeLocation", "mobilePhone", "city", "country", "employeeId", "userType",
+    "displayName",
+    "givenName",
+    "surname",
+    "userPrincipalName",
+    "mail",
+    "jobTitle",
+    "department",
+    "companyName",
+    "officeLocation",
+    "mobilePhone",
+    "city",
+    "country",
+    "employeeId",
+    "userType",
 ];
 
 #[derive(Template)]
@@ -196,13 +227,24 @@ pub(super) async fn group(
     let world = app.core.world();
     let tenant = find(&world, &name)?;
     let missing = || PageError::from(Refused::missing(format!("There is no group {id}.")));
-    let slot = id.parse().ok().and_then(|id| tenant.groups.slot(id)).ok_or_else(missing)?;
+    let slot = id
+        .parse()
+        .ok()
+        .and_then(|id| tenant.groups.slot(id))
+        .ok_or_else(missing)?;
     let view = tenant.groups.view(slot).ok_or_else(missing)?;
-    let members = || tenant.members.after(slot, None).filter_map(|member| Some((member, tenant.view(member)?)));
+    let members = || {
+        tenant
+            .members
+            .after(slot, None)
+            .filter_map(|member| Some((member, tenant.view(member)?)))
+    };
     let rows = members().take(ROWS_MAX);
     render(&GroupPage {
         group: object_row(Kind::Group, &view),
-        members: rows.map(|(member, view)| object_row(member.kind(), &view)).collect(),
+        members: rows
+            .map(|(member, view)| object_row(member.kind(), &view))
+            .collect(),
         count: members().count(),
         tenant: row(tenant),
     })

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use crate::world::{World, person};
 
 async fn run(world: &World, requests: Value) -> Value {
-    world.write(Method::POST, "$batch", json!({ "requests": requests })).await
+    world
+        .write(Method::POST, "$batch", json!({ "requests": requests }))
+        .await
 }
 
 fn answer<'a>(batch: &'a Value, id: &str) -> &'a Value {
@@ -25,7 +27,10 @@ async fn items_are_answered_each_for_itself() {
     ])).await;
     assert_eq!(answer(&batch, "1")["body"]["id"], amy);
     assert_eq!(answer(&batch, "2")["status"], 404);
-    assert_eq!(answer(&batch, "2")["body"]["error"]["code"], "Request_ResourceNotFound");
+    assert_eq!(
+        answer(&batch, "2")["body"]["error"]["code"],
+        "Request_ResourceNotFound"
+    );
     assert_eq!(answer(&batch, "3")["body"], 1);
     assert_eq!(answer(&batch, "4")["status"], 204);
 }
@@ -42,7 +47,10 @@ async fn what_depends_on_a_failure_is_not_done() {
     for (id, status) in [("a", 201), ("b", 400), ("c", 424)] {
         assert_eq!(answer(&batch, id)["status"], status, "{id}");
     }
-    assert_eq!(world.get("users/cleo@contoso.com").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.get("users/cleo@contoso.com").await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
@@ -57,7 +65,9 @@ async fn malformed_batches_are_refused_whole() {
         json!([{"id": "1", "method": "GET", "url": "/users", "dependsOn": ["2"]}]),
         json!([{"id": "1", "method": "GET"}]),
     ] {
-        let reply = world.try_write(Method::POST, "$batch", json!({ "requests": requests })).await;
+        let reply = world
+            .try_write(Method::POST, "$batch", json!({ "requests": requests }))
+            .await;
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{requests}");
     }
     let nested = run(&world, json!([{"id": "1", "method": "POST", "url": "/$batch", "headers": {"Content-Type": "application/json"}, "body": {}}])).await;
@@ -67,11 +77,21 @@ async fn malformed_batches_are_refused_whole() {
 #[tokio::test]
 async fn items_are_throttled_one_by_one() {
     let world = World::new().await;
-    world.fault(json!({"path": "/v1.0/users"}), json!({"status": 429, "retry_after": 7}), 1).await;
-    let batch = run(&world, json!([
-        {"id": "1", "method": "GET", "url": "/users"},
-        {"id": "2", "method": "GET", "url": "/users"},
-    ])).await;
+    world
+        .fault(
+            json!({"path": "/v1.0/users"}),
+            json!({"status": 429, "retry_after": 7}),
+            1,
+        )
+        .await;
+    let batch = run(
+        &world,
+        json!([
+            {"id": "1", "method": "GET", "url": "/users"},
+            {"id": "2", "method": "GET", "url": "/users"},
+        ]),
+    )
+    .await;
     assert_eq!(answer(&batch, "1")["status"], 429);
     assert_eq!(answer(&batch, "1")["headers"]["Retry-After"], "7");
     assert_eq!(answer(&batch, "2")["status"], 200);

@@ -13,11 +13,31 @@ const DAY: u64 = 86_400;
 async fn the_first_round_is_everybody_in_pages_of_200() {
     let world = World::new().await;
     world.generate(450, 0, 0).await;
-    for path in ["users/delta", "users/delta()", "users/microsoft.graph.delta()", "users/delta?$top=5"] {
+    for path in [
+        "users/delta",
+        "users/delta()",
+        "users/microsoft.graph.delta()",
+        "users/delta?$top=5",
+    ] {
         let (pages, last) = world.walk(path).await;
-        assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [200, 200, 50], "{path}");
-        assert_eq!(ids(&pages.concat()).into_iter().collect::<BTreeSet<_>>().len(), 450);
-        assert!(last["@odata.deltaLink"].as_str().unwrap().contains("$deltatoken="));
+        assert_eq!(
+            pages.iter().map(Vec::len).collect::<Vec<_>>(),
+            [200, 200, 50],
+            "{path}"
+        );
+        assert_eq!(
+            ids(&pages.concat())
+                .into_iter()
+                .collect::<BTreeSet<_>>()
+                .len(),
+            450
+        );
+        assert!(
+            last["@odata.deltaLink"]
+                .as_str()
+                .unwrap()
+                .contains("$deltatoken=")
+        );
     }
 }
 
@@ -33,7 +53,10 @@ async fn each_page_has_one_link_and_a_quiet_round_a_new_one() {
     assert_eq!(quiet["@odata.nextLink"], Value::Null);
     assert_ne!(quiet["@odata.deltaLink"], link.as_str());
     let again = world.read(&link).await;
-    assert_ne!(again["@odata.deltaLink"], quiet["@odata.deltaLink"], "every call gives another link");
+    assert_ne!(
+        again["@odata.deltaLink"], quiet["@odata.deltaLink"],
+        "every call gives another link"
+    );
 }
 
 #[tokio::test]
@@ -44,10 +67,17 @@ async fn properties_never_set_are_absent_and_cleared_ones_null() {
     let (entries, link) = world.round(select).await;
     assert_eq!(names(&entries[0]), ["displayName", "id", "userType"]);
     let path = format!("users/{amy}");
-    world.write(Method::PATCH, &path, json!({"jobTitle": "Chief"})).await;
+    world
+        .write(Method::PATCH, &path, json!({"jobTitle": "Chief"}))
+        .await;
     let (entries, link) = world.round(&link).await;
-    assert_eq!(entries, [json!({"id": amy, "displayName": "amy", "jobTitle": "Chief", "userType": "Member"})]);
-    world.write(Method::PATCH, &path, json!({"jobTitle": null})).await;
+    assert_eq!(
+        entries,
+        [json!({"id": amy, "displayName": "amy", "jobTitle": "Chief", "userType": "Member"})]
+    );
+    world
+        .write(Method::PATCH, &path, json!({"jobTitle": null}))
+        .await;
     let (entries, _) = world.round(&link).await;
     assert_eq!(entries[0]["jobTitle"], Value::Null);
     assert!(entries[0].as_object().unwrap().contains_key("jobTitle"));
@@ -58,29 +88,72 @@ async fn only_selected_properties_make_an_object_appear() {
     let world = World::new().await;
     let amy = world.add_person("amy").await;
     let (_, link) = world.round("users/delta?$select=jobTitle").await;
-    world.write(Method::PATCH, &format!("users/{amy}"), json!({"department": "Sales"})).await;
+    world
+        .write(
+            Method::PATCH,
+            &format!("users/{amy}"),
+            json!({"department": "Sales"}),
+        )
+        .await;
     let (entries, link) = world.round(&link).await;
     assert_eq!(entries, Vec::<Value>::new());
-    world.write(Method::PATCH, &format!("users/{amy}"), json!({"jobTitle": "Chief"})).await;
+    world
+        .write(
+            Method::PATCH,
+            &format!("users/{amy}"),
+            json!({"jobTitle": "Chief"}),
+        )
+        .await;
     assert_eq!(world.round(&link).await.0.len(), 1);
 }
 
 #[tokio::test]
 async fn life_and_death_are_told_as_documented() {
     let world = World::new().await;
-    let (amy, bob, cleo) = (world.add_person("amy").await, world.add_person("bob").await, world.add_person("cleo").await);
+    let (amy, bob, cleo) = (
+        world.add_person("amy").await,
+        world.add_person("bob").await,
+        world.add_person("cleo").await,
+    );
     let (_, link) = world.round("users/delta").await;
     let dora = world.add_person("dora").await;
     for id in [&amy, &bob, &cleo] {
-        world.write(Method::DELETE, &format!("users/{id}"), Value::Null).await;
+        world
+            .write(Method::DELETE, &format!("users/{id}"), Value::Null)
+            .await;
     }
-    world.write(Method::POST, &format!("directory/deletedItems/{bob}/restore"), Value::Null).await;
-    world.write(Method::DELETE, &format!("directory/deletedItems/{cleo}"), Value::Null).await;
+    world
+        .write(
+            Method::POST,
+            &format!("directory/deletedItems/{bob}/restore"),
+            Value::Null,
+        )
+        .await;
+    world
+        .write(
+            Method::DELETE,
+            &format!("directory/deletedItems/{cleo}"),
+            Value::Null,
+        )
+        .await;
     let (entries, link) = world.round(&link).await;
-    assert_eq!(entry(&entries, &amy), &json!({"id": amy, "@removed": {"reason": "changed"}}));
-    assert_eq!(entry(&entries, &bob)["displayName"], "bob", "restored comes as created");
-    assert_eq!(entry(&entries, &cleo), &json!({"id": cleo, "@removed": {"reason": "deleted"}}));
-    assert_eq!(entry(&entries, &dora)["userPrincipalName"], "dora@contoso.com");
+    assert_eq!(
+        entry(&entries, &amy),
+        &json!({"id": amy, "@removed": {"reason": "changed"}})
+    );
+    assert_eq!(
+        entry(&entries, &bob)["displayName"],
+        "bob",
+        "restored comes as created"
+    );
+    assert_eq!(
+        entry(&entries, &cleo),
+        &json!({"id": cleo, "@removed": {"reason": "deleted"}})
+    );
+    assert_eq!(
+        entry(&entries, &dora)["userPrincipalName"],
+        "dora@contoso.com"
+    );
     assert_eq!(entries.len(), 4, "each object once");
     assert_eq!(world.round(&link).await.0, Vec::<Value>::new());
 }
@@ -90,9 +163,26 @@ async fn minimal_answers_hold_what_changed_alone() {
     let world = World::new().await;
     let amy = world.add_person("amy").await;
     let (_, link) = world.round("users/delta").await;
-    world.write(Method::PATCH, &format!("users/{amy}"), json!({"jobTitle": "Chief"})).await;
-    let answer = world.call(Method::GET, &link, &world.token, &[("prefer", "return=minimal")], Value::Null).await;
-    assert_eq!(answer.json()["value"], json!([{"id": amy, "jobTitle": "Chief"}]));
+    world
+        .write(
+            Method::PATCH,
+            &format!("users/{amy}"),
+            json!({"jobTitle": "Chief"}),
+        )
+        .await;
+    let answer = world
+        .call(
+            Method::GET,
+            &link,
+            &world.token,
+            &[("prefer", "return=minimal")],
+            Value::Null,
+        )
+        .await;
+    assert_eq!(
+        answer.json()["value"],
+        json!([{"id": amy, "jobTitle": "Chief"}])
+    );
 }
 
 #[tokio::test]
@@ -101,12 +191,20 @@ async fn the_manager_is_a_relationship() {
     let (amy, bob) = (world.add_person("amy").await, world.add_person("bob").await);
     let (_, link) = world.round("users/delta?$select=displayName,manager").await;
     let reference = json!({"@odata.id": format!("{}/v1.0/users/{bob}", crate::world::HOST)});
-    world.write(Method::PUT, &format!("users/{amy}/manager/$ref"), reference).await;
+    world
+        .write(Method::PUT, &format!("users/{amy}/manager/$ref"), reference)
+        .await;
     let (entries, link) = world.round(&link).await;
     let expected = json!([{"@odata.type": "#microsoft.graph.user", "id": bob}]);
     assert_eq!(entry(&entries, &amy)["manager@delta"], expected);
     world.switch(|switches| switches.delta_omits_manager = true);
-    world.write(Method::PATCH, &format!("users/{amy}"), json!({"displayName": "Amy"})).await;
+    world
+        .write(
+            Method::PATCH,
+            &format!("users/{amy}"),
+            json!({"displayName": "Amy"}),
+        )
+        .await;
     assert_eq!(names(&world.round(&link).await.0[0]), ["displayName", "id"]);
 }
 
@@ -115,10 +213,18 @@ async fn what_delta_does_not_have_is_refused() {
     let world = World::new().await;
     let amy = world.add_person("amy").await;
     let (_, link) = world.round("users/delta").await;
-    let many = |count| (0..count).map(|n| format!("id eq '{}'", uuid::Uuid::from_u128(n))).collect::<Vec<_>>().join(" or ");
+    let many = |count| {
+        (0..count)
+            .map(|n| format!("id eq '{}'", uuid::Uuid::from_u128(n)))
+            .collect::<Vec<_>>()
+            .join(" or ")
+    };
     for (path, status) in [
         ("users/delta?$select=birthday".to_owned(), 400),
-        ("users/delta?$select=displayName,licenseAssignmentStates".to_owned(), 400),
+        (
+            "users/delta?$select=displayName,licenseAssignmentStates".to_owned(),
+            400,
+        ),
         ("users/delta?$select=shoeSize".to_owned(), 400),
         ("users/delta?$expand=manager".to_owned(), 400),
         ("users/delta?$orderby=displayName".to_owned(), 400),
@@ -136,18 +242,30 @@ async fn what_delta_does_not_have_is_refused() {
         let answer = world.get(&path).await;
         assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text);
     }
-    let message = world.get("users/delta?$select=birthday").await.json()["error"]["message"].clone();
-    assert_eq!(message, "Invalid request for delta query: for this entity set, $expand/$select is not supported for the following properties: birthday");
+    let message =
+        world.get("users/delta?$select=birthday").await.json()["error"]["message"].clone();
+    assert_eq!(
+        message,
+        "Invalid request for delta query: for this entity set, $expand/$select is not supported for the following properties: birthday"
+    );
 }
 
 #[tokio::test]
 async fn a_filter_limits_every_round() {
     let world = World::new().await;
     let (amy, bob) = (world.add_person("amy").await, world.add_person("bob").await);
-    let (entries, link) = world.round(&format!("users/delta?$filter=id eq '{amy}'")).await;
+    let (entries, link) = world
+        .round(&format!("users/delta?$filter=id eq '{amy}'"))
+        .await;
     assert_eq!(ids(&entries), [amy.clone()]);
     for id in [&amy, &bob] {
-        world.write(Method::PATCH, &format!("users/{id}"), json!({"jobTitle": "Chief"})).await;
+        world
+            .write(
+                Method::PATCH,
+                &format!("users/{id}"),
+                json!({"jobTitle": "Chief"}),
+            )
+            .await;
     }
     assert_eq!(ids(&world.round(&link).await.0), [amy]);
 }
@@ -156,7 +274,9 @@ async fn a_filter_limits_every_round() {
 async fn latest_starts_from_now() {
     let world = World::new().await;
     world.add_person("amy").await;
-    let page = world.read("users/delta?$select=displayName&$deltatoken=latest").await;
+    let page = world
+        .read("users/delta?$select=displayName&$deltatoken=latest")
+        .await;
     assert_eq!(page["value"], json!([]));
     let link = page["@odata.deltaLink"].as_str().unwrap();
     let bob = world.add_person("bob").await;
@@ -170,9 +290,17 @@ async fn what_happens_during_a_round_is_told_by_the_next() {
     world.generate(450, 0, 0).await;
     let first = world.read("users/delta?$select=jobTitle").await;
     let early = first["value"][0]["id"].as_str().unwrap().to_owned();
-    world.write(Method::PATCH, &format!("users/{early}"), json!({"jobTitle": "Changed"})).await;
+    world
+        .write(
+            Method::PATCH,
+            &format!("users/{early}"),
+            json!({"jobTitle": "Changed"}),
+        )
+        .await;
     let late = world.add_person("late").await;
-    let (_, link) = world.round(first["@odata.nextLink"].as_str().unwrap()).await;
+    let (_, link) = world
+        .round(first["@odata.nextLink"].as_str().unwrap())
+        .await;
     let (entries, _) = world.round(&link).await;
     let found: BTreeSet<_> = ids(&entries).into_iter().collect();
     assert_eq!(found, BTreeSet::from([early, late]));
@@ -187,14 +315,23 @@ async fn links_live_for_seven_days_and_belong_to_their_application() {
     let token = world.app_token(APP, crate::world::ALL).await;
     let call = |token: String| {
         let (world, link) = (&world, &link);
-        async move { world.call(Method::GET, link, &token, &[], Value::Null).await }
+        async move {
+            world
+                .call(Method::GET, link, &token, &[], Value::Null)
+                .await
+        }
     };
     assert_eq!(call(token).await.status, StatusCode::OK);
-    let other = world.app_token(uuid::Uuid::from_u128(0x07e), crate::world::ALL).await;
+    let other = world
+        .app_token(uuid::Uuid::from_u128(0x07e), crate::world::ALL)
+        .await;
     assert_eq!(call(other).await.status, StatusCode::BAD_REQUEST);
     world.advance(DAY + 1);
     let answer = call(world.app_token(APP, crate::world::ALL).await).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "syncStateNotFound"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (400, "syncStateNotFound")
+    );
 }
 
 #[tokio::test]
@@ -213,7 +350,10 @@ async fn oddities_are_switched_on_one_by_one() {
     });
     let (entries, link) = world.round("users/delta").await;
     assert_eq!(entries.len(), 251);
-    assert_eq!(ids(&entries).into_iter().collect::<BTreeSet<_>>().len(), 250);
+    assert_eq!(
+        ids(&entries).into_iter().collect::<BTreeSet<_>>().len(),
+        250
+    );
 
     world.switch(|switches| {
         switches.delta_duplicates = false;
@@ -222,15 +362,26 @@ async fn oddities_are_switched_on_one_by_one() {
     let amy = world.add_person("amy").await;
     let (entries, link) = world.round(&link).await;
     assert_eq!(ids(&entries), [amy.clone()]);
-    assert_eq!(ids(&world.round(&link).await.0), [amy.clone()], "told again");
+    assert_eq!(
+        ids(&world.round(&link).await.0),
+        [amy.clone()],
+        "told again"
+    );
 
     world.switch(|switches| {
         switches.delta_replay = 0;
         switches.delta_wrong_context = true;
     });
     let page = world.read(&link).await;
-    assert!(page["@odata.context"].as_str().unwrap().ends_with("#directoryObjects"));
-    world.write(Method::DELETE, &format!("users/{amy}"), Value::Null).await;
+    assert!(
+        page["@odata.context"]
+            .as_str()
+            .unwrap()
+            .ends_with("#directoryObjects")
+    );
+    world
+        .write(Method::DELETE, &format!("users/{amy}"), Value::Null)
+        .await;
     world.switch(|switches| switches.delta_removed_at_first = true);
     let (entries, _) = world.round("users/delta").await;
     assert_eq!(entry(&entries, &amy)["@removed"]["reason"], "changed");
@@ -254,8 +405,16 @@ async fn a_restored_person_may_be_hidden_from_a_narrow_selection() {
     world.switch(|switches| switches.delta_hides_restored = true);
     let amy = world.add_person("amy").await;
     let (_, link) = world.round("users/delta?$select=displayName").await;
-    world.write(Method::DELETE, &format!("users/{amy}"), Value::Null).await;
+    world
+        .write(Method::DELETE, &format!("users/{amy}"), Value::Null)
+        .await;
     let (_, link) = world.round(&link).await;
-    world.write(Method::POST, &format!("directory/deletedItems/{amy}/restore"), Value::Null).await;
+    world
+        .write(
+            Method::POST,
+            &format!("directory/deletedItems/{amy}/restore"),
+            Value::Null,
+        )
+        .await;
     assert_eq!(world.round(&link).await.0, Vec::<Value>::new());
 }

@@ -62,22 +62,43 @@ impl Listener {
     fn answer(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, SendError> {
         let mut memory = self.0.lock().unwrap();
         let query = request.uri().query().unwrap_or_default().to_owned();
-        let token = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "validationToken");
+        let token = url::form_urlencoded::parse(query.as_bytes())
+            .find(|(name, _)| name == "validationToken");
         let Some((_, token)) = token else {
             memory.attempts += 1;
             let status = memory.statuses.pop_front().unwrap_or(202);
             if (200..300).contains(&status) {
                 let body: Value = serde_json::from_slice(request.body()).unwrap();
-                memory.taken.extend(body["value"].as_array().unwrap().clone());
+                memory
+                    .taken
+                    .extend(body["value"].as_array().unwrap().clone());
             }
-            return Ok(Response::builder().status(status).body(Bytes::new()).unwrap());
+            return Ok(Response::builder()
+                .status(status)
+                .body(Bytes::new())
+                .unwrap());
         };
         memory.validations += 1;
-        assert_eq!(request.headers()["content-type"], "text/plain; charset=utf-8");
+        assert_eq!(
+            request.headers()["content-type"],
+            "text/plain; charset=utf-8"
+        );
         let plain = Response::builder().header("content-type", "text/plain");
         match memory.behaviour.as_str() {
-            "encoded" => Ok(plain.body(query.split("validationToken=").nth(1).unwrap().to_owned().into()).unwrap()),
-            "json" => Ok(Response::builder().header("content-type", "application/json").body(token.into_owned().into()).unwrap()),
+            "encoded" => Ok(plain
+                .body(
+                    query
+                        .split("validationToken=")
+                        .nth(1)
+                        .unwrap()
+                        .to_owned()
+                        .into(),
+                )
+                .unwrap()),
+            "json" => Ok(Response::builder()
+                .header("content-type", "application/json")
+                .body(token.into_owned().into())
+                .unwrap()),
             "403" => Ok(Response::builder().status(403).body(Bytes::new()).unwrap()),
             "gone" => Err(SendError("connection refused".to_owned())),
             _ => Ok(plain.body(token.into_owned().into()).unwrap()),
@@ -106,7 +127,13 @@ async fn pass(seconds: u64) {
 async fn subscribed(resource: &str) -> (World, Listener, Value) {
     let world = World::new().await;
     let listener = Listener::attach(&world);
-    let made = world.write(Method::POST, "subscriptions", request(&world, resource, 20 * 3600)).await;
+    let made = world
+        .write(
+            Method::POST,
+            "subscriptions",
+            request(&world, resource, 20 * 3600),
+        )
+        .await;
     (world, listener, made)
 }
 
@@ -121,10 +148,16 @@ async fn a_notification_says_who_changed_and_not_what() {
     assert_eq!(item["subscriptionId"], made["id"]);
     assert_eq!(item["clientState"], "only-graph-knows");
     assert_eq!(item["tenantId"], world.tenant.to_string());
-    assert_eq!((&item["changeType"], &item["resource"]), (&json!("updated"), &json!(format!("Users/{amy}"))));
+    assert_eq!(
+        (&item["changeType"], &item["resource"]),
+        (&json!("updated"), &json!(format!("Users/{amy}")))
+    );
     assert_eq!(item["resourceData"]["@odata.type"], "#Microsoft.Graph.User");
     assert_eq!(item["resourceData"]["id"], amy);
-    assert_eq!(item["resourceData"]["organizationId"], world.tenant.to_string());
+    assert_eq!(
+        item["resourceData"]["organizationId"],
+        world.tenant.to_string()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,10 +166,18 @@ async fn soft_deletion_is_an_update_and_purging_a_deletion() {
     let amy = world.add_person("amy").await;
     pass(1).await;
     listener.take();
-    world.write(Method::DELETE, &format!("users/{amy}"), Value::Null).await;
+    world
+        .write(Method::DELETE, &format!("users/{amy}"), Value::Null)
+        .await;
     pass(1).await;
     assert_eq!(listener.take()[0]["changeType"], "updated");
-    world.write(Method::DELETE, &format!("directory/deletedItems/{amy}"), Value::Null).await;
+    world
+        .write(
+            Method::DELETE,
+            &format!("directory/deletedItems/{amy}"),
+            Value::Null,
+        )
+        .await;
     pass(1).await;
     assert_eq!(listener.take()[0]["changeType"], "deleted");
 }
@@ -144,15 +185,24 @@ async fn soft_deletion_is_an_update_and_purging_a_deletion() {
 #[tokio::test(start_paused = true)]
 async fn a_group_tells_whose_membership_changed() {
     let (world, listener, _) = subscribed("groups").await;
-    let (amy, sales) = (world.add_person("amy").await, world.add_group("sales").await);
+    let (amy, sales) = (
+        world.add_person("amy").await,
+        world.add_group("sales").await,
+    );
     pass(1).await;
     assert_eq!(listener.take().len(), 1, "people are none of its business");
     world.add_member(&sales, &amy).await;
     world.remove_member(&sales, &amy).await;
     pass(1).await;
     let taken = listener.take();
-    let told: Vec<_> = taken.iter().map(|item| &item["resourceData"]["members@delta"][0]).collect();
-    assert_eq!((&told[0]["id"], &told[0]["@removed"]), (&json!(amy), &Value::Null));
+    let told: Vec<_> = taken
+        .iter()
+        .map(|item| &item["resourceData"]["members@delta"][0])
+        .collect();
+    assert_eq!(
+        (&told[0]["id"], &told[0]["@removed"]),
+        (&json!(amy), &Value::Null)
+    );
     assert_eq!(told[1]["@removed"], "deleted");
 }
 
@@ -161,12 +211,28 @@ async fn subscriptions_to_one_object_hear_of_it_alone() {
     let world = World::new().await;
     let listener = Listener::attach(&world);
     let (amy, bob) = (world.add_person("amy").await, world.add_person("bob").await);
-    world.write(Method::POST, "subscriptions", request(&world, &format!("users/{amy}"), 3600)).await;
+    world
+        .write(
+            Method::POST,
+            "subscriptions",
+            request(&world, &format!("users/{amy}"), 3600),
+        )
+        .await;
     for id in [&bob, &amy] {
-        world.write(Method::PATCH, &format!("users/{id}"), json!({"jobTitle": "x"})).await;
+        world
+            .write(
+                Method::PATCH,
+                &format!("users/{id}"),
+                json!({"jobTitle": "x"}),
+            )
+            .await;
     }
     pass(1).await;
-    let heard: Vec<_> = listener.take().iter().map(|item| item["resourceData"]["id"].clone()).collect();
+    let heard: Vec<_> = listener
+        .take()
+        .iter()
+        .map(|item| item["resourceData"]["id"].clone())
+        .collect();
     assert_eq!(heard, [json!(amy)]);
 }
 
@@ -184,7 +250,11 @@ async fn many_changes_come_in_batches_and_in_any_order_asked_for() {
     }
     pass(6).await;
     assert_eq!(listener.attempts(), 3);
-    let mut heard: Vec<_> = listener.take().iter().map(|item| item["resourceData"]["id"].as_str().unwrap().to_owned()).collect();
+    let mut heard: Vec<_> = listener
+        .take()
+        .iter()
+        .map(|item| item["resourceData"]["id"].as_str().unwrap().to_owned())
+        .collect();
     assert_ne!(heard, made);
     heard.sort();
     made.sort();
@@ -237,7 +307,13 @@ async fn without_a_valid_token_deliveries_wait_for_a_renewal() {
     world.add_person("amy").await;
     pass(60).await;
     assert_eq!(listener.take(), Vec::<Value>::new());
-    world.write(Method::POST, &format!("subscriptions/{}/reauthorize", id(&made)), Value::Null).await;
+    world
+        .write(
+            Method::POST,
+            &format!("subscriptions/{}/reauthorize", id(&made)),
+            Value::Null,
+        )
+        .await;
     pass(1).await;
     assert_eq!(listener.take().len(), 1);
 }
@@ -264,7 +340,11 @@ async fn a_reminder_comes_before_the_token_ends() {
     pass(50 * 60).await;
     let taken = listener.take();
     assert!((1..=4).contains(&taken.len()), "{}", taken.len());
-    assert!(taken.iter().all(|item| item["lifecycleEvent"] == "reauthorizationRequired"));
+    assert!(
+        taken
+            .iter()
+            .all(|item| item["lifecycleEvent"] == "reauthorizationRequired")
+    );
     assert_eq!(taken[0]["subscriptionId"], made["id"]);
     assert_eq!(taken[0]["resourceData"], Value::Null);
 }
@@ -283,15 +363,34 @@ async fn an_endpoint_that_is_always_late_loses_notifications() {
     pass(5).await;
     let heard: Vec<_> = listener.take();
     let lost = world.read("users/lost@contoso.com").await["id"].clone();
-    assert!(heard.iter().all(|item| item["resourceData"]["id"] != lost), "{attempts} attempts");
+    assert!(
+        heard.iter().all(|item| item["resourceData"]["id"] != lost),
+        "{attempts} attempts"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn faults_lose_and_double_notifications() {
     let (world, listener, _) = subscribed("users").await;
-    for (effect, expected) in [(json!({"drop": true}), 0), (json!({"duplicate": true}), 2), (json!({"status": 500}), 1)] {
-        world.fault(json!({"method": "POST", "path": "/hook"}), effect.clone(), 1).await;
-        world.write(Method::POST, "users", crate::world::person(&format!("p{expected}"))).await;
+    for (effect, expected) in [
+        (json!({"drop": true}), 0),
+        (json!({"duplicate": true}), 2),
+        (json!({"status": 500}), 1),
+    ] {
+        world
+            .fault(
+                json!({"method": "POST", "path": "/hook"}),
+                effect.clone(),
+                1,
+            )
+            .await;
+        world
+            .write(
+                Method::POST,
+                "users",
+                crate::world::person(&format!("p{expected}")),
+            )
+            .await;
         pass(30).await;
         assert_eq!(listener.take().len(), expected, "{effect}");
     }

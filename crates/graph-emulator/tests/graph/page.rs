@@ -7,10 +7,24 @@ use serde_json::Value;
 use crate::world::{HOST, World, id};
 
 async fn show(world: &World, path: &str) -> String {
-    let answer = world.send(Request::get(format!("{HOST}{path}")).body(Body::empty()).unwrap()).await;
+    let answer = world
+        .send(
+            Request::get(format!("{HOST}{path}"))
+                .body(Body::empty())
+                .unwrap(),
+        )
+        .await;
     assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
-    assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"));
-    assert!(!answer.text.contains("<script") && !answer.text.contains(" style="), "no scripts, no inline styles");
+    assert!(
+        answer
+            .header("content-security-policy")
+            .unwrap()
+            .contains("default-src 'none'")
+    );
+    assert!(
+        !answer.text.contains("<script") && !answer.text.contains(" style="),
+        "no scripts, no inline styles"
+    );
     answer.text
 }
 
@@ -20,7 +34,12 @@ async fn submit(world: &World, path: &str, form: &str) -> String {
         .body(Body::from(form.to_owned()))
         .unwrap();
     let answer = world.send(request).await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}: {}", answer.text);
+    assert_eq!(
+        answer.status,
+        StatusCode::SEE_OTHER,
+        "{path}: {}",
+        answer.text
+    );
     answer.header("location").unwrap().to_owned()
 }
 
@@ -31,12 +50,33 @@ async fn a_person_is_made_changed_deleted_and_restored() {
     assert!(show(&world, "/emulator").await.contains(&tenant));
     let form = "displayName=Amy+%3CAdams%3E&userPrincipalName=amy%40contoso.com";
     let amy = submit(&world, &format!("{tenant}/people"), form).await;
-    assert!(show(&world, &amy).await.contains("Amy &#60;Adams&#62;"), "escaped");
-    submit(&world, &amy, "displayName=Amy&userPrincipalName=amy%40contoso.com&jobTitle=Chief").await;
-    let person = world.read("users/amy@contoso.com?$select=id,jobTitle,accountEnabled").await;
-    assert_eq!((&person["jobTitle"], &person["accountEnabled"]), (&Value::from("Chief"), &Value::from(false)));
-    assert!(show(&world, &format!("{tenant}?q=am")).await.contains("amy@contoso.com"));
-    assert!(!show(&world, &format!("{tenant}?q=zz")).await.contains("amy@contoso.com"));
+    assert!(
+        show(&world, &amy).await.contains("Amy &#60;Adams&#62;"),
+        "escaped"
+    );
+    submit(
+        &world,
+        &amy,
+        "displayName=Amy&userPrincipalName=amy%40contoso.com&jobTitle=Chief",
+    )
+    .await;
+    let person = world
+        .read("users/amy@contoso.com?$select=id,jobTitle,accountEnabled")
+        .await;
+    assert_eq!(
+        (&person["jobTitle"], &person["accountEnabled"]),
+        (&Value::from("Chief"), &Value::from(false))
+    );
+    assert!(
+        show(&world, &format!("{tenant}?q=am"))
+            .await
+            .contains("amy@contoso.com")
+    );
+    assert!(
+        !show(&world, &format!("{tenant}?q=zz"))
+            .await
+            .contains("amy@contoso.com")
+    );
     submit(&world, &format!("{amy}/delete"), "").await;
     assert!(show(&world, &tenant).await.contains("Deleted people"));
     submit(&world, &format!("{amy}/restore"), "").await;
@@ -49,7 +89,12 @@ async fn members_are_added_and_removed() {
     let amy = world.add_person("amy").await;
     let tenant = format!("/emulator/tenants/{}", world.tenant);
     let group = submit(&world, &format!("{tenant}/groups"), "displayName=Sales").await;
-    submit(&world, &format!("{group}/members"), "member=amy%40contoso.com").await;
+    submit(
+        &world,
+        &format!("{group}/members"),
+        "member=amy%40contoso.com",
+    )
+    .await;
     assert!(show(&world, &group).await.contains("1 members"));
     submit(&world, &format!("{group}/members/{amy}/remove"), "").await;
     assert!(show(&world, &group).await.contains("0 members"));
@@ -61,7 +106,9 @@ async fn what_cannot_be_done_is_explained() {
     let path = format!("{HOST}/emulator/tenants/{}/people", world.tenant);
     let request = Request::post(path)
         .header("content-type", "application/x-www-form-urlencoded")
-        .body(Body::from("displayName=Amy&userPrincipalName=amy%40elsewhere.com"))
+        .body(Body::from(
+            "displayName=Amy&userPrincipalName=amy%40elsewhere.com",
+        ))
         .unwrap();
     let answer = world.send(request).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);

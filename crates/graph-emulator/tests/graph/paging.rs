@@ -32,7 +32,13 @@ async fn people_who_come_and_go_do_not_disturb_a_walk() {
     world.generate(120, 0, 0).await;
     let first = world.read("users?$top=50").await;
     let shown = ids(first["value"].as_array().unwrap());
-    world.write(http::Method::DELETE, &format!("users/{}", shown[0]), serde_json::Value::Null).await;
+    world
+        .write(
+            http::Method::DELETE,
+            &format!("users/{}", shown[0]),
+            serde_json::Value::Null,
+        )
+        .await;
     world.add_person("late").await;
     let (rest, _) = world.walk(first["@odata.nextLink"].as_str().unwrap()).await;
     let rest: BTreeSet<_> = ids(&rest.concat()).into_iter().collect();
@@ -50,12 +56,27 @@ async fn the_next_link_is_absolute_and_bound_to_its_request() {
     let token = next.split("$skiptoken=").nth(1).unwrap();
     for (path, status) in [
         (next.to_owned(), 200),
-        (format!("users?$top=10&$select=id,mail&$skiptoken={token}"), 200),
-        (format!("users?%24skiptoken={token}&$select=id%2Cmail&$top=10"), 200),
-        (format!("users?$top=11&$select=id,mail&$skiptoken={token}"), 400),
+        (
+            format!("users?$top=10&$select=id,mail&$skiptoken={token}"),
+            200,
+        ),
+        (
+            format!("users?%24skiptoken={token}&$select=id%2Cmail&$top=10"),
+            200,
+        ),
+        (
+            format!("users?$top=11&$select=id,mail&$skiptoken={token}"),
+            400,
+        ),
         (format!("users?$select=id,mail&$skiptoken={token}"), 400),
-        (format!("users?$top=10&$select=id,mail&$skiptoken={token}x"), 400),
-        (format!("groups?$top=10&$select=id,mail&$skiptoken={token}"), 400),
+        (
+            format!("users?$top=10&$select=id,mail&$skiptoken={token}x"),
+            400,
+        ),
+        (
+            format!("groups?$top=10&$select=id,mail&$skiptoken={token}"),
+            400,
+        ),
         ("users?$skiptoken=made-up".to_owned(), 400),
     ] {
         let answer = world.get(&path).await;
@@ -64,9 +85,19 @@ async fn the_next_link_is_absolute_and_bound_to_its_request() {
     let plain = world.generate(200, 0, 0).await;
     assert_eq!(plain["people"], 200);
     let page = world.read("users").await;
-    let token = page["@odata.nextLink"].as_str().unwrap().split("$skiptoken=").nth(1).unwrap().to_owned();
+    let token = page["@odata.nextLink"]
+        .as_str()
+        .unwrap()
+        .split("$skiptoken=")
+        .nth(1)
+        .unwrap()
+        .to_owned();
     let alone = world.get(&format!("users?$skiptoken={token}")).await;
-    assert_eq!(alone.status, StatusCode::OK, "a client may take the token alone when there was nothing else");
+    assert_eq!(
+        alone.status,
+        StatusCode::OK,
+        "a client may take the token alone when there was nothing else"
+    );
 }
 
 #[tokio::test]
@@ -75,9 +106,21 @@ async fn a_token_of_another_tenant_is_refused() {
     world.generate(30, 0, 0).await;
     let page = world.read("users?$top=10").await;
     let next = page["@odata.nextLink"].as_str().unwrap();
-    let other = world.add_tenant("fabrikam.onmicrosoft.com", "fabrikam.com").await;
-    let token = world.app_token_in(uuid::Uuid::from_u128(5), crate::world::ALL, other).await;
-    let answer = world.call(http::Method::GET, next, &token, &[], serde_json::Value::Null).await;
+    let other = world
+        .add_tenant("fabrikam.onmicrosoft.com", "fabrikam.com")
+        .await;
+    let token = world
+        .app_token_in(uuid::Uuid::from_u128(5), crate::world::ALL, other)
+        .await;
+    let answer = world
+        .call(
+            http::Method::GET,
+            next,
+            &token,
+            &[],
+            serde_json::Value::Null,
+        )
+        .await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
 }
 
@@ -85,13 +128,20 @@ async fn a_token_of_another_tenant_is_refused() {
 async fn headers_are_not_carried_by_the_link() {
     let world = World::new().await;
     world.generate(30, 0, 0).await;
-    let first = world.eventual("users?$count=true&$filter=displayName ne 'x'&$top=10").await.json();
+    let first = world
+        .eventual("users?$count=true&$filter=displayName ne 'x'&$top=10")
+        .await
+        .json();
     assert_eq!(first["@odata.count"], 30);
     let next = first["@odata.nextLink"].as_str().unwrap();
     assert_eq!(world.get(next).await.status, StatusCode::BAD_REQUEST);
     let second = world.eventual(next).await.json();
     assert_eq!(second["value"].as_array().unwrap().len(), 10);
-    assert_eq!(second["@odata.count"], serde_json::Value::Null, "the count is on the first page only");
+    assert_eq!(
+        second["@odata.count"],
+        serde_json::Value::Null,
+        "the count is on the first page only"
+    );
 }
 
 #[tokio::test]
@@ -105,5 +155,8 @@ async fn links_expire_when_the_switch_says_so() {
     assert_eq!(world.get(next).await.status, StatusCode::OK);
     world.advance(100);
     let answer = world.get(next).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "Directory_ExpiredPageToken"));
+    assert_eq!(
+        (answer.status.as_u16(), answer.code().as_str()),
+        (400, "Directory_ExpiredPageToken")
+    );
 }

@@ -44,16 +44,35 @@ auto_consent = true
 async fn a_scenario_makes_what_it_says() {
     let world = World::new().await;
     world.emulator.load_scenario(SCENARIO).unwrap();
-    let state = world.control(http::Method::GET, "tenants/fabrikam.com/state", serde_json::Value::Null).await;
+    let state = world
+        .control(
+            http::Method::GET,
+            "tenants/fabrikam.com/state",
+            serde_json::Value::Null,
+        )
+        .await;
     let people = state["people"].as_array().unwrap();
     assert_eq!(people.len(), 23);
-    let named = |upn: &str| people.iter().find(|person| person["userPrincipalName"] == upn).unwrap();
-    let (ada, charles) = (named("ada.lovelace@fabrikam.com"), named("charles.babbage@fabrikam.com"));
+    let named = |upn: &str| {
+        people
+            .iter()
+            .find(|person| person["userPrincipalName"] == upn)
+            .unwrap()
+    };
+    let (ada, charles) = (
+        named("ada.lovelace@fabrikam.com"),
+        named("charles.babbage@fabrikam.com"),
+    );
     assert_eq!(ada["displayName"], "Ada Lovelace");
     assert_eq!(ada["manager"], charles["id"]);
     assert_eq!(charles["accountEnabled"], false);
     let groups = state["groups"].as_array().unwrap();
-    let group = |name: &str| groups.iter().find(|group| group["displayName"] == name).unwrap();
+    let group = |name: &str| {
+        groups
+            .iter()
+            .find(|group| group["displayName"] == name)
+            .unwrap()
+    };
     assert_eq!(group("Engines")["members"][0], ada["id"]);
     assert_eq!(group("Everything")["members"].as_array().unwrap().len(), 2);
 }
@@ -63,13 +82,31 @@ fn mistakes_are_named_with_their_place() {
     for (text, place) in [
         ("tenant = 1", "scenario"),
         ("[[tenants]]\ndomain = \"none\"", "tenants[0]"),
-        ("[[tenants]]\ndomain = \"x.com\"\n[[tenants.people]]\ndisplayName = \"x\"", "tenants[0].people[0]"),
-        ("[[tenants]]\ndomain = \"x.com\"\n[[tenants.people]]\nuserPrincipalName = \"a@y.com\"", "tenants[0].people[0]"),
-        ("[[tenants]]\ndomain = \"x.com\"\n[[tenants.people]]\nuserPrincipalName = \"a@x.com\"\nmanager = \"b@x.com\"", "tenants[0].people[0].manager"),
-        ("[[tenants]]\ndomain = \"x.com\"\n[[tenants.groups]]\ndisplayName = \"g\"\nmembers = [\"b@x.com\"]", "tenants[0].groups[0].members"),
-        ("[[accounts]]\ntenant_id = \"x.com\"\nuser_principal_name = \"a@x.com\"", "accounts[0]"),
+        (
+            "[[tenants]]\ndomain = \"x.com\"\n[[tenants.people]]\ndisplayName = \"x\"",
+            "tenants[0].people[0]",
+        ),
+        (
+            "[[tenants]]\ndomain = \"x.com\"\n[[tenants.people]]\nuserPrincipalName = \"a@y.com\"",
+            "tenants[0].people[0]",
+        ),
+        (
+            "[[tenants]]\ndomain = \"x.com\"\n[[tenants.people]]\nuserPrincipalName = \"a@x.com\"\nmanager = \"b@x.com\"",
+            "tenants[0].people[0].manager",
+        ),
+        (
+            "[[tenants]]\ndomain = \"x.com\"\n[[tenants.groups]]\ndisplayName = \"g\"\nmembers = [\"b@x.com\"]",
+            "tenants[0].groups[0].members",
+        ),
+        (
+            "[[accounts]]\ntenant_id = \"x.com\"\nuser_principal_name = \"a@x.com\"",
+            "accounts[0]",
+        ),
     ] {
-        let emulator = Emulator::new(Options { seed: 0, start: START.parse().unwrap() });
+        let emulator = Emulator::new(Options {
+            seed: 0,
+            start: START.parse().unwrap(),
+        });
         let error = emulator.load_scenario(text).unwrap_err();
         assert_eq!(error.place, place, "{text}: {error}");
     }

@@ -17,7 +17,11 @@ async fn every_answer_names_its_price() {
         (format!("groups/{sales}/members"), "3"),
         (format!("groups/{sales}/transitiveMembers"), "5"),
     ] {
-        assert_eq!(world.get(&path).await.header("x-ms-resource-unit"), Some(units), "{path}");
+        assert_eq!(
+            world.get(&path).await.header("x-ms-resource-unit"),
+            Some(units),
+            "{path}"
+        );
     }
 }
 
@@ -25,7 +29,11 @@ async fn every_answer_names_its_price() {
 async fn spend(world: &World, sales: &str, calls: u32) -> crate::world::Answer {
     let mut last = None;
     for _ in 0..calls {
-        last = Some(world.get(&format!("groups/{sales}/transitiveMembers")).await);
+        last = Some(
+            world
+                .get(&format!("groups/{sales}/transitiveMembers"))
+                .await,
+        );
     }
     last.unwrap()
 }
@@ -41,9 +49,16 @@ async fn above_the_limit_there_is_429_with_a_way_back() {
     assert_eq!(over.code(), "TooManyRequests");
     assert_eq!(over.json()["error"]["innerError"]["status"], "429");
     let wait: u64 = over.header("retry-after").unwrap().parse().unwrap();
-    let scope = format!("Tenant_Application/ReadWrite/{}/{}", crate::world::APP, world.tenant);
+    let scope = format!(
+        "Tenant_Application/ReadWrite/{}/{}",
+        crate::world::APP,
+        world.tenant
+    );
     assert_eq!(over.header("x-ms-throttle-scope"), Some(scope.as_str()));
-    assert_eq!(over.header("x-ms-throttle-information"), Some("ResourceUnitLimitExceeded"));
+    assert_eq!(
+        over.header("x-ms-throttle-information"),
+        Some("ResourceUnitLimitExceeded")
+    );
     world.advance(wait);
     assert_eq!(spend(&world, &sales, 1).await.status, StatusCode::OK);
 }
@@ -57,8 +72,17 @@ async fn switched_off_it_still_counts() {
     assert_eq!(over.status, StatusCode::OK);
     assert_eq!(over.header("x-ms-throttle-limit-percentage"), Some("1.1"));
     let log = world.control(Method::GET, "requests", Value::Null).await;
-    assert_eq!(log["items"].as_array().unwrap().last().unwrap()["resource_units"], 5);
-    world.control(Method::PATCH, "switches", json!({"throttling": true, "decimal_retry_after": true})).await;
+    assert_eq!(
+        log["items"].as_array().unwrap().last().unwrap()["resource_units"],
+        5
+    );
+    world
+        .control(
+            Method::PATCH,
+            "switches",
+            json!({"throttling": true, "decimal_retry_after": true}),
+        )
+        .await;
     let refused = spend(&world, &sales, 1).await;
     assert!(refused.header("retry-after").unwrap().contains('.'));
 }

@@ -16,8 +16,12 @@ pub(crate) const APP: Uuid = Uuid::from_u128(0xa99);
 const SECRET: &str = "secret";
 
 pub(crate) const ALL: &[&str] = &[
-    "User.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All", "AppRoleAssignment.ReadWrite.All",
-    "Application.ReadWrite.All", "Member.Read.Hidden",
+    "User.ReadWrite.All",
+    "Group.ReadWrite.All",
+    "Directory.ReadWrite.All",
+    "AppRoleAssignment.ReadWrite.All",
+    "Application.ReadWrite.All",
+    "Member.Read.Hidden",
 ];
 
 pub(crate) struct World {
@@ -37,7 +41,8 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.text))
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|_| panic!("no JSON: {} {}", self.status, self.text))
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -52,16 +57,27 @@ impl Answer {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let emulator = Emulator::new(Options { seed: 7, start: START.parse().unwrap() });
+        let emulator = Emulator::new(Options {
+            seed: 7,
+            start: START.parse().unwrap(),
+        });
         let router = emulator.router();
-        let mut world = Self { emulator, router, tenant: Uuid::nil(), token: String::new() };
-        world.tenant = world.add_tenant("contoso.onmicrosoft.com", "contoso.com").await;
+        let mut world = Self {
+            emulator,
+            router,
+            tenant: Uuid::nil(),
+            token: String::new(),
+        };
+        world.tenant = world
+            .add_tenant("contoso.onmicrosoft.com", "contoso.com")
+            .await;
         world.token = world.app_token(APP, ALL).await;
         world
     }
 
     pub(crate) async fn add_tenant(&self, initial: &str, domain: &str) -> Uuid {
-        let tenant = json!({"domain": initial, "display_name": "Contoso", "verified_domains": [domain]});
+        let tenant =
+            json!({"domain": initial, "display_name": "Contoso", "verified_domains": [domain]});
         let made = self.control(Method::POST, "tenants", tenant).await;
         made["tenant_id"].as_str().unwrap().parse().unwrap()
     }
@@ -71,7 +87,12 @@ impl World {
         self.app_token_in(app, permissions, self.tenant).await
     }
 
-    pub(crate) async fn app_token_in(&self, app: Uuid, permissions: &[&str], tenant: Uuid) -> String {
+    pub(crate) async fn app_token_in(
+        &self,
+        app: Uuid,
+        permissions: &[&str],
+        tenant: Uuid,
+    ) -> String {
         let spec = json!({
             "app_id": app, "secret": SECRET, "display_name": "Tester", "redirect_uris": [], "tenants": [tenant],
             "delegated": [], "application": permissions,
@@ -89,11 +110,19 @@ impl World {
             .body(Body::from(form))
             .unwrap();
         let answer = self.send(request).await.json();
-        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+        answer["access_token"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{answer}"))
+            .to_owned()
     }
 
     /// A token of a person who signed in to an application with these permissions.
-    pub(crate) async fn person_token(&self, upn: &str, permissions: &[&str], admin: bool) -> String {
+    pub(crate) async fn person_token(
+        &self,
+        upn: &str,
+        permissions: &[&str],
+        admin: bool,
+    ) -> String {
         let app = Uuid::from_u128(0xde1);
         let redirect = "http://localhost/callback";
         let spec = json!({
@@ -109,9 +138,19 @@ impl World {
             "{HOST}/{}/oauth2/v2.0/authorize?client_id={app}&response_type=code&redirect_uri={redirect}&scope={scope}&login_hint={hint}&state=s",
             self.tenant
         );
-        let answer = self.send(Request::get(url).body(Body::empty()).unwrap()).await;
-        let location = answer.header("location").unwrap_or_else(|| panic!("{answer:?}"));
-        let code = location.split("code=").nth(1).unwrap_or_else(|| panic!("{location}")).split('&').next().unwrap();
+        let answer = self
+            .send(Request::get(url).body(Body::empty()).unwrap())
+            .await;
+        let location = answer
+            .header("location")
+            .unwrap_or_else(|| panic!("{answer:?}"));
+        let code = location
+            .split("code=")
+            .nth(1)
+            .unwrap_or_else(|| panic!("{location}"))
+            .split('&')
+            .next()
+            .unwrap();
         let form = format!(
             "grant_type=authorization_code&client_id={app}&client_secret={SECRET}&code={code}&redirect_uri={redirect}"
         );
@@ -136,12 +175,21 @@ impl World {
     /// Calls the control surface; it must agree.
     pub(crate) async fn control(&self, method: Method, path: &str, body: Value) -> Value {
         let answer = self.try_control(method, path, body).await;
-        assert!(answer.status.is_success(), "{path}: {} {}", answer.status, answer.text);
+        assert!(
+            answer.status.is_success(),
+            "{path}: {} {}",
+            answer.status,
+            answer.text
+        );
         serde_json::from_str(&answer.text).unwrap_or_default()
     }
 
     pub(crate) async fn try_control(&self, method: Method, path: &str, body: Value) -> Answer {
-        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        let body = if body.is_null() {
+            Body::empty()
+        } else {
+            Body::from(body.to_string())
+        };
         let request = Request::builder()
             .method(method)
             .uri(format!("{HOST}/emulator/v1/{path}"))
@@ -152,9 +200,23 @@ impl World {
     }
 
     /// Calls Graph with a token and further headers. `path` is after `/v1.0/`, or an absolute link.
-    pub(crate) async fn call(&self, method: Method, path: &str, token: &str, headers: &[(&str, &str)], body: Value) -> Answer {
-        let url = if path.starts_with("http") { path.replace(' ', "%20") } else { format!("{HOST}/v1.0/{}", path.replace(' ', "%20")) };
-        let mut request = Request::builder().method(method).uri(url).header("authorization", format!("Bearer {token}"));
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Answer {
+        let url = if path.starts_with("http") {
+            path.replace(' ', "%20")
+        } else {
+            format!("{HOST}/v1.0/{}", path.replace(' ', "%20"))
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(url)
+            .header("authorization", format!("Bearer {token}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -169,12 +231,20 @@ impl World {
 
     /// `GET` that may fail.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.call(Method::GET, path, &self.token, &[], Value::Null).await
+        self.call(Method::GET, path, &self.token, &[], Value::Null)
+            .await
     }
 
     /// `GET` with the advanced query header.
     pub(crate) async fn eventual(&self, path: &str) -> Answer {
-        self.call(Method::GET, path, &self.token, &[("consistencylevel", "eventual")], Value::Null).await
+        self.call(
+            Method::GET,
+            path,
+            &self.token,
+            &[("consistencylevel", "eventual")],
+            Value::Null,
+        )
+        .await
     }
 
     /// `GET` that must succeed.
@@ -192,7 +262,12 @@ impl World {
     /// A change that must succeed.
     pub(crate) async fn write(&self, method: Method, path: &str, body: Value) -> Value {
         let answer = self.try_write(method, path, body).await;
-        assert!(answer.status.is_success(), "{path}: {} {}", answer.status, answer.text);
+        assert!(
+            answer.status.is_success(),
+            "{path}: {} {}",
+            answer.status,
+            answer.text
+        );
         serde_json::from_str(&answer.text).unwrap_or_default()
     }
 
@@ -207,24 +282,50 @@ impl World {
 
     pub(crate) async fn add_member(&self, group: &str, member: &str) {
         let reference = json!({"@odata.id": format!("{HOST}/v1.0/directoryObjects/{member}")});
-        self.write(Method::POST, &format!("groups/{group}/members/$ref"), reference).await;
+        self.write(
+            Method::POST,
+            &format!("groups/{group}/members/$ref"),
+            reference,
+        )
+        .await;
     }
 
     pub(crate) async fn remove_member(&self, group: &str, member: &str) {
-        self.write(Method::DELETE, &format!("groups/{group}/members/{member}/$ref"), Value::Null).await;
+        self.write(
+            Method::DELETE,
+            &format!("groups/{group}/members/{member}/$ref"),
+            Value::Null,
+        )
+        .await;
     }
 
     pub(crate) async fn generate(&self, people: u32, groups: u32, members: u32) -> Value {
-        let amount = json!({"people": people, "groups": groups, "members_per_group": members, "seed": 1});
-        self.control(Method::POST, &format!("tenants/{}/generate", self.tenant), amount).await
+        let amount =
+            json!({"people": people, "groups": groups, "members_per_group": members, "seed": 1});
+        self.control(
+            Method::POST,
+            &format!("tenants/{}/generate", self.tenant),
+            amount,
+        )
+        .await
     }
 
     pub(crate) async fn state(&self) -> Value {
-        self.control(Method::GET, &format!("tenants/{}/state", self.tenant), Value::Null).await
+        self.control(
+            Method::GET,
+            &format!("tenants/{}/state", self.tenant),
+            Value::Null,
+        )
+        .await
     }
 
     pub(crate) async fn fault(&self, matching: Value, effect: Value, times: u64) {
-        self.control(Method::POST, "faults", json!({"match": matching, "effect": effect, "times": times})).await;
+        self.control(
+            Method::POST,
+            "faults",
+            json!({"match": matching, "effect": effect, "times": times}),
+        )
+        .await;
     }
 
     pub(crate) fn switch(&self, change: impl FnOnce(&mut Switches)) {
@@ -234,7 +335,8 @@ impl World {
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
-        self.emulator.advance(std::time::Duration::from_secs(seconds));
+        self.emulator
+            .advance(std::time::Duration::from_secs(seconds));
     }
 
     /// The time it is in the emulator, `seconds` from now.
@@ -261,7 +363,9 @@ impl World {
     /// A delta round: its entries, and the link to the next.
     pub(crate) async fn round(&self, path: &str) -> (Vec<Value>, String) {
         let (pages, last) = self.walk(path).await;
-        let link = last["@odata.deltaLink"].as_str().unwrap_or_else(|| panic!("no deltaLink: {last}"));
+        let link = last["@odata.deltaLink"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no deltaLink: {last}"));
         (pages.concat(), link.to_owned())
     }
 }
@@ -274,7 +378,10 @@ pub(crate) fn person(name: &str) -> Value {
 }
 
 pub(crate) fn id(object: &Value) -> String {
-    object["id"].as_str().unwrap_or_else(|| panic!("no id: {object}")).to_owned()
+    object["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no id: {object}"))
+        .to_owned()
 }
 
 /// The ids of a list, in order.
@@ -284,11 +391,16 @@ pub(crate) fn ids(list: &[Value]) -> Vec<String> {
 
 /// The entry with this id.
 pub(crate) fn entry<'a>(list: &'a [Value], id: &str) -> &'a Value {
-    list.iter().find(|item| item["id"] == id).unwrap_or_else(|| panic!("{id} is not in {list:?}"))
+    list.iter()
+        .find(|item| item["id"] == id)
+        .unwrap_or_else(|| panic!("{id} is not in {list:?}"))
 }
 
 /// The names of an object's members, annotations apart.
 pub(crate) fn names(object: &Value) -> Vec<String> {
     let names = object.as_object().unwrap().keys();
-    names.filter(|name| !name.starts_with("@odata")).cloned().collect()
+    names
+        .filter(|name| !name.starts_with("@odata"))
+        .cloned()
+        .collect()
 }

@@ -30,15 +30,42 @@ async fn a_person_needs_what_graph_asks_for() {
         (without(person("bea"), "userPrincipalName"), 400),
         (without(person("bea"), "passwordProfile"), 400),
         (person("taken"), 400),
-        (with(person("bea"), json!({"userPrincipalName": "Taken@Contoso.com"})), 400),
-        (with(person("bea"), json!({"userPrincipalName": "bea@elsewhere.com"})), 400),
-        (with(person("bea"), json!({"userPrincipalName": "bea"})), 400),
+        (
+            with(
+                person("bea"),
+                json!({"userPrincipalName": "Taken@Contoso.com"}),
+            ),
+            400,
+        ),
+        (
+            with(
+                person("bea"),
+                json!({"userPrincipalName": "bea@elsewhere.com"}),
+            ),
+            400,
+        ),
+        (
+            with(person("bea"), json!({"userPrincipalName": "bea"})),
+            400,
+        ),
         (with(person("bea"), json!({"shoeSize": 39})), 400),
         (with(person("bea"), json!({"accountEnabled": "yes"})), 400),
-        (with(person("bea"), json!({"businessPhones": ["1", "2"]})), 400),
-        (with(person("bea"), json!({"givenName": "x".repeat(65)})), 400),
+        (
+            with(person("bea"), json!({"businessPhones": ["1", "2"]})),
+            400,
+        ),
+        (
+            with(person("bea"), json!({"givenName": "x".repeat(65)})),
+            400,
+        ),
         (with(person("bea"), json!({"jobTitle": ""})), 400),
-        (with(person("bea"), json!({"id": "00000000-0000-0000-0000-000000000001"})), 400),
+        (
+            with(
+                person("bea"),
+                json!({"id": "00000000-0000-0000-0000-000000000001"}),
+            ),
+            400,
+        ),
     ] {
         let answer = world.try_write(Method::POST, "users", body.clone()).await;
         assert_eq!(answer.status.as_u16(), status, "{body}: {}", answer.text);
@@ -60,7 +87,13 @@ async fn what_graph_has_read_only_can_be_staged() {
     assert_eq!(found["id"], gus);
     assert_eq!(found["identities"][0]["issuer"], "ExternalAzureAD");
     assert_eq!(found["proxyAddresses"], json!(["SMTP:gus@fabrikam.com"]));
-    world.write(Method::PATCH, &format!("users/{gus}"), json!({"onPremisesSyncEnabled": false})).await;
+    world
+        .write(
+            Method::PATCH,
+            &format!("users/{gus}"),
+            json!({"onPremisesSyncEnabled": false}),
+        )
+        .await;
     assert_eq!(world.read(path).await["onPremisesSyncEnabled"], false);
 }
 
@@ -69,15 +102,36 @@ async fn a_change_touches_what_it_names_and_what_follows() {
     let world = World::new().await;
     let amy = world.add_person("amy").await;
     let path = format!("users/{amy}");
-    let answer = world.try_write(Method::PATCH, &path, json!({"mail": "amy.adams@contoso.com", "jobTitle": "Chief"})).await;
-    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""));
-    world.write(Method::PATCH, &path, json!({"mail": "amy@contoso.com", "userPrincipalName": "amy2@contoso.com"})).await;
+    let answer = world
+        .try_write(
+            Method::PATCH,
+            &path,
+            json!({"mail": "amy.adams@contoso.com", "jobTitle": "Chief"}),
+        )
+        .await;
+    assert_eq!(
+        (answer.status, answer.text.as_str()),
+        (StatusCode::NO_CONTENT, "")
+    );
+    world
+        .write(
+            Method::PATCH,
+            &path,
+            json!({"mail": "amy@contoso.com", "userPrincipalName": "amy2@contoso.com"}),
+        )
+        .await;
     let select = "?$select=jobTitle,mail,proxyAddresses,userPrincipalName,identities";
     let after = world.read(&format!("{path}{select}")).await;
     assert_eq!(after["jobTitle"], "Chief");
     assert_eq!(after["proxyAddresses"], json!(["SMTP:amy@contoso.com"]));
-    assert_eq!(after["identities"][0]["issuerAssignedId"], "amy2@contoso.com");
-    assert_eq!(world.get("users/amy@contoso.com").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        after["identities"][0]["issuerAssignedId"],
+        "amy2@contoso.com"
+    );
+    assert_eq!(
+        world.get("users/amy@contoso.com").await.status,
+        StatusCode::NOT_FOUND
+    );
     world.add_person("amy").await;
     for body in [
         json!({"displayName": null}),
@@ -102,7 +156,10 @@ async fn groups_are_made_as_graph_allows() {
         (security.clone(), 201),
         (unified.clone(), 201),
         (with(security.clone(), json!({"mailEnabled": true})), 400),
-        (with(security.clone(), json!({"securityEnabled": false})), 400),
+        (
+            with(security.clone(), json!({"securityEnabled": false})),
+            400,
+        ),
         (with(unified.clone(), json!({"mailEnabled": false})), 400),
         (without(security.clone(), "mailNickname"), 400),
         (with(unified.clone(), json!({"visibility": "Secret"})), 400),
@@ -110,24 +167,47 @@ async fn groups_are_made_as_graph_allows() {
         let answer = world.try_write(Method::POST, "groups", body.clone()).await;
         assert_eq!(answer.status.as_u16(), status, "{body}: {}", answer.text);
     }
-    let bound = with(security, json!({"members@odata.bind": [format!("{HOST}/v1.0/users/{amy}")]}));
+    let bound = with(
+        security,
+        json!({"members@odata.bind": [format!("{HOST}/v1.0/users/{amy}")]}),
+    );
     let group = id(&world.write(Method::POST, "groups", bound).await);
-    assert_eq!(world.read(&format!("groups/{group}/members")).await["value"][0]["id"], amy);
+    assert_eq!(
+        world.read(&format!("groups/{group}/members")).await["value"][0]["id"],
+        amy
+    );
     let hidden = json!({"visibility": "HiddenMembership"});
-    assert_eq!(world.try_write(Method::PATCH, &format!("groups/{group}"), hidden).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        world
+            .try_write(Method::PATCH, &format!("groups/{group}"), hidden)
+            .await
+            .status,
+        StatusCode::BAD_REQUEST
+    );
 }
 
 #[tokio::test]
 async fn bodies_need_their_content_type() {
     let world = World::new().await;
-    for (content_type, status) in [(None, 400), (Some("text/plain"), 415), (Some("application/json; charset=utf-8"), 201)] {
+    for (content_type, status) in [
+        (None, 400),
+        (Some("text/plain"), 415),
+        (Some("application/json; charset=utf-8"), 201),
+    ] {
         let mut request = http::Request::post(format!("{HOST}/v1.0/users"))
             .header("authorization", format!("Bearer {}", world.token));
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
-        let answer = world.send(request.body(person("amy").to_string().into()).unwrap()).await;
-        assert_eq!(answer.status.as_u16(), status, "{content_type:?}: {}", answer.text);
+        let answer = world
+            .send(request.body(person("amy").to_string().into()).unwrap())
+            .await;
+        assert_eq!(
+            answer.status.as_u16(),
+            status,
+            "{content_type:?}: {}",
+            answer.text
+        );
     }
     let broken = http::Request::post(format!("{HOST}/v1.0/users"))
         .header("authorization", format!("Bearer {}", world.token))
@@ -140,9 +220,18 @@ async fn bodies_need_their_content_type() {
 #[tokio::test]
 async fn methods_an_address_does_not_have_are_405() {
     let world = World::new().await;
-    for (method, path) in [(Method::PUT, "users"), (Method::POST, "users/delta"), (Method::DELETE, "organization"), (Method::GET, "$batch")] {
+    for (method, path) in [
+        (Method::PUT, "users"),
+        (Method::POST, "users/delta"),
+        (Method::DELETE, "organization"),
+        (Method::GET, "$batch"),
+    ] {
         let answer = world.try_write(method.clone(), path, Value::Null).await;
-        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+        assert_eq!(
+            answer.status,
+            StatusCode::METHOD_NOT_ALLOWED,
+            "{method} {path}"
+        );
         assert_eq!(answer.code(), "Request_BadRequest");
     }
 }
