@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
+use futures::StreamExt as _;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -173,7 +174,8 @@ pub(super) async fn get(
         };
         std::future::ready(next.map(|(out, stage)| (Ok::<_, Infallible>(Bytes::from(out)), stage)))
     });
-    let mut response = Response::new(Body::from_stream(pieces));
+    // Compression asks once more after the end.
+    let mut response = Response::new(Body::from_stream(pieces.fuse()));
     response.headers_mut().insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),

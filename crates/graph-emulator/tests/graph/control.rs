@@ -1,7 +1,11 @@
 //! The control surface: tenants, objects, purge, clock, log, reset, and what it refuses.
 
+use std::io::Read as _;
+
 use http::{Method, StatusCode};
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use crate::world::{World, entry, id};
 
@@ -106,6 +110,16 @@ async fn a_large_state_is_whole_too() {
     let state = world.state().await;
     assert_eq!(state["people"].as_array().unwrap().len(), 11_000);
     assert_eq!(state["groups"].as_array().unwrap().len(), 3);
+    let path = format!("tenants/{}/state", world.tenant);
+    let packed = http::Request::get(format!("{}/emulator/v1/{path}", crate::world::HOST))
+        .header("accept-encoding", "gzip")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let packed = world.router().oneshot(packed).await.unwrap();
+    let bytes = packed.into_body().collect().await.unwrap().to_bytes();
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), state);
 }
 
 #[tokio::test]
