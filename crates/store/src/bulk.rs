@@ -1,0 +1,241 @@
+//! Many rows in one statement: the one place where the databases differ.
+//!
+//! A statement names its rows as `{rows}`, a table called `r`; further
+//! arguments are `$1 …` as elsewhere. PostgreSQL gets one array for each column
+//! (`UNNEST`); SQLite gets `VALUES` in chunks of fixed sizes, so that few
+//! texts are prepared and all of them stay cached.
+
+use std::fmt::Write as _;
+
+use sqlx::Arguments as _;
+use sqlx::postgres::PgArguments;
+use uuid::Uuid;
+
+use crate::db::{Raw, Tx};
+use crate::error::{Result, StoreError};
+use crate::moment::Moment;
+use crate::sql::{Arg, Row, postgres_args, sql_str, sqlite_args};
+
+/// The type of a column of [`Rows`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// [`Arg::Int`].
+    Int,
+    /// [`Arg::Bool`].
+    Bool,
+    /// [`Arg::Text`].
+    Text,
+    /// [`Arg::Bytes`].
+    Bytes,
+    /// [`Arg::Uuid`].
+    Uuid,
+    /// [`Arg::Time`].
+    Time,
+}
+
+impl Type {
+    fn postgres(self) -> &'static str {
+        match self {
+            Self::Int => "bigint",
+            Self::Bool => "boolean",
+            Self::Text => "text",
+            Self::Bytes => "bytea",
+            Self::Uuid => "uuid",
+            Self::Time => "timestamptz",
+        }
+    }
+}
+
+/// Rows for one statement, each with the same columns.
+#[derive(Debug)]
+pub struct Rows {
+    columns: &'static [(&'static str, Type)],
+    cells: Vec<Arg>,
+}
+
+impl Rows {
+    /// No rows yet, room for `count`.
+    pub fn new(columns: &'static [(&'static str, Type)], count: usize) -> Self {
+        Self {
+            columns,
+            cells: Vec::with_capacity(columns.len() * count),
+        }
+    }
+
+    /// Adds a row: one cell for each column, in order.
+    pub fn push<const N: usize>(&mut self, row: [Arg; N]) {
+        debug_assert_eq!(N, self.columns.len());
+        self.cells.extend(row);
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+}
+
+/// One row for [`Rows::push`].
+#[macro_export]
+macro_rules! cells {
+    ($($value:expr),+ $(,)?) => { [$($crate::sql::Arg::from($value)),+] };
+}
+
+/// Rows of one SQLite statement, largest first: a rest is made of the others.
+const CHUNKS: [usize; 5] = [256, 64, 16, 4, 1];
+
+impl Tx {
+    /// Runs a statement over many rows; the rows it returns.
+    pub async fn bulk_rows(
+        &mut self,
+        text: &'static str,
+        rows: Rows,
+        args: Vec<Arg>,
+    ) -> Result<Vec<Row>> {
+        let mut returned = Vec::new();
+        self.bulk(text, rows, args, |row| returned.push(row)).await?;
+        Ok(returned)
+    }
+
+    /// Runs a statement over many rows; how many it changed.
+    pub async fn bulk_execute(
+        &mut self,
+        text: &'static str,
+        rows: Rows,
+        args: Vec<Arg>,
+    ) -> Result<u64> {
+        self.bulk(text, rows, args, drop).await
+    }
+
+    async fn bulk(
+        &mut self,
+        text: &'static str,
+        rows: Rows,
+        args: Vec<Arg>,
+        mut returned: impl FnMut(Row),
+    ) -> Result<u64> {
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let returning = text.contains("RETURNING");
+        match self.raw() {
+            Raw::Postgres(on) => {
+                let text = text.replace("{rows}", &unnest(rows.columns, args.len()));
+                let mut all = postgres_args(args)?;
+                add_arrays(&mut all, rows)?;
+                let query = sqlx::query_with(sql_str(text.into()), all);
+                if !returning {
+                    return Ok(query.execute(on).await?.rows_affected());
+                }
+                let rows = query.fetch_all(on).await?;
+                let count = rows.len() as u64;
+                rows.into_iter().map(Row::Postgres).for_each(returned);
+                Ok(count)
+            }
+            Raw::Sqlite(on) => {
+                let width = rows.columns.len();
+                let mut left = rows.cells.len() / width;
+                let mut cells = rows.cells.into_iter();
+                let mut changed = 0;
+                while left > 0 {
+                    let size = CHUNKS.into_iter().find(|size| *size <= left).unwrap_or(1);
+                    left -= size;
+                    let text = values(text, rows.columns, size, args.len());
+                    let mut all: Vec<Arg> = cells.by_ref().take(size * width).collect();
+                    all.extend(args.iter().cloned());
+                    let query = sqlx::query_with(sql_str(text.into()), sqlite_args(all)?);
+                    if returning {
+                        let rows = query.fetch_all(&mut *on).await?;
+                        changed += rows.len() as u64;
+                        rows.into_iter().map(Row::Sqlite).for_each(&mut returned);
+                    } else {
+                        changed += query.execute(&mut *on).await?.rows_affected();
+                    }
+                }
+                Ok(changed)
+            }
+        }
+    }
+}
+
+fn unnest(columns: &[(&str, Type)], args: usize) -> String {
+    let mut text = String::from("UNNEST(");
+    let mut names = String::new();
+    for (index, (name, kind)) in columns.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{comma}${}::{}[]", args + index + 1, kind.postgres());
+        let _ = write!(names, "{comma}{name}");
+    }
+    let _ = write!(text, ") AS r({names})");
+    text
+}
+
+/// The statement for `size` rows on SQLite. The cells are nameless and come
+/// first; the arguments are numbered after them.
+fn values(text: &str, columns: &[(&str, Type)], size: usize, args: usize) -> String {
+    let width = columns.len();
+    let mut rows = String::with_capacity(size * (width * 2 + 3) + 32 * width);
+    rows.push_str("(SELECT ");
+    for (index, (name, _)) in columns.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        let _ = write!(rows, "{comma}column{} AS {name}", index + 1);
+    }
+    rows.push_str(" FROM (VALUES ");
+    let mut one = String::from("(?");
+    one.push_str(&",?".repeat(width - 1));
+    one.push(')');
+    for index in 0..size {
+        if index > 0 {
+            rows.push(',');
+        }
+        rows.push_str(&one);
+    }
+    rows.push_str(")) AS r");
+    let mut text = text.to_owned();
+    for index in (1..=args).rev() {
+        text = text.replace(&format!("${index}"), &format!("${{{index}}}"));
+    }
+    for index in 1..=args {
+        text = text.replace(&format!("${{{index}}}"), &format!("${}", size * width + index));
+    }
+    text.replace("{rows}", &rows)
+}
+
+macro_rules! column {
+    ($args:ident, $cells:ident, $variant:ident, $type:ty) => {{
+        let column = $cells.map(|cell| match cell {
+            Arg::$variant(value) => Ok(value),
+            other => Err(mistyped(&other)),
+        });
+        $args.add(column.collect::<Result<Vec<Option<$type>>>>()?)
+    }};
+}
+
+/// One array for each column, from cells in row order.
+fn add_arrays(args: &mut PgArguments, rows: Rows) -> Result<()> {
+    let width = rows.columns.len();
+    let mut cells: Vec<Arg> = rows.cells;
+    for (index, (_, kind)) in rows.columns.iter().enumerate() {
+        let column = cells
+            .iter_mut()
+            .skip(index)
+            .step_by(width)
+            .map(|cell| std::mem::replace(cell, Arg::Int(None)));
+        match kind {
+            Type::Int => column!(args, column, Int, i64),
+            Type::Bool => column!(args, column, Bool, bool),
+            Type::Text => column!(args, column, Text, String),
+            Type::Bytes => column!(args, column, Bytes, Vec<u8>),
+            Type::Uuid => column!(args, column, Uuid, Uuid),
+            Type::Time => column!(args, column, Time, Moment),
+        }
+        .map_err(|error| StoreError::Other(sqlx::Error::Encode(error)))?;
+    }
+    Ok(())
+}
+
+fn mistyped(cell: &Arg) -> StoreError {
+    let found = std::mem::discriminant(cell);
+    let message = format!("a cell does not have its column's type: {found:?}");
+    StoreError::Other(sqlx::Error::Encode(message.into()))
+}

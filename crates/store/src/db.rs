@@ -1,0 +1,407 @@
+//! The handle on the database and its transactions.
+//!
+//! SQLite: one connection writes, several read; every write transaction is
+//! `BEGIN IMMEDIATE`, so a read followed by a write can never lose to another
+//! writer. PostgreSQL: one pool.
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+
+use crate::error::{Result, StoreError};
+use crate::sql::{
+    Arg, Row, Text, expand, postgres_args, postgres_list, sql_str, sqlite_args, sqlite_list,
+};
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// A file, or memory.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `sqlite:PATH`, `sqlite::memory:` or `postgres://…`.
+    pub url: String,
+    /// Connections that read (SQLite), or connections in all (PostgreSQL).
+    pub connections: u32,
+    /// How long a statement waits for a lock or for a free connection before
+    /// it fails with [`StoreError::Busy`].
+    pub busy: Duration,
+    /// Page cache of SQLite's writing connection, in KiB.
+    pub cache_kib: u32,
+}
+
+impl Options {
+    /// Everything but the address at its default.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            connections: 8,
+            busy: Duration::from_secs(30),
+            cache_kib: 48 * 1024,
+        }
+    }
+}
+
+/// A database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db(Inner);
+
+#[derive(Debug, Clone)]
+enum Inner {
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+impl Db {
+    /// Opens the database; a missing SQLite file is made. Does not migrate.
+    pub async fn open(options: &Options) -> Result<Self> {
+        if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
+            return open_postgres(options).await;
+        }
+        if options.url.starts_with("sqlite:") {
+            return open_sqlite(options).await;
+        }
+        // The address may hold a password: it is not repeated.
+        let message = "database.url must begin with sqlite: or postgres://";
+        Err(StoreError::Other(sqlx::Error::Configuration(message.into())))
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> Backend {
+        match &self.0 {
+            Inner::Sqlite { .. } => Backend::Sqlite,
+            Inner::Postgres(_) => Backend::Postgres,
+        }
+    }
+
+    /// Brings the schema up to date, in one transaction under a lock: any
+    /// number of processes may call it at once.
+    pub async fn migrate(&self) -> Result<()> {
+        match &self.0 {
+            Inner::Sqlite { writer, .. } => {
+                let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+                SQLITE.run_direct(None, &mut *tx, false).await?;
+                tx.commit().await?;
+            }
+            Inner::Postgres(pool) => POSTGRES.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Migrations that this program knows and the database does not have, as
+    /// `NNNN name`; [`StoreError::Migrate`] when the database is newer.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>> {
+        let known = match self.backend() {
+            Backend::Sqlite => &SQLITE,
+            Backend::Postgres => &POSTGRES,
+        };
+        let there = match self.backend() {
+            Backend::Sqlite => "SELECT 1 AS one FROM sqlite_schema WHERE name = '_sqlx_migrations'",
+            Backend::Postgres => {
+                "SELECT 1::bigint AS one WHERE to_regclass('_sqlx_migrations') IS NOT NULL"
+            }
+        };
+        let mut applied = Vec::new();
+        if self.source().row(there, vec![]).await?.is_some() {
+            let text = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
+            for row in self.source().rows(text, vec![]).await? {
+                applied.push(row.get::<i64>("version")?);
+            }
+        }
+        if let Some(newer) = applied.iter().find(|v| !known.version_exists(**v)) {
+            return Err(sqlx::migrate::MigrateError::VersionMissing(*newer).into());
+        }
+        let missing = known.iter().filter(|m| !applied.contains(&m.version));
+        Ok(missing
+            .map(|m| format!("{:04} {}", m.version, m.description))
+            .collect())
+    }
+
+    /// A transaction that writes.
+    pub async fn begin(&self) -> Result<Tx> {
+        Ok(Tx(match &self.0 {
+            Inner::Sqlite { writer, .. } => {
+                InnerTx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Inner::Postgres(pool) => InnerTx::Postgres(pool.begin().await?),
+        }))
+    }
+
+    /// A transaction that only reads, and sees one state of the database
+    /// however long it lasts.
+    pub async fn snapshot(&self) -> Result<Tx> {
+        Ok(Tx(match &self.0 {
+            Inner::Sqlite { readers, .. } => InnerTx::Sqlite(readers.begin().await?),
+            Inner::Postgres(pool) => InnerTx::Postgres(
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .await?,
+            ),
+        }))
+    }
+
+    /// Reads outside a transaction.
+    pub fn source(&self) -> Source<'_> {
+        Source::Db(self)
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.source().row("SELECT 1 AS one", vec![]).await?;
+        Ok(())
+    }
+
+    /// Writes a consistent copy of a SQLite database to a new file. PostgreSQL
+    /// has `pg_dump`; there it is [`StoreError::Other`].
+    pub async fn copy_to(&self, path: &str) -> Result<()> {
+        match &self.0 {
+            Inner::Sqlite { writer, .. } => {
+                let query = sqlx::query("VACUUM INTO $1").bind(path.to_owned());
+                query.execute(writer).await?;
+                Ok(())
+            }
+            Inner::Postgres(_) => {
+                let message = "a PostgreSQL database is backed up with pg_dump";
+                Err(StoreError::Other(sqlx::Error::Configuration(message.into())))
+            }
+        }
+    }
+
+    /// Ends every connection, after what is running.
+    pub async fn close(&self) {
+        match &self.0 {
+            Inner::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Inner::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+async fn open_postgres(options: &Options) -> Result<Db> {
+    let connect = PgConnectOptions::from_str(&options.url)?
+        .application_name("rollcall")
+        .options([("timezone", "UTC")])
+        .statement_cache_capacity(256)
+        .disable_statement_logging();
+    let pool = PgPoolOptions::new()
+        .max_connections(options.connections.max(2))
+        .acquire_timeout(options.busy)
+        .connect_with(connect)
+        .await?;
+    Ok(Db(Inner::Postgres(pool)))
+}
+
+async fn open_sqlite(options: &Options) -> Result<Db> {
+    let memory = options.url == "sqlite::memory:";
+    let connect = if memory {
+        // The memory VFS shares one database between connections by its name,
+        // with a file's locks; a shared cache would have table locks instead.
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        SqliteConnectOptions::new()
+            .filename(format!("/rollcall-{number}"))
+            .vfs("memdb")
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Memory)
+    } else {
+        SqliteConnectOptions::from_str(&options.url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .pragma("journal_size_limit", "67108864")
+    };
+    let connect = connect
+        .synchronous(SqliteSynchronous::Normal)
+        .foreign_keys(true)
+        .busy_timeout(options.busy)
+        .pragma("temp_store", "memory")
+        .row_buffer_size(512)
+        .disable_statement_logging();
+    let pool = |connections: u32| {
+        SqlitePoolOptions::new()
+            .min_connections(1)
+            .max_connections(connections)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .acquire_timeout(options.busy)
+    };
+    // A later checkpoint writes a page that changed often only once.
+    let writing = connect
+        .clone()
+        .statement_cache_capacity(512)
+        .pragma("cache_size", format!("-{}", options.cache_kib))
+        .pragma("wal_autocheckpoint", "8000");
+    let writer = pool(1).connect_with(writing).await?;
+    let reading = connect
+        .statement_cache_capacity(256)
+        .pragma("cache_size", "-4096")
+        .pragma("query_only", "true");
+    let readers = pool(options.connections.max(1)).connect_with(reading).await?;
+    Ok(Db(Inner::Sqlite { writer, readers }))
+}
+
+/// A transaction. Dropped without [`Tx::commit`], it is rolled back.
+#[derive(Debug)]
+pub struct Tx(InnerTx);
+
+#[derive(Debug)]
+enum InnerTx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// One database's connection, for the few statements that differ.
+pub(crate) enum Raw<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
+}
+
+impl Tx {
+    /// Makes it all true.
+    pub async fn commit(self) -> Result<()> {
+        match self.0 {
+            InnerTx::Sqlite(tx) => tx.commit().await?,
+            InnerTx::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Forgets it all.
+    pub async fn rollback(self) -> Result<()> {
+        match self.0 {
+            InnerTx::Sqlite(tx) => tx.rollback().await?,
+            InnerTx::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> Backend {
+        match self.0 {
+            InnerTx::Sqlite(_) => Backend::Sqlite,
+            InnerTx::Postgres(_) => Backend::Postgres,
+        }
+    }
+
+    /// Runs a statement; the number of rows it changed.
+    pub async fn execute(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<u64> {
+        let text = text.into();
+        match self.raw() {
+            Raw::Sqlite(on) => {
+                let text = sql_str(expand(text, &args, sqlite_list));
+                let query = sqlx::query_with(text, sqlite_args(args)?);
+                Ok(query.execute(on).await?.rows_affected())
+            }
+            Raw::Postgres(on) => {
+                let text = sql_str(expand(text, &args, postgres_list));
+                let query = sqlx::query_with(text, postgres_args(args)?);
+                Ok(query.execute(on).await?.rows_affected())
+            }
+        }
+    }
+
+    /// The rows of a query, or of a statement with RETURNING.
+    pub async fn rows(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Vec<Row>> {
+        match self.raw() {
+            Raw::Sqlite(on) => sqlite_rows(on, text.into(), args).await,
+            Raw::Postgres(on) => postgres_rows(on, text.into(), args).await,
+        }
+    }
+
+    /// The only row, or the first one.
+    pub async fn row(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Option<Row>> {
+        Ok(self.rows(text, args).await?.into_iter().next())
+    }
+
+    pub(crate) fn raw(&mut self) -> Raw<'_> {
+        match &mut self.0 {
+            InnerTx::Sqlite(tx) => Raw::Sqlite(tx),
+            InnerTx::Postgres(tx) => Raw::Postgres(tx),
+        }
+    }
+}
+
+/// Where a read runs: on the database, or inside an open transaction. Every
+/// reading function takes `impl Into<Source>`, so `&db` and `&mut tx` both do.
+#[derive(Debug)]
+pub enum Source<'a> {
+    /// On a connection of its own; sees what is committed.
+    Db(&'a Db),
+    /// Sees what the transaction wrote.
+    Tx(&'a mut Tx),
+}
+
+impl<'a> From<&'a Db> for Source<'a> {
+    fn from(db: &'a Db) -> Self {
+        Self::Db(db)
+    }
+}
+
+impl<'a> From<&'a mut Tx> for Source<'a> {
+    fn from(tx: &'a mut Tx) -> Self {
+        Self::Tx(tx)
+    }
+}
+
+impl Source<'_> {
+    /// The rows of a query.
+    pub async fn rows(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Vec<Row>> {
+        match self {
+            Self::Tx(tx) => tx.rows(text, args).await,
+            Self::Db(Db(Inner::Sqlite { readers, .. })) => {
+                let mut on = readers.acquire().await?;
+                sqlite_rows(&mut on, text.into(), args).await
+            }
+            Self::Db(Db(Inner::Postgres(pool))) => {
+                let mut on = pool.acquire().await?;
+                postgres_rows(&mut on, text.into(), args).await
+            }
+        }
+    }
+
+    /// The only row, or the first one.
+    pub async fn row(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Option<Row>> {
+        Ok(self.rows(text, args).await?.into_iter().next())
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> Backend {
+        match self {
+            Self::Db(db) => db.backend(),
+            Self::Tx(tx) => tx.backend(),
+        }
+    }
+}
+
+async fn sqlite_rows(on: &mut SqliteConnection, text: Text, args: Vec<Arg>) -> Result<Vec<Row>> {
+    let text = sql_str(expand(text, &args, sqlite_list));
+    let query = sqlx::query_with(text, sqlite_args(args)?);
+    let rows = query.fetch_all(on).await?;
+    Ok(rows.into_iter().map(Row::Sqlite).collect())
+}
+
+async fn postgres_rows(on: &mut PgConnection, text: Text, args: Vec<Arg>) -> Result<Vec<Row>> {
+    let text = sql_str(expand(text, &args, postgres_list));
+    let query = sqlx::query_with(text, postgres_args(args)?);
+    let rows = query.fetch_all(on).await?;
+    Ok(rows.into_iter().map(Row::Postgres).collect())
+}
