@@ -1,0 +1,278 @@
+//! What an administrator has decided: connection settings, rules, defaults and
+//! field policies, compiled once for a plan.
+//!
+//! Does not know people. A policy's hash is part of every link's basis, so a
+//! change of policy makes its people be looked at again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::Domain;
+use crate::defaults::EmployeeDefaults;
+use crate::field::Field;
+use crate::ids::{ConnectionId, GroupId, RuleId, TenantId};
+use crate::mapping_rule::MappingRule;
+use crate::psa::Kind;
+use crate::scope::Scope;
+
+/// Settings of one connection that decide about people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionPolicy {
+    /// The connection.
+    pub connection_id: ConnectionId,
+    /// Its tenant.
+    pub tenant_id: TenantId,
+    /// May create and change employees.
+    pub provision_employees: bool,
+    /// May create and change contacts.
+    pub provision_contacts: bool,
+    /// Where a member's email comes from.
+    pub email_source: EmailSource,
+    /// What a disabled account means.
+    pub on_disabled: OnDisabled,
+}
+
+impl ConnectionPolicy {
+    /// Whether the connection has authority over a kind.
+    pub fn may_provision(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Employee => self.provision_employees,
+            Kind::Contact => self.provision_contacts,
+        }
+    }
+}
+
+/// Where a member's email comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmailSource {
+    /// `userPrincipalName`, as the original does.
+    #[default]
+    Upn,
+    /// `mail`.
+    Mail,
+}
+
+/// What a disabled account means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDisabled {
+    /// The record is deactivated.
+    #[default]
+    Deactivate,
+    /// Nothing.
+    Ignore,
+}
+
+/// When the directory's value of a field is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldRule {
+    /// Whenever the person changed.
+    #[default]
+    Source,
+    /// Never once the record exists.
+    KeepLocal,
+    /// Only where the record has nothing.
+    FillBlank,
+    /// Only when the record is made or adopted.
+    OnCreate,
+}
+
+/// The policy of one field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldPolicy {
+    /// When the directory's value is taken.
+    #[serde(default)]
+    pub policy: FieldRule,
+    /// Whether a blank in the directory clears the record's value.
+    #[serde(default)]
+    pub blank_clears: bool,
+    /// Whether the field is mapped at all.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+}
+
+fn enabled() -> bool {
+    true
+}
+
+/// Policies of all mapped fields, by kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldPolicies(pub BTreeMap<Kind, BTreeMap<Field, FieldPolicy>>);
+
+impl Default for FieldPolicies {
+    /// As the original: the six mapped fields follow the source; the optional
+    /// targets are off.
+    fn default() -> Self {
+        let on = |enabled| FieldPolicy {
+            policy: FieldRule::Source,
+            blank_clears: false,
+            enabled,
+        };
+        let common = [
+            (Field::FirstName, true),
+            (Field::LastName, true),
+            (Field::Username, true),
+            (Field::Email, true),
+            (Field::Phone, true),
+            (Field::JobTitle, true),
+            (Field::MobilePhone, false),
+        ];
+        let employee = [
+            (Field::Department, false),
+            (Field::Location, false),
+            (Field::EmployeeId, false),
+        ];
+        let contact = common.iter().map(|(field, is_on)| (*field, on(*is_on)));
+        let employee = contact
+            .clone()
+            .chain(employee.iter().map(|(field, is_on)| (*field, on(*is_on))));
+        Self(BTreeMap::from([
+            (Kind::Employee, employee.collect()),
+            (Kind::Contact, contact.collect()),
+        ]))
+    }
+}
+
+impl FieldPolicies {
+    /// The policy of a field, off when it is not mapped.
+    pub fn of(&self, kind: Kind, field: Field) -> FieldPolicy {
+        let off = FieldPolicy {
+            policy: FieldRule::Source,
+            blank_clears: false,
+            enabled: false,
+        };
+        let of_kind = self.0.get(&kind);
+        of_kind
+            .and_then(|fields| fields.get(&field).copied())
+            .unwrap_or(off)
+    }
+}
+
+/// Everything an administrator decided that one tenant's plan needs.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The connection.
+    pub connection: ConnectionPolicy,
+    /// Employee Defaults.
+    pub defaults: EmployeeDefaults,
+    /// Field policies.
+    pub fields: FieldPolicies,
+    /// This tenant's verified domains.
+    pub own_domains: BTreeSet<Domain>,
+    /// Verified domains of the other connected tenants.
+    pub foreign_domains: HashMap<Domain, TenantId>,
+    /// Enabled rules of this tenant, each with the groups that count for it.
+    pub rules: Vec<CompiledRule>,
+    /// A hash of everything above that every person depends on.
+    pub settings_hash: String,
+}
+
+/// A rule with its filters compiled and its nested groups resolved.
+#[derive(Debug, Clone)]
+pub struct CompiledRule {
+    /// The rule.
+    pub rule: MappingRule,
+    /// Its filters.
+    pub scope: Scope,
+    /// The groups whose direct members count, each with its path from the
+    /// rule's group (which comes first, with itself as path).
+    pub groups: BTreeMap<GroupId, Vec<GroupId>>,
+    /// A hash of what of the rule decides about a person.
+    pub hash: String,
+}
+
+impl Policy {
+    /// Compiles. `nested` gives, for a group, the groups that are its direct
+    /// members, as last read.
+    pub fn new(
+        connection: ConnectionPolicy,
+        defaults: EmployeeDefaults,
+        fields: FieldPolicies,
+        own_domains: BTreeSet<Domain>,
+        foreign_domains: HashMap<Domain, TenantId>,
+        rules: Vec<MappingRule>,
+        nested: &BTreeMap<GroupId, BTreeSet<GroupId>>,
+    ) -> Self {
+        let mut compiled: Vec<CompiledRule> = rules
+            .into_iter()
+            .filter(|rule| rule.enabled && rule.connection_id == connection.connection_id)
+            .map(|rule| CompiledRule::new(rule, nested))
+            .collect();
+        compiled.sort_by(|a, b| crate::precedence::compare(&a.rule, &b.rule));
+        let settings_hash = hash(&(&connection, &defaults, &fields));
+        Self {
+            connection,
+            defaults,
+            fields,
+            own_domains,
+            foreign_domains,
+            rules: compiled,
+            settings_hash,
+        }
+    }
+
+    /// The rule with this id, when it is enabled.
+    pub fn rule(&self, id: RuleId) -> Option<&CompiledRule> {
+        self.rules.iter().find(|rule| rule.rule.id == id)
+    }
+}
+
+impl CompiledRule {
+    fn new(rule: MappingRule, nested: &BTreeMap<GroupId, BTreeSet<GroupId>>) -> Self {
+        let groups = if rule.include_nested {
+            closure(rule.group_id, nested)
+        } else {
+            BTreeMap::from([(rule.group_id, vec![rule.group_id])])
+        };
+        let hash = hash(&(
+            rule.id,
+            rule.target,
+            &rule.security_roles,
+            rule.roles_mode,
+            rule.version,
+        ));
+        Self {
+            scope: Scope::of(&rule),
+            groups,
+            hash,
+            rule,
+        }
+    }
+}
+
+/// Every group below `root`, with the shortest path to it; loops end.
+fn closure(
+    root: GroupId,
+    nested: &BTreeMap<GroupId, BTreeSet<GroupId>>,
+) -> BTreeMap<GroupId, Vec<GroupId>> {
+    let mut found = BTreeMap::from([(root, vec![root])]);
+    let mut frontier = vec![root];
+    while !frontier.is_empty() {
+        let mut next = Vec::new();
+        for parent in frontier {
+            let path = found[&parent].clone();
+            for child in nested.get(&parent).into_iter().flatten() {
+                if !found.contains_key(child) {
+                    let mut longer = path.clone();
+                    longer.push(*child);
+                    found.insert(*child, longer);
+                    next.push(*child);
+                }
+            }
+        }
+        frontier = next;
+    }
+    found
+}
+
+/// A short, stable hash of anything that serialises.
+pub(crate) fn hash(value: &impl Serialize) -> String {
+    let mut hasher = blake3::Hasher::new();
+    // Serialising our own plain structs into a hasher cannot fail.
+    let _ = serde_json::to_writer(&mut hasher, value);
+    hasher.finalize().to_hex()[..16].to_owned()
+}
