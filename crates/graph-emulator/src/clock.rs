@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// A clock that only moves forward.
+/// A clock that only moves forward; a reset alone takes it back.
 pub(crate) struct Clock {
     start: Timestamp,
     origin: Instant,

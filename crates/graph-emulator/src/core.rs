@@ -155,6 +155,7 @@ impl Core {
         self.set_switches(Switches::default());
         self.clock.reset();
         self.chance.rewind();
+        self.signer.forget();
         self.swept.store(i64::MIN, Ordering::Relaxed);
     }
 }

@@ -1,6 +1,8 @@
 //! Page and delta tokens: opaque to clients, and refused when a client altered them.
 //! A token is its content followed by a keyed BLAKE3 hash, in base64url.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -11,18 +13,30 @@ const SEAL: usize = 16;
 /// Makes and opens tokens.
 pub(crate) struct Signer {
     key: [u8; 32],
+    /// Grows with every reset, so that no token outlives one.
+    epoch: AtomicU64,
 }
 
 impl Signer {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             key: blake3::derive_key("graph-emulator page tokens", &seed.to_le_bytes()),
+            epoch: AtomicU64::new(0),
         }
     }
 
+    /// Every token made so far is refused from now on.
+    pub(crate) fn forget(&self) {
+        self.epoch.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn seal(&self, content: &[u8]) -> [u8; SEAL] {
+        let hash = blake3::Hasher::new_keyed(&self.key)
+            .update(&self.epoch.load(Ordering::Relaxed).to_le_bytes())
+            .update(content)
+            .finalize();
         let mut seal = [0; SEAL];
-        seal.copy_from_slice(&blake3::keyed_hash(&self.key, content).as_bytes()[..SEAL]);
+        seal.copy_from_slice(&hash.as_bytes()[..SEAL]);
         seal
     }
 

@@ -29,7 +29,7 @@ pub(crate) struct Tenant {
     pub user_log: ChangeLog,
     pub group_log: ChangeLog,
     pub service_principals: Vec<ServicePrincipal>,
-    /// Somebody holds a delta link, so that even a bulk creation must be logged one by one.
+    /// Somebody holds a delta link or a subscription, so that even a bulk creation must be logged one by one.
     tracked: AtomicBool,
     pub(super) outbox: Vec<Announcement>,
 }
@@ -157,7 +157,7 @@ impl Tenant {
         self.groups.view(slot).is_some()
     }
 
-    /// A delta link goes out.
+    /// Somebody watches: by a delta link, or a subscription.
     pub(crate) fn track(&self) {
         self.tracked.store(true, Ordering::Relaxed);
     }

@@ -1,7 +1,7 @@
 //! Every tenant of the emulator.
 //! Finds them by id or domain; what is in one is the tenant's business.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ const RESTORABLE: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// All tenants, in the order they were made.
 #[derive(Debug, Default)]
 pub(crate) struct World {
-    tenants: HashMap<Uuid, Tenant>,
+    tenants: BTreeMap<Uuid, Tenant>,
     order: Vec<Uuid>,
 }
 

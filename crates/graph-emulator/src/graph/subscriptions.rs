@@ -190,6 +190,8 @@ pub(super) async fn create(app: &Arc<App>, call: &Call<'_>) -> Answer {
         validate(&app.core, url).await.map_err(failed)?;
     }
     check_room(call, &subscription)?;
+    // From now on somebody is to be told of every change, even of a bulk creation.
+    call.tenant(&call.core().world())?.track();
     let answer = with_context(call, &subscription);
     app.core.subscriptions().add(subscription, app.core.now());
     ensure_running(&app.core, &app.notifier);

@@ -118,7 +118,9 @@ async fn a_large_state_is_whole_too() {
     let packed = world.router().oneshot(packed).await.unwrap();
     let bytes = packed.into_body().collect().await.unwrap().to_bytes();
     let mut text = String::new();
-    flate2::read::GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+    flate2::read::GzDecoder::new(&bytes[..])
+        .read_to_string(&mut text)
+        .unwrap();
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), state);
 }
 
@@ -243,6 +245,7 @@ async fn the_log_remembers_what_was_asked_and_no_secret() {
 async fn a_reset_leaves_nothing() {
     let world = World::new().await;
     world.generate(10, 1, 10).await;
+    let (_, link) = world.round("users/delta").await;
     world.switch(|switches| switches.throttling = false);
     world.fault(json!({}), json!({"status": 500}), 5).await;
     world.advance(3600);
@@ -260,7 +263,12 @@ async fn a_reset_leaves_nothing() {
     let again = world
         .add_tenant("contoso.onmicrosoft.com", "contoso.com")
         .await;
-    assert_ne!(again, uuid::Uuid::nil());
+    let (app, all) = (crate::world::APP, crate::world::ALL);
+    let token = world.app_token_in(app, all, again).await;
+    let old = world
+        .call(Method::GET, &link, &token, &[], Value::Null)
+        .await;
+    assert_eq!(old.status, StatusCode::BAD_REQUEST, "no link outlives it");
 }
 
 #[tokio::test]
