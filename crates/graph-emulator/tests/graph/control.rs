@@ -259,10 +259,11 @@ async fn a_reset_leaves_nothing() {
         json!([])
     );
     assert!(world.emulator.switches().throttling);
-    assert_eq!(world.get("users").await.status, StatusCode::UNAUTHORIZED);
     let again = world
         .add_tenant("contoso.onmicrosoft.com", "contoso.com")
         .await;
+    assert_eq!(again, world.tenant, "chance starts over");
+    assert_eq!(world.get("users").await.status, StatusCode::UNAUTHORIZED);
     let (app, all) = (crate::world::APP, crate::world::ALL);
     let token = world.app_token_in(app, all, again).await;
     let old = world
