@@ -92,7 +92,8 @@ impl Tx {
         args: Vec<Arg>,
     ) -> Result<Vec<Row>> {
         let mut returned = Vec::new();
-        self.bulk(text, rows, args, |row| returned.push(row)).await?;
+        self.bulk(text, rows, args, |row| returned.push(row))
+            .await?;
         Ok(returned)
     }
 
@@ -196,7 +197,10 @@ fn values(text: &str, columns: &[(&str, Type)], size: usize, args: usize) -> Str
         text = text.replace(&format!("${index}"), &format!("${{{index}}}"));
     }
     for index in 1..=args {
-        text = text.replace(&format!("${{{index}}}"), &format!("${}", size * width + index));
+        text = text.replace(
+            &format!("${{{index}}}"),
+            &format!("${}", size * width + index),
+        );
     }
     text.replace("{rows}", &rows)
 }

@@ -81,7 +81,9 @@ impl Db {
         }
         // The address may hold a password: it is not repeated.
         let message = "database.url must begin with sqlite: or postgres://";
-        Err(StoreError::Other(sqlx::Error::Configuration(message.into())))
+        Err(StoreError::Other(sqlx::Error::Configuration(
+            message.into(),
+        )))
     }
 
     /// Which database it is.
@@ -179,7 +181,9 @@ impl Db {
             }
             Inner::Postgres(_) => {
                 let message = "a PostgreSQL database is backed up with pg_dump";
-                Err(StoreError::Other(sqlx::Error::Configuration(message.into())))
+                Err(StoreError::Other(sqlx::Error::Configuration(
+                    message.into(),
+                )))
             }
         }
     }
@@ -255,7 +259,9 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
         .statement_cache_capacity(256)
         .pragma("cache_size", "-4096")
         .pragma("query_only", "true");
-    let readers = pool(options.connections.max(1)).connect_with(reading).await?;
+    let readers = pool(options.connections.max(1))
+        .connect_with(reading)
+        .await?;
     Ok(Db(Inner::Sqlite { writer, readers }))
 }
 

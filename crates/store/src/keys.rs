@@ -1,14 +1,19 @@
 //! Comparable forms of names and addresses, kept beside the originals so that
 //! an index can find them.
 
-/// Text without surrounding blanks, in lower case.
-pub fn fold(text: &str) -> String {
-    text.trim().to_lowercase()
-}
+use provisioning::address::Address;
+pub use provisioning::address::fold;
 
-/// The key of text that has something to say; `None` for blank text.
+/// The key of a name; `None` for blank text.
 pub fn key(text: Option<&str>) -> Option<String> {
     text.map(fold).filter(|key| !key.is_empty())
+}
+
+/// The key of an email address: the address's normal form, or the folded text
+/// when it is no address (an archived one, for example).
+pub fn email(text: Option<&str>) -> Option<String> {
+    let parsed = text.and_then(Address::parse);
+    parsed.map_or_else(|| key(text), |address| Some(address.key().to_owned()))
 }
 
 /// The end of the range that begins with `prefix`: every key that starts with

@@ -70,6 +70,7 @@ macro_rules! plain_args {
 plain_args! {
     i64 => Int(n) n;
     u32 => Int(n) i64::from(n);
+    u64 => Int(n) i64::try_from(n).unwrap_or(i64::MAX);
     bool => Bool(flag) flag;
     String => Text(text) text;
     &str => Text(text) text.to_owned();
@@ -254,6 +255,74 @@ impl Row {
 /// A statement: fixed text, or one put together from fixed pieces.
 pub type Text = Cow<'static, str>;
 
+/// Conditions put together from fixed pieces, each with one argument where it
+/// says `$?`.
+#[derive(Debug, Default)]
+pub struct Where {
+    text: String,
+    args: Vec<Arg>,
+}
+
+impl Where {
+    /// No condition yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a condition; every `$?` in it is this argument.
+    pub fn and(&mut self, condition: &'static str, arg: impl Into<Arg>) {
+        let param = self.arg(arg);
+        self.fixed(&condition.replace("$?", &param));
+    }
+
+    /// Adds a condition if there is something to ask for.
+    pub fn and_some(&mut self, condition: &'static str, arg: Option<impl Into<Arg>>) {
+        if let Some(arg) = arg {
+            self.and(condition, arg);
+        }
+    }
+
+    /// Adds a condition without an argument.
+    pub fn fixed(&mut self, condition: &str) {
+        self.text.push_str(if self.text.is_empty() {
+            " WHERE "
+        } else {
+            " AND "
+        });
+        self.text.push_str(condition);
+    }
+
+    /// An argument for the statement around it; its `$n`.
+    pub fn arg(&mut self, arg: impl Into<Arg>) -> String {
+        self.args.push(arg.into());
+        format!("${}", self.args.len())
+    }
+
+    /// ` WHERE …`, or nothing.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The arguments, in the order of their numbers.
+    pub fn into_args(self) -> Vec<Arg> {
+        self.args
+    }
+}
+
+/// A pattern for `LIKE … ESCAPE '\\'` that finds `text` anywhere.
+pub fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
 pub(crate) fn sql_str(text: Text) -> SqlStr {
     match text {
         Cow::Borrowed(text) => SqlStr::from_static(text),
@@ -262,7 +331,11 @@ pub(crate) fn sql_str(text: Text) -> SqlStr {
 }
 
 /// `IN ($n)` for list arguments, in one database's words.
-pub(crate) fn expand(text: Text, args: &[Arg], list: impl Fn(&Arg) -> Option<&'static str>) -> Text {
+pub(crate) fn expand(
+    text: Text,
+    args: &[Arg],
+    list: impl Fn(&Arg) -> Option<&'static str>,
+) -> Text {
     let mut text = text;
     for (index, arg) in args.iter().enumerate() {
         let Some(form) = list(arg) else { continue };

@@ -315,7 +315,8 @@ CREATE TABLE decisions (
     body      text NOT NULL,
     PRIMARY KEY (plan_id, seq)
 );
--- Creations are nearly everything in a first sync and found without an index.
+CREATE INDEX decisions_visible ON decisions (plan_id, seq) WHERE headline IS NOT NULL;
+-- Creations are nearly everything in a first sync and found without an index of their own.
 CREATE INDEX decisions_by_headline ON decisions (plan_id, headline, seq)
     WHERE headline IS NOT NULL AND headline <> 'create';
 
@@ -363,6 +364,9 @@ CREATE TABLE journal (
 CREATE INDEX journal_by_record ON journal (record_id, seq) WHERE record_id IS NOT NULL;
 CREATE INDEX journal_by_run ON journal (run_id, seq) WHERE run_id IS NOT NULL;
 CREATE INDEX journal_by_object ON journal (tenant_id, object_id, seq) WHERE record_id IS NULL;
+-- What a first sync writes is left out: it is most of the journal.
+CREATE INDEX journal_by_origin ON journal (origin, seq) WHERE origin <> 'directory';
+CREATE INDEX journal_by_action ON journal (action, seq) WHERE action <> 'create';
 CREATE INDEX journal_losses ON journal (connection_id, at) WHERE action IN ('archive', 'deactivate', 'revoke');
 
 CREATE TABLE review_items (
