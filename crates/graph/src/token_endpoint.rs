@@ -73,9 +73,12 @@ pub(crate) async fn post(
     form: &[(&str, &str)],
     doing: &str,
 ) -> Result<TokenAnswer, GraphError> {
-    let mut encoded = form_urlencoded::Serializer::new(String::new());
-    encoded.extend_pairs(form);
-    let body = Bytes::from(encoded.finish());
+    // A serializer may not be held across an await: its future would not be Send.
+    let body = {
+        let mut encoded = form_urlencoded::Serializer::new(String::new());
+        encoded.extend_pairs(form);
+        Bytes::from(encoded.finish())
+    };
     let answer = send(environment, retry, doing, || {
         Request::post(url)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")

@@ -1,0 +1,238 @@
+//! The hand that applies. It makes no choices: a failed precondition means
+//! that the person is planned again.
+
+use std::collections::HashMap;
+
+use provisioning::action::{ActionKind, Decision};
+use provisioning::ids::{ObjectId, PlanId, RecordId, RunId, TenantId};
+use provisioning::link::Link;
+use provisioning::psa::Record;
+use serde_json::json;
+use store::connections::Connection;
+use store::decisions::{DecisionFilter, DecisionRow};
+use store::journal::{NewEntry, Origin};
+use store::links::LinkRow;
+use store::plans::PlanStatus;
+use store::records::RecordWrite;
+use store::review_items::NewReview;
+use store::{Tx, decisions, journal, links, pending, plans, records, review_items, runs};
+
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+
+/// How many decisions are applied in one transaction.
+const BATCH: u32 = 1_000;
+
+/// Whose plan is applied, for the journal.
+pub(crate) struct ApplyOf<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) run_id: RunId,
+    pub(crate) plan_id: PlanId,
+    pub(crate) actor: Option<String>,
+}
+
+/// What one batch will write.
+#[derive(Default)]
+struct Batch {
+    records: HashMap<RecordId, (Record, i64)>,
+    changed: Vec<RecordId>,
+    links: Vec<LinkRow>,
+    linked: HashMap<TenantId, Vec<ObjectId>>,
+    reviews: Vec<NewReview>,
+    journal: Vec<NewEntry>,
+    stale: Vec<(i64, ObjectId)>,
+    lost: Vec<RecordId>,
+}
+
+impl Engine {
+    /// Applies what is left of a plan. May be called again after a crash: it
+    /// goes on where the last committed batch ended.
+    pub(crate) async fn apply_plan(&self, of: ApplyOf<'_>) -> Result<()> {
+        let Some(plan) = plans::get(self.db(), of.plan_id).await? else {
+            return Err(EngineError::not_found("plan"));
+        };
+        let mut after = plan.applied_seq;
+        let filter = DecisionFilter::default();
+        loop {
+            let page = decisions::page(self.db(), of.plan_id, after, BATCH, &filter).await?;
+            let Some(last) = page.last().map(|row| row.seq) else {
+                break;
+            };
+            self.apply_batch(&of, page, last).await?;
+            after = last;
+        }
+        let mut tx = self.db().begin().await?;
+        let from = [PlanStatus::Applying];
+        let now = self.now();
+        plans::set_status(&mut tx, of.plan_id, &from, PlanStatus::Applied, None, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn apply_batch(&self, of: &ApplyOf<'_>, page: Vec<DecisionRow>, last: i64) -> Result<()> {
+        let mut tx = self.db().begin().await?;
+        let mut batch = Batch::default();
+        let mut wanted: Vec<RecordId> = Vec::new();
+        for row in &page {
+            let actions = row.decision.actions.iter();
+            let existing = actions.filter(|action| action.kind != ActionKind::Create);
+            wanted.extend(existing.filter_map(|action| action.record_id));
+        }
+        if !wanted.is_empty() {
+            for row in records::get(&mut tx, &wanted).await? {
+                let version = row.record.version;
+                batch.records.insert(row.record.id, (row.record, version));
+            }
+        }
+        let now = self.now();
+        for row in page {
+            if batch.take(self, of, &row, now).is_err() {
+                batch.stale.push((row.seq, row.decision.object_id));
+            }
+        }
+        self.write_batch(&mut tx, of, batch, last).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn write_batch(
+        &self,
+        tx: &mut Tx,
+        of: &ApplyOf<'_>,
+        mut batch: Batch,
+        last: i64,
+    ) -> Result<()> {
+        let now = self.now();
+        batch.changed.sort_unstable();
+        batch.changed.dedup();
+        let writes: Vec<RecordWrite> = batch
+            .changed
+            .iter()
+            .filter_map(|id| batch.records.remove(id))
+            .map(|(record, expected_version)| RecordWrite {
+                record,
+                expected_version,
+            })
+            .collect();
+        let failed = records::write(tx, &writes, now).await?;
+        if !failed.is_empty() {
+            // Versions were read in this transaction; on PostgreSQL another
+            // writer may still have come between.
+            return Err(store::StoreError::Stale { what: "record" }.into());
+        }
+        links::write(tx, &batch.links).await?;
+        for (tenant, people) in &batch.linked {
+            review_items::close_for(tx, *tenant, people).await?;
+        }
+        review_items::open(tx, &batch.reviews, now).await?;
+        journal::append(tx, &batch.journal).await?;
+        store::sessions::end_access(tx, &batch.lost, now).await?;
+        if !batch.stale.is_empty() {
+            let marks: Vec<(i64, &str)> = batch.stale.iter().map(|(seq, _)| (*seq, "stale")).collect();
+            decisions::mark(tx, of.plan_id, &marks).await?;
+            let people: Vec<ObjectId> = batch.stale.iter().map(|(_, id)| *id).collect();
+            pending::add(tx, of.connection.id, &people, now).await?;
+        }
+        plans::advance(tx, of.plan_id, last).await?;
+        let progress = json!({ "phase": "applying", "applied": last });
+        runs::set_progress(tx, of.run_id, &progress).await?;
+        Ok(())
+    }
+}
+
+/// The world is not as the plan saw it.
+struct Moved;
+
+impl Batch {
+    /// Takes one decision in whole, or nothing of it.
+    fn take(
+        &mut self,
+        engine: &Engine,
+        of: &ApplyOf<'_>,
+        row: &DecisionRow,
+        now: jiff::Timestamp,
+    ) -> Result<(), Moved> {
+        let decision = &row.decision;
+        let mut next: HashMap<RecordId, (Record, i64)> = HashMap::new();
+        for action in &decision.actions {
+            let Some(id) = action.record_id else { continue };
+            if action.kind == ActionKind::Link {
+                continue;
+            }
+            let current = match (next.remove(&id), action.kind) {
+                (Some(current), _) => current,
+                (None, ActionKind::Create) => (Record::blank(id, action.record_kind), 0),
+                (None, _) => self.records.get(&id).cloned().ok_or(Moved)?,
+            };
+            let (record, version) = current;
+            if version != action.precondition {
+                return Err(Moved);
+            }
+            let changed = record.apply(&action.changes).map_err(|_| Moved)?;
+            next.insert(id, (changed, version));
+        }
+        self.changed.extend(next.keys().copied());
+        self.records.extend(next);
+        self.note(engine, of, row, now);
+        self.link(of, decision, now);
+        Ok(())
+    }
+
+    fn link(&mut self, of: &ApplyOf<'_>, decision: &Decision, now: jiff::Timestamp) {
+        let Some(write) = &decision.link else { return };
+        self.linked
+            .entry(decision.tenant_id)
+            .or_default()
+            .push(decision.object_id);
+        self.links.push(LinkRow {
+            link: Link {
+                tenant_id: decision.tenant_id,
+                object_id: decision.object_id,
+                role: write.role,
+                record_id: write.record_id,
+                archived_id: write.archived_id,
+                applied: write.applied.clone(),
+                suppressed: None,
+            },
+            connection_id: of.connection.id,
+            created_at: now,
+            updated_at: now,
+            last_applied_at: Some(now),
+        });
+    }
+
+    fn note(&mut self, engine: &Engine, of: &ApplyOf<'_>, row: &DecisionRow, now: jiff::Timestamp) {
+        let decision = &row.decision;
+        for action in &decision.actions {
+            let mut entry = NewEntry::new(now, Origin::Directory, action.kind.name());
+            entry.actor.clone_from(&of.actor);
+            entry.connection_id = Some(of.connection.id);
+            entry.tenant_id = Some(decision.tenant_id);
+            entry.object_id = Some(decision.object_id);
+            entry.record_id = action.record_id;
+            entry.run_id = Some(of.run_id);
+            entry.plan_id = Some(of.plan_id);
+            entry.decision_seq = Some(row.seq);
+            self.journal.push(entry);
+            if action.kind.is_loss() {
+                self.lost.extend(action.record_id);
+            }
+        }
+        if let Some(review) = &decision.review {
+            self.reviews.push(NewReview {
+                id: provisioning::ids::ReviewId(engine.new_id()),
+                connection_id: of.connection.id,
+                tenant_id: decision.tenant_id,
+                object_id: decision.object_id,
+                kind: review.kind,
+                reason: review.reason,
+                fingerprint: review.fingerprint.clone(),
+                candidates: review.candidates.clone(),
+                person: json!({
+                    "name": decision.name, "email": decision.email,
+                    "tenant_id": decision.tenant_id, "object_id": decision.object_id,
+                }),
+            });
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A person's word on a held plan. An approval binds the plan's hash: if the
+//! world has moved, the new plan is shown instead.
+
+use provisioning::ids::{PlanId, RunId};
+use serde_json::json;
+use store::connections::ConnectionStatus;
+use store::plans::{PlanRow, PlanStatus};
+use store::runs::RunStatus;
+use store::{connections, jobs, plans, runs};
+
+use crate::engine::Engine;
+use crate::error::{Class, EngineError, Result};
+use crate::input;
+use crate::model::Actor;
+use crate::planning::{PlanOf, Scope};
+use crate::run::{SYNC_JOB, healthy};
+
+impl Engine {
+    /// Approves a held plan by its hash.
+    pub async fn approve(&self, id: PlanId, hash: &str, actor: &Actor) -> Result<RunId> {
+        let plan = self.held_plan(id).await?;
+        let run_id = plan.run_id.ok_or_else(|| EngineError::not_found("run"))?;
+        let connection_id = plan.connection_id.ok_or_else(|| EngineError::not_found("connection"))?;
+        if plan.hash.as_deref() != Some(hash) {
+            return Err(changed(&plan));
+        }
+        let lock = self.lock(connection_id);
+        let _guard = lock.lock().await;
+        let connection = self.connection(connection_id).await?;
+        let hypothesis = self.hypothesis_of(&plan).await?;
+        let policy = input::policy(self.db(), &connection, &hypothesis).await?;
+        let scope = Scope::from_json(plan.scope.as_ref());
+        let again = self
+            .build_plan(PlanOf {
+                connection: &connection,
+                policy: &policy,
+                run_id: Some(run_id),
+                kind: plan.kind,
+                scope,
+                reapply: self.is_reapply(run_id).await?,
+                change: plan.change.clone(),
+            })
+            .await?;
+        let now = self.now();
+        let mut tx = self.db().begin().await?;
+        if again.hash != hash {
+            plans::finish_building(
+                &mut tx,
+                again.id,
+                &again.judged(PlanStatus::Held, plan.hold.as_ref()),
+            )
+            .await?;
+            let from = [PlanStatus::Held];
+            plans::set_status(&mut tx, id, &from, PlanStatus::Superseded, None, now).await?;
+            runs::set_counts(&mut tx, run_id, &again.tally.counts).await?;
+            tx.commit().await?;
+            let fresh = plans::get(self.db(), again.id).await?;
+            return Err(fresh.as_ref().map_or_else(|| EngineError::not_found("plan"), changed));
+        }
+        plans::delete(&mut tx, again.id).await?;
+        runs::set_plan(&mut tx, run_id, id).await?;
+        let from = [PlanStatus::Held];
+        let by = Some(actor.name.as_str());
+        plans::set_status(&mut tx, id, &from, PlanStatus::Approved, by, now).await?;
+        let key = connection_id.to_string();
+        jobs::enqueue(&mut tx, SYNC_JOB, &key, Some(connection_id), now, now).await?;
+        tx.commit().await?;
+        self.0.wake.notify_one();
+        Ok(run_id)
+    }
+
+    /// Rejects a held plan: nothing of it happens.
+    pub async fn reject(&self, id: PlanId, actor: &Actor) -> Result<()> {
+        let plan = self.held_plan(id).await?;
+        let now = self.now();
+        let mut tx = self.db().begin().await?;
+        let from = [PlanStatus::Held];
+        let by = Some(actor.name.as_str());
+        plans::set_status(&mut tx, id, &from, PlanStatus::Rejected, by, now).await?;
+        if let Some(run) = plan.run_id {
+            runs::set_status(&mut tx, run, RunStatus::Rejected, Some(now)).await?;
+        }
+        self.drop_change(&mut tx, &plan).await?;
+        if let Some(connection) = plan.connection_id {
+            let health = healthy(ConnectionStatus::Connected);
+            connections::set_status(&mut tx, connection, &health, now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn held_plan(&self, id: PlanId) -> Result<PlanRow> {
+        let plan = plans::get(self.db(), id).await?;
+        let plan = plan.ok_or_else(|| EngineError::not_found("plan"))?;
+        if plan.status != PlanStatus::Held {
+            return Err(EngineError::new(
+                "plan_not_held",
+                Class::Conflict,
+                "the plan does not wait for approval",
+            )
+            .detail(json!({ "status": plan.status })));
+        }
+        Ok(plan)
+    }
+
+    async fn is_reapply(&self, run: RunId) -> Result<bool> {
+        let run = runs::get(self.db(), run).await?;
+        let flag = run.and_then(|run| run.progress.get("reapply")?.as_bool());
+        Ok(flag == Some(true))
+    }
+}
+
+fn changed(plan: &PlanRow) -> EngineError {
+    EngineError::new(
+        "plan_changed",
+        Class::Conflict,
+        "the plan is not the one that was approved: the directory or the records moved meanwhile",
+    )
+    .cure("Look at the new plan and approve it.")
+    .detail(json!({ "plan_id": plan.id, "hash": plan.hash, "counts": plan.counts }))
+}

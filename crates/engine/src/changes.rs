@@ -1,0 +1,353 @@
+//! Changes of rules and settings: a plan is made first, saving applies it.
+//!
+//! A change whose plan is held is kept with the plan and takes effect when the
+//! plan is approved.
+
+use provisioning::defaults::EmployeeDefaults;
+use provisioning::ids::{ConnectionId, RuleId, RunId};
+use provisioning::mapping_rule::MappingRule;
+use provisioning::policy::FieldPolicies;
+use serde::{Deserialize, Serialize};
+use store::connections::Connection;
+use store::plans::{PlanKind, PlanRow, PlanStatus};
+use store::runs::RunMode;
+use store::{Tx, connections, jobs, mapping_rules, plans, runs, settings};
+
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+use crate::input::{self, EMPLOYEE_DEFAULTS, FIELD_POLICIES, Hypothesis};
+use crate::model::{Actor, Change, PeopleOnRemoval};
+use crate::planning::{PlanOf, Scope};
+use crate::run::{SYNC_JOB, new_run};
+
+/// A change that a plan may carry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub(crate) enum Edit {
+    /// A rule is made or replaced.
+    PutRule {
+        /// It.
+        rule: Box<MappingRule>,
+    },
+    /// A rule goes.
+    DeleteRule {
+        /// Which.
+        rule_id: RuleId,
+    },
+    /// Orders change.
+    Reorder {
+        /// New Orders.
+        orders: Vec<(RuleId, i64)>,
+    },
+    /// Employee Defaults.
+    Defaults {
+        /// Them.
+        defaults: EmployeeDefaults,
+    },
+    /// Field policies.
+    Fields {
+        /// Them.
+        fields: FieldPolicies,
+    },
+}
+
+impl Edit {
+    fn kind(&self) -> PlanKind {
+        match self {
+            Self::PutRule { .. } | Self::DeleteRule { .. } | Self::Reorder { .. } => PlanKind::Rule,
+            Self::Defaults { .. } | Self::Fields { .. } => PlanKind::Defaults,
+        }
+    }
+
+    /// The rules as they would be.
+    fn apply(&self, mut rules: Vec<MappingRule>) -> Vec<MappingRule> {
+        match self {
+            Self::PutRule { rule } => {
+                let mut rule = rule.as_ref().clone();
+                rules.retain(|known| known.id != rule.id);
+                rule.version += 1;
+                rules.push(rule);
+            }
+            Self::DeleteRule { rule_id } => rules.retain(|known| known.id != *rule_id),
+            Self::Reorder { orders } => {
+                for rule in &mut rules {
+                    if let Some((_, order)) = orders.iter().find(|(id, _)| *id == rule.id) {
+                        rule.order = *order;
+                    }
+                }
+            }
+            Self::Defaults { .. } | Self::Fields { .. } => {}
+        }
+        rules
+    }
+}
+
+impl Engine {
+    /// Plans an edit for every connection it concerns, saves it unless that
+    /// was not asked for or must wait, and queues what follows from it.
+    pub(crate) async fn make(
+        &self,
+        edit: Edit,
+        concerned: Vec<ConnectionId>,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<Change> {
+        let mut change = Change::default();
+        let mut to_apply = Vec::new();
+        for id in concerned {
+            let connection = self.connection(id).await?;
+            let lock = self.lock(id);
+            let guard = lock.lock_owned().await;
+            // Nobody was provisioned yet: there is nothing a plan could show
+            // unless one is asked for.
+            if !connection.progress.first_sync_done && !(plan_only && connection.consent.is_some()) {
+                continue;
+            }
+            let (run_id, plan_id, held) =
+                self.plan_edit(&connection, &edit, plan_only, actor).await?;
+            change.run_id = run_id.or(change.run_id);
+            change.plan_id = Some(plan_id);
+            change.held |= held;
+            to_apply.push((id, guard));
+        }
+        if plan_only || change.held {
+            return Ok(change);
+        }
+        let now = self.now();
+        let mut tx = self.db().begin().await?;
+        self.save_edit(&mut tx, &edit).await?;
+        for (id, _) in &to_apply {
+            jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(*id), now, now).await?;
+        }
+        tx.commit().await?;
+        self.0.wake.notify_one();
+        Ok(change)
+    }
+
+    async fn plan_edit(
+        &self,
+        connection: &Connection,
+        edit: &Edit,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<(Option<RunId>, provisioning::ids::PlanId, bool)> {
+        let hypothesis = self.hypothesis(connection.id, edit).await?;
+        self.collect_new_groups(connection, &hypothesis).await?;
+        let connection = &self.connection(connection.id).await?;
+        let policy = input::policy(self.db(), connection, &hypothesis).await?;
+        let run_id = (!plan_only).then(|| RunId(self.new_id()));
+        if let Some(run_id) = run_id {
+            let mut run = new_run(run_id, connection.id, RunMode::Delta, "rule", self.now());
+            run.status = store::runs::RunStatus::Planned;
+            run.actor = Some(actor.name.clone());
+            let mut tx = self.db().begin().await?;
+            runs::create(&mut tx, &run).await?;
+            tx.commit().await?;
+        }
+        let kind = if plan_only { PlanKind::Preview } else { edit.kind() };
+        let built = self
+            .build_plan(PlanOf {
+                connection,
+                policy: &policy,
+                run_id,
+                kind,
+                scope: Scope::Everyone,
+                reapply: false,
+                change: serde_json::to_value(edit).ok(),
+            })
+            .await?;
+        let plan_id = built.id;
+        let Some(run_id) = run_id else {
+            let mut tx = self.db().begin().await?;
+            let judged = built.judged(PlanStatus::Preview, None);
+            plans::finish_building(&mut tx, plan_id, &judged).await?;
+            tx.commit().await?;
+            return Ok((None, plan_id, false));
+        };
+        let hold = self.hold_reason(connection, &built, false).await?;
+        let held = hold.is_some();
+        if held {
+            self.keep_pending(edit).await?;
+            self.settle(connection, run_id, built, hold, None).await?;
+            return Ok((Some(run_id), plan_id, true));
+        }
+        // Applied by the worker, which saves nothing of the edit: it is saved
+        // with all its plans together.
+        let mut tx = self.db().begin().await?;
+        let judged = built.judged(PlanStatus::Applying, None);
+        plans::finish_building(&mut tx, plan_id, &judged).await?;
+        runs::set_counts(&mut tx, run_id, &built.tally.counts).await?;
+        runs::set_status(&mut tx, run_id, store::runs::RunStatus::Applying, None).await?;
+        connections::record_run(&mut tx, connection.id, run_id).await?;
+        tx.commit().await?;
+        Ok((Some(run_id), plan_id, false))
+    }
+
+    async fn hypothesis(&self, id: ConnectionId, edit: &Edit) -> Result<Hypothesis> {
+        let rows = mapping_rules::of_connection(self.db(), id).await?;
+        let rules = edit.apply(rows.into_iter().map(|row| row.rule).collect());
+        let rules = rules.into_iter().filter(|rule| rule.connection_id == id).collect();
+        Ok(Hypothesis {
+            rules: Some(rules),
+            defaults: match edit {
+                Edit::Defaults { defaults } => Some(defaults.clone()),
+                _ => None,
+            },
+            fields: match edit {
+                Edit::Fields { fields } => Some(fields.clone()),
+                _ => None,
+            },
+        })
+    }
+
+    /// The world a stored plan was made for.
+    pub(crate) async fn hypothesis_of(&self, plan: &PlanRow) -> Result<Hypothesis> {
+        match (edit_of(plan)?, plan.connection_id) {
+            (Some(edit), Some(id)) => self.hypothesis(id, &edit).await,
+            _ => Ok(Hypothesis::default()),
+        }
+    }
+
+    /// Saves the change a held plan carries.
+    pub(crate) async fn save_change(&self, tx: &mut Tx, plan: &PlanRow) -> Result<()> {
+        match edit_of(plan)? {
+            Some(edit) => {
+                self.drop_pending(tx, &edit).await?;
+                self.save_edit(tx, &edit).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Drops the change a rejected plan carries.
+    pub(crate) async fn drop_change(&self, tx: &mut Tx, plan: &PlanRow) -> Result<()> {
+        match edit_of(plan)? {
+            Some(edit) => self.drop_pending(tx, &edit).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn keep_pending(&self, edit: &Edit) -> Result<()> {
+        let Edit::PutRule { rule } = edit else {
+            return Ok(());
+        };
+        let mut tx = self.db().begin().await?;
+        let now = self.now();
+        if mapping_rules::get(&mut tx, rule.id).await?.is_none() {
+            let mut draft = rule.as_ref().clone();
+            draft.enabled = false;
+            mapping_rules::insert(&mut tx, &draft, now).await?;
+        }
+        let pending = serde_json::to_value(rule).ok();
+        mapping_rules::set_pending(&mut tx, rule.id, pending.as_ref(), now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn drop_pending(&self, tx: &mut Tx, edit: &Edit) -> Result<()> {
+        let Edit::PutRule { rule } = edit else {
+            return Ok(());
+        };
+        let now = self.now();
+        if let Some(row) = mapping_rules::get(&mut *tx, rule.id).await? {
+            mapping_rules::set_pending(tx, rule.id, None, now).await?;
+            // A rule that never took effect was only kept for its plan.
+            if row.rule.version <= 1 && !row.rule.enabled && rule.version == 0 {
+                mapping_rules::delete(tx, rule.id, row.rule.version).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn save_edit(&self, tx: &mut Tx, edit: &Edit) -> Result<()> {
+        let now = self.now();
+        match edit {
+            Edit::PutRule { rule } => {
+                let known = mapping_rules::get(&mut *tx, rule.id).await?;
+                match known {
+                    Some(_) => {
+                        mapping_rules::update(tx, rule, now).await?;
+                    }
+                    None => mapping_rules::insert(tx, rule, now).await?,
+                }
+            }
+            Edit::DeleteRule { rule_id } => {
+                if let Some(row) = mapping_rules::get(&mut *tx, *rule_id).await? {
+                    mapping_rules::delete(tx, *rule_id, row.rule.version).await?;
+                }
+            }
+            Edit::Reorder { orders } => mapping_rules::reorder(tx, orders, now).await?,
+            Edit::Defaults { defaults } => {
+                settings::put(tx, EMPLOYEE_DEFAULTS, defaults, None, now).await?;
+            }
+            Edit::Fields { fields } => {
+                settings::put(tx, FIELD_POLICIES, fields, None, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves Employee Defaults.
+    pub async fn put_defaults(
+        &self,
+        defaults: EmployeeDefaults,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<Change> {
+        let all = self.connection_ids().await?;
+        self.make(Edit::Defaults { defaults }, all, plan_only, actor).await
+    }
+
+    /// Saves field policies.
+    pub async fn put_field_policies(
+        &self,
+        fields: FieldPolicies,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<Change> {
+        let all = self.connection_ids().await?;
+        self.make(Edit::Fields { fields }, all, plan_only, actor).await
+    }
+
+    pub(crate) async fn connection_ids(&self) -> Result<Vec<ConnectionId>> {
+        let all = connections::list(self.db()).await?;
+        Ok(all.iter().map(|connection| connection.id).collect())
+    }
+
+    /// Removes a connection. Its people stay as they are, local from then on.
+    pub async fn remove_connection(
+        &self,
+        id: ConnectionId,
+        people: PeopleOnRemoval,
+        plan_only: bool,
+        _actor: &Actor,
+    ) -> Result<Change> {
+        self.connection(id).await?;
+        if people == PeopleOnRemoval::Deactivate {
+            return Err(EngineError::invalid(
+                "people=deactivate is not offered yet: remove the rules first, then the connection",
+            ));
+        }
+        if plan_only {
+            return Ok(Change::default());
+        }
+        let lock = self.lock(id);
+        let _guard = lock.lock().await;
+        self.forget_client(id);
+        let mut tx = self.db().begin().await?;
+        connections::delete(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(Change::default())
+    }
+}
+
+fn edit_of(plan: &PlanRow) -> Result<Option<Edit>> {
+    let Some(change) = plan.change.clone() else {
+        return Ok(None);
+    };
+    let edit = serde_json::from_value(change).map_err(|error| {
+        let code = "plan_unreadable";
+        EngineError::new(code, crate::error::Class::Internal, format!("the plan's change: {error}"))
+    })?;
+    Ok(Some(edit))
+}

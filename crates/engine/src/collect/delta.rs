@@ -1,0 +1,281 @@
+//! A delta round: what changed since the last one, users first, then groups.
+//!
+//! Each page is saved with its cursor in one transaction; replays are harmless.
+//! People outside the tracked groups leave nothing behind.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use graph::{
+    DeltaStart, GroupChange, MemberChange, MemberKind, Next, PageGuard, Reason, UserChange,
+};
+use provisioning::absence::Absence;
+use provisioning::directory::Presence;
+use provisioning::ids::{GroupId, ObjectId};
+use store::cursors::{Cursor, CursorKind, Feed};
+use store::mirror::{self, MirrorWrite};
+use store::{Tx, cursors, directory_groups, mapping_rules, memberships, pending};
+
+use super::Reading;
+use super::full::group_query;
+use super::hydrate::gone_write;
+use crate::error::{Class, EngineError, Result};
+
+impl Reading<'_> {
+    /// One round of both feeds. `resync_required` when there is no cursor or
+    /// it has ended.
+    pub(super) async fn delta(&self) -> Result<()> {
+        self.users_round().await?;
+        let new_groups = self.groups_round().await?;
+        if !new_groups.is_empty() {
+            self.new_groups().await?;
+        }
+        self.hydrate_pending().await
+    }
+
+    async fn start(&self, feed: Feed) -> Result<(DeltaStart, Option<String>)> {
+        let cursor = cursors::get(self.engine.db(), self.connection.id, feed).await?;
+        let cursor = cursor.ok_or_else(|| {
+            EngineError::new("resync_required", Class::Unavailable, "there is no delta link yet")
+        })?;
+        let link = self.client.link(&cursor.link)?;
+        let previous = match cursor.kind {
+            CursorKind::Delta => Some(cursor.link),
+            CursorKind::Next => cursor.previous_link,
+        };
+        Ok((DeltaStart::Link(link), previous))
+    }
+
+    async fn save_cursor(
+        &self,
+        tx: &mut Tx,
+        feed: Feed,
+        next: &Next,
+        previous: Option<&String>,
+    ) -> Result<()> {
+        let (link, kind) = match next {
+            Next::Page(link) => (link, CursorKind::Next),
+            Next::Done(link) => (link, CursorKind::Delta),
+        };
+        let cursor = Cursor {
+            link: link.as_str().to_owned(),
+            kind,
+            previous_link: previous.cloned(),
+            updated_at: self.engine.now(),
+        };
+        cursors::set(tx, self.connection.id, feed, &cursor).await?;
+        Ok(())
+    }
+
+    async fn users_round(&self) -> Result<()> {
+        let mut guard = PageGuard::default();
+        let (mut start, previous) = self.start(Feed::Users).await?;
+        loop {
+            let page = self.client.users_delta(&start).await?;
+            let mut tx = self.engine.db().begin().await?;
+            self.save_users(&mut tx, page.changes).await?;
+            self.save_cursor(&mut tx, Feed::Users, &page.next, previous.as_ref()).await?;
+            tx.commit().await?;
+            match page.next {
+                Next::Done(_) => return Ok(()),
+                Next::Page(link) => {
+                    guard.follow(&link)?;
+                    start = DeltaStart::Link(link);
+                }
+            }
+        }
+    }
+
+    async fn save_users(&self, tx: &mut Tx, changes: Vec<UserChange>) -> Result<()> {
+        let (now, id) = (self.engine.now(), self.connection.id);
+        let ids: Vec<ObjectId> = changes.iter().map(|change| ObjectId(id_of(change))).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let known = mirror::get(&mut *tx, id, &ids).await?;
+        let mut known: HashMap<ObjectId, _> =
+            known.into_iter().map(|row| (row.person.object_id, row.person)).collect();
+        let members = memberships::of_members(&mut *tx, id, &ids).await?;
+        let members: HashSet<ObjectId> = members.into_iter().map(|(member, _)| member).collect();
+        let mut writes: Vec<MirrorWrite> = Vec::new();
+        let mut gone = Vec::new();
+        for change in changes {
+            let person_id = ObjectId(id_of(&change));
+            let before = known.get(&person_id).cloned();
+            if before.is_none() && !members.contains(&person_id) {
+                continue;
+            }
+            let write = match (change, before) {
+                (UserChange::Changed(user), before) => self.write_of(before, user),
+                (UserChange::Removed { reason, .. }, Some(person)) => {
+                    let presence = match reason {
+                        Reason::Changed => Presence::SoftDeleted,
+                        Reason::Deleted => Presence::Purged,
+                    };
+                    gone.push(person_id);
+                    // A replay of a removal that is known is no new change.
+                    if person.presence == presence {
+                        continue;
+                    }
+                    gone_write(person, presence)
+                }
+                (UserChange::Removed { .. }, None) => continue,
+            };
+            known.insert(person_id, write.person.clone());
+            writes.push(write);
+        }
+        let changed = mirror::write(tx, id, &writes, now).await?;
+        mirror::set_absence(tx, id, &gone, &Absence::explicit_removal()).await?;
+        pending::add(tx, id, &changed, now).await?;
+        Ok(())
+    }
+
+    /// Follows the groups' feed; returns nested groups that must be read.
+    async fn groups_round(&self) -> Result<BTreeSet<GroupId>> {
+        let mut tracked: BTreeMap<GroupId, bool> = BTreeMap::new();
+        for group in directory_groups::list(self.engine.db(), self.connection.id).await? {
+            let nested = match self.mapped.get(&group.group_id) {
+                Some(nested) => *nested,
+                None => true,
+            };
+            tracked.insert(group.group_id, nested);
+        }
+        let mut new_groups = BTreeSet::new();
+        let mut guard = PageGuard::default();
+        let (mut start, previous) = self.start(Feed::Groups).await?;
+        loop {
+            let page = self.client.groups_delta(&group_query(), &start).await?;
+            let mut tx = self.engine.db().begin().await?;
+            for change in page.changes {
+                self.save_group(&mut tx, &tracked, change, &mut new_groups).await?;
+            }
+            self.save_cursor(&mut tx, Feed::Groups, &page.next, previous.as_ref()).await?;
+            tx.commit().await?;
+            match page.next {
+                Next::Done(_) => return Ok(new_groups),
+                Next::Page(link) => {
+                    guard.follow(&link)?;
+                    start = DeltaStart::Link(link);
+                }
+            }
+        }
+    }
+
+    async fn save_group(
+        &self,
+        tx: &mut Tx,
+        tracked: &BTreeMap<GroupId, bool>,
+        change: GroupChange,
+        new_groups: &mut BTreeSet<GroupId>,
+    ) -> Result<()> {
+        match change {
+            GroupChange::Changed { group, members } => {
+                let id = GroupId(group.id);
+                let Some(nested) = tracked.get(&id) else {
+                    return Ok(());
+                };
+                self.save_group_header(tx, id, &group).await?;
+                self.save_members(tx, id, *nested, members, new_groups).await
+            }
+            GroupChange::Removed { id, .. } => {
+                let id = GroupId(id);
+                if tracked.contains_key(&id) {
+                    self.mark_unreadable(tx, id).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn save_group_header(
+        &self,
+        tx: &mut Tx,
+        id: GroupId,
+        group: &graph::DirectoryGroup,
+    ) -> Result<()> {
+        let connection = self.connection.id;
+        let Some(mut row) = directory_groups::get(&mut *tx, connection, id).await? else {
+            return Ok(());
+        };
+        let name = group.display_name.as_deref().map(str::to_owned);
+        let created = group.created.value().copied();
+        let was = (row.name.clone(), row.readable);
+        row.name = name.or(row.name);
+        row.created_at = created.or(row.created_at);
+        row.readable = true;
+        row.unreadable_reason = None;
+        if was == (row.name.clone(), true) {
+            return Ok(());
+        }
+        let (name, created_at) = (row.name.clone(), row.created_at);
+        directory_groups::upsert(tx, connection, &[row]).await?;
+        mapping_rules::set_group(tx, connection, id, name.as_deref(), created_at, true).await?;
+        pending::add_group(tx, connection, id, self.engine.now()).await?;
+        Ok(())
+    }
+
+    async fn mark_unreadable(&self, tx: &mut Tx, id: GroupId) -> Result<()> {
+        let connection = self.connection.id;
+        let Some(mut row) = directory_groups::get(&mut *tx, connection, id).await? else {
+            return Ok(());
+        };
+        row.readable = false;
+        row.unreadable_reason = Some("the group was deleted in the directory".to_owned());
+        let (name, created_at) = (row.name.clone(), row.created_at);
+        directory_groups::upsert(tx, connection, &[row]).await?;
+        mapping_rules::set_group(tx, connection, id, name.as_deref(), created_at, false).await?;
+        Ok(())
+    }
+
+    async fn save_members(
+        &self,
+        tx: &mut Tx,
+        group: GroupId,
+        nested: bool,
+        members: Vec<MemberChange>,
+        new_groups: &mut BTreeSet<GroupId>,
+    ) -> Result<()> {
+        let (now, id) = (self.engine.now(), self.connection.id);
+        // The last word about a member counts.
+        let mut last: BTreeMap<ObjectId, (bool, MemberKind)> = BTreeMap::new();
+        for change in members {
+            let (is_in, member) = match change {
+                MemberChange::Added(member) => (true, member),
+                MemberChange::Removed(member) => (false, member),
+            };
+            last.insert(ObjectId(member.id), (is_in, member.kind));
+        }
+        let mut added = Vec::new();
+        let mut removed = Vec::new();
+        for (member, (is_in, kind)) in last {
+            match (is_in, kind) {
+                (true, MemberKind::User) => added.push((member, false)),
+                (true, MemberKind::Group) if nested => {
+                    added.push((member, true));
+                    new_groups.insert(GroupId(member.0));
+                }
+                (true, _) => {}
+                (false, _) => removed.push(member),
+            }
+        }
+        memberships::add(tx, id, group, &added).await?;
+        let people: Vec<ObjectId> =
+            added.iter().filter(|(_, is_group)| !is_group).map(|(member, _)| *member).collect();
+        pending::add(tx, id, &people, now).await?;
+        let proof = Absence::explicit_removal();
+        let gone = memberships::remove(tx, id, group, &removed, &proof).await?;
+        for member in &gone {
+            // A group that left takes everybody below it along.
+            pending::add_group(tx, id, GroupId(member.0), now).await?;
+            mirror::set_absence(tx, id, &[*member], &proof).await?;
+        }
+        pending::add(tx, id, &gone, now).await?;
+        Ok(())
+    }
+}
+
+fn id_of(change: &UserChange) -> uuid::Uuid {
+    match change {
+        UserChange::Changed(user) => user.id,
+        UserChange::Removed { id, .. } => *id,
+    }
+}

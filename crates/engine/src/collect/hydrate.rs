@@ -1,0 +1,105 @@
+//! Reads people whose id is known and whose properties are not, and looks for
+//! people who vanished from every group.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use provisioning::absence::Absence;
+use provisioning::directory::{Person, Presence};
+use provisioning::ids::ObjectId;
+use store::mirror::{self, MirrorWrite};
+use store::{links, pending};
+
+use super::Reading;
+use crate::error::Result;
+
+/// Graph's limit for `getByIds`.
+const BY_IDS: usize = 1_000;
+
+impl Reading<'_> {
+    /// Reads the pending people who are not in the mirror.
+    pub(super) async fn hydrate_pending(&self) -> Result<()> {
+        let (db, id) = (self.engine.db(), self.connection.id);
+        let mut after = None;
+        loop {
+            let page = pending::page(db, id, after, 1_000).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(*last);
+            let known: BTreeSet<ObjectId> = mirror::known(db, id, &page).await?.into_iter().collect();
+            let missing: Vec<ObjectId> =
+                page.into_iter().filter(|person| !known.contains(person)).collect();
+            for chunk in missing.chunks(BY_IDS) {
+                self.hydrate(chunk).await?;
+            }
+        }
+    }
+
+    async fn hydrate(&self, ids: &[ObjectId]) -> Result<()> {
+        let wanted: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+        let users = self.client.users_by_ids(&wanted).await?;
+        let writes: Vec<MirrorWrite> =
+            users.into_iter().map(|user| self.write_of(None, user)).collect();
+        let mut tx = self.engine.db().begin().await?;
+        mirror::write(&mut tx, self.connection.id, &writes, self.engine.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Looks in the directory for linked people who left every group: a
+    /// deletion that no feed reported is found here, by Graph's own word.
+    pub(super) async fn look_for(&self, people: Vec<ObjectId>) -> Result<()> {
+        let db = self.engine.db();
+        for chunk in people.chunks(BY_IDS) {
+            let linked = links::get(db, self.tenant_id, chunk).await?;
+            let linked: Vec<ObjectId> = linked.iter().map(|row| row.link.object_id).collect();
+            if linked.is_empty() {
+                continue;
+            }
+            let ids: Vec<uuid::Uuid> = linked.iter().map(|id| id.0).collect();
+            let found = self.client.users_by_ids(&ids).await?;
+            let found: BTreeSet<uuid::Uuid> = found.iter().map(|user| user.id).collect();
+            let mut gone = BTreeMap::new();
+            for id in linked.iter().filter(|id| !found.contains(&id.0)) {
+                if self.client.find_deleted_user(id.0).await?.is_some() {
+                    gone.insert(*id, Presence::SoftDeleted);
+                } else if self.client.find_user(id.0).await?.is_none() {
+                    gone.insert(*id, Presence::Purged);
+                }
+            }
+            self.mark_gone(&gone).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes that people are gone, with Graph's explicit word as proof.
+    pub(super) async fn mark_gone(&self, gone: &BTreeMap<ObjectId, Presence>) -> Result<()> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let (now, id) = (self.engine.now(), self.connection.id);
+        let ids: Vec<ObjectId> = gone.keys().copied().collect();
+        let mut tx = self.engine.db().begin().await?;
+        let known = mirror::get(&mut tx, id, &ids).await?;
+        let writes: Vec<MirrorWrite> = known
+            .into_iter()
+            .filter_map(|row| {
+                let presence = *gone.get(&row.person.object_id)?;
+                (row.person.presence != presence).then(|| gone_write(row.person, presence))
+            })
+            .collect();
+        mirror::write(&mut tx, id, &writes, now).await?;
+        mirror::set_absence(&mut tx, id, &ids, &Absence::explicit_removal()).await?;
+        pending::add(&mut tx, id, &ids, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+pub(super) fn gone_write(mut person: Person, presence: Presence) -> MirrorWrite {
+    person.presence = presence;
+    MirrorWrite {
+        fingerprint: person.fingerprint(),
+        person,
+        bump: true,
+        microsoft_changed_at: None,
+    }
+}

@@ -1,0 +1,158 @@
+//! The engine itself: what everything else in this crate hangs on, and the one
+//! place that looks at the clock.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use graph::{Cloud, Environment, GraphClient, IdentityPlatform};
+use jiff::Timestamp;
+use provisioning::ids::ConnectionId;
+use provisioning::limits::Limits;
+use store::Db;
+use store::sealer::Sealer;
+use url::Url;
+use uuid::Uuid;
+
+/// Whether change notifications are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Notifications {
+    /// When the public address can be reached by Microsoft.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never: polling only.
+    Off,
+}
+
+/// How the engine works.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// The address of this server as the world sees it.
+    pub public_url: Url,
+    /// Which Microsoft cloud.
+    pub cloud: Cloud,
+    /// How often changes are asked for.
+    pub poll_interval: Duration,
+    /// How often everything is read.
+    pub reconcile_interval: Duration,
+    /// Whether notifications are used.
+    pub notifications: Notifications,
+    /// Approve first syncs without a person.
+    pub auto_approve_first: bool,
+    /// Limits of connections without their own.
+    pub limits: Limits,
+    /// This process's name in leases.
+    pub worker: String,
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) db: Db,
+    pub(crate) sealer: Sealer,
+    pub(crate) environment: Environment,
+    pub(crate) platform: IdentityPlatform,
+    pub(crate) options: EngineOptions,
+    pub(crate) clients: Mutex<HashMap<ConnectionId, GraphClient>>,
+    locks: Mutex<HashMap<ConnectionId, Arc<tokio::sync::Mutex<()>>>>,
+    counter: AtomicU32,
+    pub(crate) wake: tokio::sync::Notify,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// An engine over a migrated database.
+    pub fn new(
+        db: Db,
+        sealer: Sealer,
+        environment: Environment,
+        options: EngineOptions,
+    ) -> Self {
+        let platform = IdentityPlatform::new(environment.clone(), options.cloud.clone());
+        Self(Arc::new(Inner {
+            db,
+            sealer,
+            environment,
+            platform,
+            options,
+            clients: Mutex::default(),
+            locks: Mutex::default(),
+            counter: AtomicU32::new(0),
+            wake: tokio::sync::Notify::new(),
+        }))
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    /// What seals secrets.
+    pub fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    /// How it works.
+    pub fn options(&self) -> &EngineOptions {
+        &self.0.options
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.0.environment.clock.now()
+    }
+
+    /// Random bytes.
+    pub fn fill(&self, out: &mut [u8]) {
+        self.0.environment.entropy.fill(out);
+    }
+
+    /// A new id (UUID version 7): later ones are greater, so that rows made
+    /// together lie together.
+    pub fn new_id(&self) -> Uuid {
+        let mut bytes = [0; 10];
+        self.fill(&mut bytes);
+        let count = self.0.counter.fetch_add(1, Ordering::Relaxed);
+        bytes[..4].copy_from_slice(&count.to_be_bytes());
+        let millis = self.now().as_millisecond();
+        let millis = u64::try_from(millis).unwrap_or_default();
+        uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
+    }
+
+    /// 256 random bits as text that is safe in an address.
+    pub fn secret(&self) -> String {
+        use base64::Engine as _;
+        let mut bytes = [0; 32];
+        self.fill(&mut bytes);
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// The lock that makes runs of one connection follow one another in this
+    /// process; between processes the job's lease does.
+    pub(crate) fn lock(&self, id: ConnectionId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.0.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(id).or_default())
+    }
+
+    /// The OAuth redirect address, exactly as it must be registered.
+    pub fn redirect_uri(&self) -> String {
+        let base = self.0.options.public_url.as_str().trim_end_matches('/');
+        format!("{base}/OAuth/IntegrationCallback.aspx")
+    }
+}
+
+/// A hash for tokens and states that are looked up.
+pub(crate) fn digest(text: &str) -> [u8; 32] {
+    use sha2::{Digest as _, Sha256};
+    Sha256::digest(text.as_bytes()).into()
+}

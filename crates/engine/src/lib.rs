@@ -1,0 +1,39 @@
+//! Runs the loop: collect, plan, hold, apply; owns jobs and the clock.
+//!
+//! Everything that decides about people is in `provisioning`; this crate
+//! brings it what it needs and does what it says. Knows Graph through `graph`
+//! and the database through `store`; knows no page and no HTTP server.
+//!
+//! Invariants, each held by a test:
+//! - a notification never reaches the planner: it wakes a collect;
+//! - page and cursor are saved in one transaction;
+//! - a membership is removed only with an `Absence`;
+//! - a failed precondition means: plan that person again.
+
+mod apply;
+mod approve;
+mod changes;
+mod client;
+mod collect;
+mod connections;
+mod consent;
+mod convert;
+mod engine;
+mod error;
+mod hold;
+mod input;
+mod model;
+mod notify;
+mod people;
+mod planning;
+mod rules;
+mod run;
+mod subscribe;
+mod worker;
+
+pub use engine::{Engine, EngineOptions, Notifications};
+pub use error::{Class, EngineError, Result};
+pub use model::{
+    Actor, CallbackOutcome, CallbackQuery, Change, CheckLine, ConnectionChange, GroupInfo, Mode,
+    NewConnection, PeopleOnRemoval, RuleChange, RuleDraft, SyncRequest, Warning, Why, Woken,
+};

@@ -1,0 +1,227 @@
+//! Mapping rules: checking a draft, and what its saving means.
+
+use provisioning::ids::{ConnectionId, RuleId};
+use provisioning::mapping_rule::{self, MappingRule, Target};
+use provisioning::psa::Kind;
+use store::connections::Connection;
+use store::mapping_rules;
+use store::security_roles;
+
+use crate::changes::Edit;
+use crate::engine::Engine;
+use crate::error::{EngineError, Result};
+use crate::model::{Actor, Change, RuleChange, RuleDraft, Warning};
+
+impl Engine {
+    /// Makes a rule.
+    pub async fn create_rule(
+        &self,
+        draft: RuleDraft,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<RuleChange> {
+        let id = RuleId(self.new_id());
+        self.put_rule(id, draft, None, plan_only, actor).await
+    }
+
+    /// Changes a rule.
+    pub async fn update_rule(
+        &self,
+        id: RuleId,
+        draft: RuleDraft,
+        expected_version: Option<i64>,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<RuleChange> {
+        let known = mapping_rules::get(self.db(), id).await?;
+        let known = known.ok_or_else(|| EngineError::not_found("mapping rule"))?;
+        if expected_version.is_some_and(|version| version != known.rule.version) {
+            return Err(store::StoreError::Stale { what: "mapping rule" }.into());
+        }
+        self.put_rule(id, draft, Some(known.rule), plan_only, actor).await
+    }
+
+    async fn put_rule(
+        &self,
+        id: RuleId,
+        draft: RuleDraft,
+        known: Option<MappingRule>,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<RuleChange> {
+        let connection = self.connection_of(&draft).await?;
+        let rule = self.rule_of(id, draft, known, &connection).await?;
+        let warnings = self.warnings(&rule).await?;
+        let edit = Edit::PutRule {
+            rule: Box::new(rule.clone()),
+        };
+        let change = self.make(edit, vec![connection.id], plan_only, actor).await?;
+        let saved = mapping_rules::get(self.db(), id).await?;
+        Ok(RuleChange {
+            rule: Some(saved.map_or(rule, |row| row.rule)),
+            warnings,
+            change,
+        })
+    }
+
+    async fn connection_of(&self, draft: &RuleDraft) -> Result<Connection> {
+        match (draft.connection_id, draft.tenant_id) {
+            (Some(id), _) => self.connection(id).await,
+            (None, Some(tenant)) => {
+                let found = store::connections::by_tenant(self.db(), tenant).await?;
+                found.ok_or_else(|| {
+                    EngineError::invalid(format!("tenant_id: no connection has the tenant {tenant}"))
+                        .cure("Add a connection to the tenant first.")
+                })
+            }
+            (None, None) => Err(EngineError::invalid("connection_id or tenant_id is missing")),
+        }
+    }
+
+    async fn rule_of(
+        &self,
+        id: RuleId,
+        draft: RuleDraft,
+        known: Option<MappingRule>,
+        connection: &Connection,
+    ) -> Result<MappingRule> {
+        let target = match (draft.kind, draft.account_id) {
+            (Kind::Employee, None) => Target::Employee,
+            (Kind::Employee, Some(_)) => {
+                return Err(EngineError::invalid("account_id: employees belong to no account"));
+            }
+            (Kind::Contact, Some(account_id)) => {
+                if store::accounts::get(self.db(), &[account_id]).await?.is_empty() {
+                    return Err(EngineError::invalid(format!(
+                        "account_id: there is no account {account_id}"
+                    )));
+                }
+                Target::Contact { account_id }
+            }
+            (Kind::Contact, None) => {
+                return Err(EngineError::invalid("account_id is missing: a contact needs an account")
+                    .cure("Choose the account whose contacts the group's people become."));
+            }
+        };
+        let header = self.group_header(connection, &draft).await?;
+        let now = self.now();
+        let tenant_id = connection.tenant_id.ok_or_else(|| {
+            EngineError::invalid("the connection has no tenant yet: press Azure Connect first")
+        })?;
+        let name = draft.name.filter(|name| !name.trim().is_empty());
+        let name = name.or_else(|| header.0.clone()).unwrap_or_else(|| draft.group_id.to_string());
+        let rule = MappingRule {
+            id,
+            name,
+            order: draft.order,
+            connection_id: connection.id,
+            tenant_id,
+            group_id: draft.group_id,
+            group_name: header.0,
+            group_created_at: header.1,
+            group_readable: true,
+            target,
+            security_roles: draft.security_roles,
+            roles_mode: draft.roles_mode,
+            include_nested: draft.include_nested,
+            members: draft.members,
+            exclude: draft.exclude,
+            licensed_only: draft.licensed_only,
+            enabled: draft.enabled,
+            created_at: known.as_ref().map_or(now, |rule| rule.created_at),
+            version: known.as_ref().map_or(0, |rule| rule.version),
+        };
+        let types = security_roles::types(self.db()).await?;
+        let role_type = |name: &str| types.get(name).copied();
+        mapping_rule::check(&rule, role_type)
+            .map_err(|error| EngineError::invalid(error.to_string()))?;
+        Ok(rule)
+    }
+
+    /// The group's name and age, read live once the tenant is connected: an id
+    /// that is no group there is refused before anything depends on it.
+    async fn group_header(
+        &self,
+        connection: &Connection,
+        draft: &RuleDraft,
+    ) -> Result<(Option<String>, Option<jiff::Timestamp>)> {
+        if connection.consent.is_none() {
+            return Ok((None, None));
+        }
+        let client = self.client(connection).await?;
+        match client.group(draft.group_id.0).await {
+            Ok(group) => Ok((group.display_name.into_value(), group.created.into_value())),
+            Err(error) if *error.kind() == graph::error::Kind::NotFound => {
+                Err(EngineError::invalid(format!(
+                    "group_id: {} is not a group of this tenant",
+                    draft.group_id
+                ))
+                .cure("Copy the group's Object ID from Entra: Groups, All groups, the group, Object ID."))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn warnings(&self, rule: &MappingRule) -> Result<Vec<Warning>> {
+        if !rule.enabled {
+            return Ok(Vec::new());
+        }
+        let others = mapping_rules::of_connection(self.db(), rule.connection_id).await?;
+        let twin = others.into_iter().map(|row| row.rule).find(|other| {
+            other.id != rule.id && other.enabled && other.order == rule.order
+        });
+        Ok(twin
+            .map(|twin| Warning {
+                code: "equal_order",
+                message: format!(
+                    "`{}` has the same Order {}; the oldest group wins",
+                    twin.name, twin.order
+                ),
+            })
+            .into_iter()
+            .collect())
+    }
+
+    /// Deletes a rule.
+    pub async fn delete_rule(
+        &self,
+        id: RuleId,
+        expected_version: Option<i64>,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<RuleChange> {
+        let known = mapping_rules::get(self.db(), id).await?;
+        let known = known.ok_or_else(|| EngineError::not_found("mapping rule"))?;
+        if expected_version.is_some_and(|version| version != known.rule.version) {
+            return Err(store::StoreError::Stale { what: "mapping rule" }.into());
+        }
+        let concerned = vec![known.rule.connection_id];
+        let edit = Edit::DeleteRule { rule_id: id };
+        let change = self.make(edit, concerned, plan_only, actor).await?;
+        Ok(RuleChange {
+            rule: change.held.then_some(known.rule),
+            warnings: Vec::new(),
+            change,
+        })
+    }
+
+    /// Gives rules new Orders: 1, 2, 3 in the order named.
+    pub async fn reorder_rules(
+        &self,
+        ids: Vec<RuleId>,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<Change> {
+        let rows = mapping_rules::list(self.db()).await?;
+        let mut concerned: Vec<ConnectionId> = Vec::new();
+        for id in &ids {
+            let row = rows.iter().find(|row| row.rule.id == *id);
+            let row = row.ok_or_else(|| EngineError::invalid(format!("ids: there is no rule {id}")))?;
+            concerned.push(row.rule.connection_id);
+        }
+        concerned.sort_unstable();
+        concerned.dedup();
+        let orders = ids.into_iter().zip(1_i64..).collect();
+        self.make(Edit::Reorder { orders }, concerned, plan_only, actor).await
+    }
+}

@@ -1,0 +1,417 @@
+//! A run from its start to its rest: collect, plan, hold, apply.
+
+use std::time::Duration;
+
+use provisioning::ids::{ConnectionId, PlanId, RunId};
+use provisioning::plan::Counts;
+use serde_json::{Value, json};
+use store::connections::{Connection, ConnectionStatus, Health};
+use store::plans::{PlanKind, PlanRow, PlanStatus};
+use store::runs::{RunMode, RunRow, RunStatus};
+use store::{connections, decisions, jobs, mirror, pending, plans, runs};
+
+use crate::apply::ApplyOf;
+use crate::collect::Collected;
+use crate::engine::Engine;
+use crate::error::{Class, EngineError, Result};
+use crate::input::{self, Hypothesis};
+use crate::model::{Actor, Mode, SyncRequest};
+use crate::planning::{Built, PlanOf, Scope};
+
+/// The job that does a connection's work.
+pub(crate) const SYNC_JOB: &str = "sync";
+
+/// A run that nobody has started yet.
+pub(crate) fn new_run(id: RunId, connection: ConnectionId, mode: RunMode, cause: &str, now: jiff::Timestamp) -> RunRow {
+    RunRow {
+        id,
+        connection_id: Some(connection),
+        plan_id: None,
+        mode,
+        cause: cause.to_owned(),
+        status: RunStatus::Collecting,
+        started_at: now,
+        finished_at: None,
+        progress: json!({}),
+        counts: Counts::default(),
+        requests: 0,
+        resource_units: 0,
+        error: None,
+        hold: None,
+        undo_of: None,
+        actor: None,
+    }
+}
+
+impl Engine {
+    /// Queues a sync; a worker does it.
+    pub async fn sync(
+        &self,
+        id: ConnectionId,
+        request: SyncRequest,
+        actor: &Actor,
+    ) -> Result<RunId> {
+        let connection = self.connection(id).await?;
+        if connection.health.status == ConnectionStatus::Paused {
+            return Err(EngineError::new("paused", Class::Conflict, "the connection is paused")
+                .cure("Resume the connection, then sync."));
+        }
+        if connection.tenant_id.is_none() {
+            return Err(EngineError::new(
+                "not_connected",
+                Class::Conflict,
+                "the connection has no consent yet",
+            )
+            .cure("Press Azure Connect and sign in as an administrator of the tenant."));
+        }
+        let run_id = RunId(self.new_id());
+        let now = self.now();
+        let mode = match request.mode {
+            Mode::Delta => RunMode::Delta,
+            Mode::Full => RunMode::Full,
+        };
+        let mut run = new_run(run_id, id, mode, "sync", now);
+        run.progress = json!({ "reapply": request.reapply, "plan_only": request.plan_only });
+        run.actor = Some(actor.name.clone());
+        let mut tx = self.db().begin().await?;
+        runs::create(&mut tx, &run).await?;
+        jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;
+        tx.commit().await?;
+        self.0.wake.notify_one();
+        Ok(run_id)
+    }
+
+    /// Waits until a run rests: done, failed, held, rejected or undone. Does
+    /// the work itself when no worker takes it.
+    pub async fn run_to_end(&self, id: RunId) -> Result<RunRow> {
+        loop {
+            let run = runs::get(self.db(), id)
+                .await?
+                .ok_or_else(|| EngineError::not_found("run"))?;
+            let rests = run.finished_at.is_some() || run.status == RunStatus::Held;
+            if rests {
+                return Ok(run);
+            }
+            if !self.work_once().await? {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+
+    /// The connection, or not found.
+    pub(crate) async fn connection(&self, id: ConnectionId) -> Result<Connection> {
+        let found = connections::get(self.db(), id).await?;
+        found.ok_or_else(|| EngineError::not_found("connection"))
+    }
+
+    /// Everything one connection has to do now: asked-for runs first, then
+    /// whatever changed. Called by the worker that holds the job.
+    pub(crate) async fn tend(&self, id: ConnectionId) -> Result<()> {
+        let lock = self.lock(id);
+        let _guard = lock.lock().await;
+        let connection = self.connection(id).await?;
+        if connection.tenant_id.is_none() || connection.health.status == ConnectionStatus::Paused {
+            return Ok(());
+        }
+        for run in runs::unfinished(self.db(), id).await? {
+            match run.status {
+                RunStatus::Collecting | RunStatus::Planned => self.execute(&connection, &run).await?,
+                RunStatus::Applying => self.resume(&connection, &run).await?,
+                RunStatus::Held => {
+                    let Some(plan_id) = run.plan_id else { continue };
+                    match plans::get(self.db(), plan_id).await? {
+                        Some(plan) if plan.status == PlanStatus::Approved => {
+                            self.resume(&connection, &run).await?;
+                        }
+                        // One run at a time: what waits for a person is first.
+                        _ => return self.collect_only(&connection).await,
+                    }
+                }
+                RunStatus::Done | RunStatus::Failed | RunStatus::Undone | RunStatus::Rejected => {}
+            }
+        }
+        self.poll(id).await
+    }
+
+    /// A held plan waits; the mirror is kept up to date all the same.
+    async fn collect_only(&self, connection: &Connection) -> Result<()> {
+        if connection.progress.first_sync_done {
+            self.collect(connection, Mode::Delta, &Hypothesis::default(), None).await?;
+        }
+        Ok(())
+    }
+
+    /// A round without being asked: a delta, or a full read when one is due.
+    async fn poll(&self, id: ConnectionId) -> Result<()> {
+        let connection = self.connection(id).await?;
+        if !connection.progress.first_sync_done && mirror::count(self.db(), id).await? == 0 {
+            return Ok(());
+        }
+        let last = connection.progress.last_reconcile_at;
+        let age = last.map(|at| self.now().duration_since(at).unsigned_abs());
+        let mode = match age {
+            Some(age) if age < self.options().reconcile_interval => Mode::Delta,
+            _ => Mode::Full,
+        };
+        let nothing = Hypothesis::default();
+        let collected = self.collect(&connection, mode, &nothing, None).await;
+        let collected = self.judge_collect(&connection, collected).await?;
+        if pending::count(self.db(), id).await? == 0 {
+            return Ok(());
+        }
+        let run_id = RunId(self.new_id());
+        let mode = match mode {
+            Mode::Delta => RunMode::Delta,
+            Mode::Full => RunMode::Full,
+        };
+        let run = new_run(run_id, id, mode, "change", self.now());
+        let mut tx = self.db().begin().await?;
+        runs::create(&mut tx, &run).await?;
+        runs::add_cost(&mut tx, run_id, collected.requests, collected.resource_units).await?;
+        tx.commit().await?;
+        let connection = self.connection(id).await?;
+        self.plan_and_apply(&connection, &run, Scope::Pending, false, false).await
+    }
+
+    async fn execute(&self, connection: &Connection, run: &RunRow) -> Result<()> {
+        let flag = |name: &str| run.progress.get(name).and_then(Value::as_bool) == Some(true);
+        let (reapply, plan_only) = (flag("reapply"), flag("plan_only"));
+        let people = run.progress.get("people").cloned();
+        let first = !connection.progress.first_sync_done;
+        let mode = if first || run.mode == RunMode::Full {
+            Mode::Full
+        } else {
+            Mode::Delta
+        };
+        let outcome = async {
+            let nothing = Hypothesis::default();
+            let collected = self.collect(connection, mode, &nothing, Some(run.id)).await;
+            let collected = self.judge_collect(connection, collected).await?;
+            let mut tx = self.db().begin().await?;
+            runs::add_cost(&mut tx, run.id, collected.requests, collected.resource_units).await?;
+            tx.commit().await?;
+            let scope = match people {
+                Some(ids) => Scope::People(serde_json::from_value(ids).unwrap_or_default()),
+                None if first || reapply || mode == Mode::Full => Scope::Everyone,
+                None => Scope::Pending,
+            };
+            let connection = self.connection(connection.id).await?;
+            self.plan_and_apply(&connection, run, scope, reapply, plan_only).await
+        };
+        match outcome.await {
+            Ok(()) => Ok(()),
+            Err(error) => self.fail_run(run.id, error).await,
+        }
+    }
+
+    /// Writes down how a collect went; a failure is the connection's state too.
+    pub(crate) async fn judge_collect(
+        &self,
+        connection: &Connection,
+        collected: Result<Collected>,
+    ) -> Result<Collected> {
+        let now = self.now();
+        match collected {
+            Ok(collected) => {
+                if connection.health.status != ConnectionStatus::Connected
+                    && connection.health.status != ConnectionStatus::Held
+                {
+                    let mut tx = self.db().begin().await?;
+                    let health = healthy(ConnectionStatus::Connected);
+                    connections::set_status(&mut tx, connection.id, &health, now).await?;
+                    tx.commit().await?;
+                }
+                Ok(collected)
+            }
+            Err(error) => {
+                if !error.is_passing() && error.class == Class::Upstream {
+                    self.forget_client(connection.id);
+                    let status = ConnectionStatus::NeedsReconnect;
+                    let health = Health {
+                        status,
+                        code: Some(error.code.to_owned()),
+                        reason: Some(error.message.clone()),
+                        cure: error.cure.clone(),
+                    };
+                    let mut tx = self.db().begin().await?;
+                    connections::set_status(&mut tx, connection.id, &health, now).await?;
+                    tx.commit().await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) async fn fail_run(&self, id: RunId, error: EngineError) -> Result<()> {
+        tracing::warn!(run = %id, code = error.code, "run failed: {error}");
+        let now = self.now();
+        let mut tx = self.db().begin().await?;
+        runs::set_error(&mut tx, id, Some(&error.to_json())).await?;
+        runs::set_status(&mut tx, id, RunStatus::Failed, Some(now)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Plans a scope for a run, and applies it unless it must wait.
+    async fn plan_and_apply(
+        &self,
+        connection: &Connection,
+        run: &RunRow,
+        scope: Scope,
+        reapply: bool,
+        plan_only: bool,
+    ) -> Result<()> {
+        let policy = input::policy(self.db(), connection, &Hypothesis::default()).await?;
+        let built = self
+            .build_plan(PlanOf {
+                connection,
+                policy: &policy,
+                run_id: Some(run.id),
+                kind: PlanKind::Sync,
+                scope,
+                reapply,
+                change: None,
+            })
+            .await?;
+        let hold = self.hold_reason(connection, &built, plan_only).await?;
+        self.settle(connection, run.id, built, hold, run.actor.clone()).await
+    }
+
+    /// Puts a built plan on hold, or applies it.
+    pub(crate) async fn settle(
+        &self,
+        connection: &Connection,
+        run_id: RunId,
+        built: Built,
+        hold: Option<Value>,
+        actor: Option<String>,
+    ) -> Result<()> {
+        let now = self.now();
+        let status = match &hold {
+            Some(_) => PlanStatus::Held,
+            None => PlanStatus::Applying,
+        };
+        let mut tx = self.db().begin().await?;
+        let judged = built.judged(status, hold.as_ref());
+        plans::finish_building(&mut tx, built.id, &judged).await?;
+        runs::set_counts(&mut tx, run_id, &built.tally.counts).await?;
+        runs::set_hold(&mut tx, run_id, hold.as_ref()).await?;
+        if hold.is_some() {
+            runs::set_status(&mut tx, run_id, RunStatus::Held, None).await?;
+            let health = Health {
+                status: ConnectionStatus::Held,
+                code: hold.as_ref().and_then(|h| h.get("code")?.as_str().map(str::to_owned)),
+                reason: hold.as_ref().and_then(|h| h.get("message")?.as_str().map(str::to_owned)),
+                cure: Some("Look at the plan and approve or reject it.".to_owned()),
+            };
+            connections::set_status(&mut tx, connection.id, &health, now).await?;
+            tx.commit().await?;
+            return Ok(());
+        }
+        runs::set_status(&mut tx, run_id, RunStatus::Applying, None).await?;
+        tx.commit().await?;
+        if built.decisions > 0 {
+            self.apply_plan(ApplyOf {
+                connection,
+                run_id,
+                plan_id: built.id,
+                actor,
+            })
+            .await?;
+        } else {
+            let mut tx = self.db().begin().await?;
+            let from = [PlanStatus::Applying];
+            plans::set_status(&mut tx, built.id, &from, PlanStatus::Applied, None, now).await?;
+            tx.commit().await?;
+        }
+        self.finish_run(connection, run_id, &built.looked_at).await
+    }
+
+    async fn finish_run(
+        &self,
+        connection: &Connection,
+        run_id: RunId,
+        looked_at: &[provisioning::ids::ObjectId],
+    ) -> Result<()> {
+        let now = self.now();
+        let has_people = mirror::count(self.db(), connection.id).await? > 0;
+        let mut tx = self.db().begin().await?;
+        pending::clear(&mut tx, connection.id, looked_at).await?;
+        runs::set_status(&mut tx, run_id, RunStatus::Done, Some(now)).await?;
+        connections::record_run(&mut tx, connection.id, run_id).await?;
+        connections::record_success(&mut tx, connection.id, now).await?;
+        if has_people && !connection.progress.first_sync_done {
+            connections::set_first_sync_done(&mut tx, connection.id, true).await?;
+        }
+        if connection.health.status == ConnectionStatus::Held {
+            let health = healthy(ConnectionStatus::Connected);
+            connections::set_status(&mut tx, connection.id, &health, now).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Applies the rest of an approved or interrupted plan.
+    async fn resume(&self, connection: &Connection, run: &RunRow) -> Result<()> {
+        let Some(plan_id) = run.plan_id else {
+            return self.fail_run(run.id, EngineError::not_found("plan")).await;
+        };
+        let now = self.now();
+        let plan = plans::get(self.db(), plan_id).await?;
+        let plan = plan.ok_or_else(|| EngineError::not_found("plan"))?;
+        if plan.status == PlanStatus::Approved {
+            let mut tx = self.db().begin().await?;
+            self.save_change(&mut tx, &plan).await?;
+            let from = [PlanStatus::Approved];
+            plans::set_status(&mut tx, plan_id, &from, PlanStatus::Applying, None, now).await?;
+            runs::set_status(&mut tx, run.id, RunStatus::Applying, None).await?;
+            tx.commit().await?;
+        }
+        if matches!(plan.status, PlanStatus::Approved | PlanStatus::Applying) {
+            let actor = plan.decided_by.clone().or_else(|| run.actor.clone());
+            let of = ApplyOf {
+                connection,
+                run_id: run.id,
+                plan_id,
+                actor,
+            };
+            if let Err(error) = self.apply_plan(of).await {
+                return self.fail_run(run.id, error).await;
+            }
+        }
+        let looked_at = self.people_of(&plan).await?;
+        let connection = self.connection(connection.id).await?;
+        self.finish_run(&connection, run.id, &looked_at).await
+    }
+
+    /// The people a stored plan decided about.
+    async fn people_of(&self, plan: &PlanRow) -> Result<Vec<provisioning::ids::ObjectId>> {
+        if Scope::from_json(plan.scope.as_ref()) == Scope::Everyone {
+            return Ok(Vec::new());
+        }
+        let mut people = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = self.decisions_after(plan.id, after).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            people.extend(page.iter().map(|row| row.decision.object_id));
+        }
+        Ok(people)
+    }
+
+    async fn decisions_after(&self, id: PlanId, after: i64) -> Result<Vec<decisions::DecisionRow>> {
+        let filter = decisions::DecisionFilter::default();
+        Ok(decisions::page(self.db(), id, after, 1_000, &filter).await?)
+    }
+}
+
+/// A state without anything wrong.
+pub(crate) fn healthy(status: ConnectionStatus) -> Health {
+    Health {
+        status,
+        code: None,
+        reason: None,
+        cure: None,
+    }
+}
