@@ -5,6 +5,8 @@
 //! file for each entity; each statement is written once for both databases
 //! ([`sql`]), only bulk writes differ ([`bulk`]).
 
+pub mod accounts;
+pub mod api_tokens;
 pub mod bulk;
 pub mod connections;
 pub mod cursors;
@@ -12,27 +14,45 @@ pub mod db;
 pub mod decisions;
 pub mod directory_groups;
 pub mod error;
+pub mod idempotency_keys;
+pub mod invoices;
 pub mod jobs;
 pub mod journal;
 pub mod json;
 pub mod keys;
 pub mod links;
+pub mod lookups;
 pub mod mapping_rules;
 pub mod memberships;
 pub mod mirror;
 pub mod moment;
+mod money;
+mod narrow;
 pub mod oauth_states;
+pub mod page;
 pub mod pending;
 pub mod plans;
+pub mod psa_ids;
+mod record_filter;
+pub mod record_list;
 pub mod records;
 mod records_write;
+pub mod references;
 pub mod review_items;
+pub mod rights;
 pub mod runs;
 pub mod sealer;
 pub mod secrets;
+pub mod security_roles;
+pub mod sessions;
 pub mod settings;
+pub mod sign_in_attempts;
 pub mod sql;
 pub mod subscriptions;
+pub mod ticket_comments;
+pub mod tickets;
+pub mod webhook_deliveries;
+pub mod webhooks;
 
 pub use db::{Backend, Db, Options, Source, Tx};
 pub use error::{Result, StoreError};
