@@ -4,7 +4,9 @@
 //! `BEGIN IMMEDIATE`, so a read followed by a write can never lose to another
 //! writer. PostgreSQL: one pool.
 
+use std::path::Path;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -12,7 +14,10 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection,
+    Transaction,
+};
 
 use crate::error::{Result, StoreError};
 use crate::sql::{
@@ -34,7 +39,8 @@ pub enum Backend {
 /// How a database is opened.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `sqlite:PATH`, `sqlite::memory:` or `postgres://…`.
+    /// `sqlite:PATH`, `postgres://…`, or `sqlite::memory:` for a database of its
+    /// own that is gone with its last handle.
     pub url: String,
     /// Connections that read (SQLite), or connections in all (PostgreSQL).
     pub connections: u32,
@@ -66,6 +72,8 @@ enum Inner {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
+        /// Removes the files of a database that nobody keeps.
+        _scratch: Option<Arc<tempfile::TempDir>>,
     },
     Postgres(PgPool),
 }
@@ -191,7 +199,9 @@ impl Db {
     /// Ends every connection, after what is running.
     pub async fn close(&self) {
         match &self.0 {
-            Inner::Sqlite { writer, readers } => {
+            Inner::Sqlite {
+                writer, readers, ..
+            } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -206,6 +216,9 @@ async fn open_postgres(options: &Options) -> Result<Db> {
         .options([("timezone", "UTC")])
         .statement_cache_capacity(256)
         .disable_statement_logging();
+    // A pool would try a refused connection again until its time-out.
+    let first = PgConnection::connect_with(&connect).await?;
+    first.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(2))
         .acquire_timeout(options.busy)
@@ -215,25 +228,20 @@ async fn open_postgres(options: &Options) -> Result<Db> {
 }
 
 async fn open_sqlite(options: &Options) -> Result<Db> {
-    let memory = options.url == "sqlite::memory:";
-    let connect = if memory {
-        // The memory VFS shares one database between connections by its name,
-        // with a file's locks; a shared cache would have table locks instead.
-        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        SqliteConnectOptions::new()
-            .filename(format!("/rollcall-{number}"))
-            .vfs("memdb")
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Memory)
+    let (connect, scratch) = if options.url == "sqlite::memory:" {
+        let scratch = scratch_folder()?;
+        let path = scratch.path().join("rollcall.db");
+        let connect = SqliteConnectOptions::new().filename(path);
+        let connect = connect.synchronous(SqliteSynchronous::Off);
+        (connect, Some(Arc::new(scratch)))
     } else {
-        SqliteConnectOptions::from_str(&options.url)?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .pragma("journal_size_limit", "67108864")
+        let connect = SqliteConnectOptions::from_str(&options.url)?;
+        (connect.synchronous(SqliteSynchronous::Normal), None)
     };
     let connect = connect
-        .synchronous(SqliteSynchronous::Normal)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .pragma("journal_size_limit", "67108864")
         .foreign_keys(true)
         .busy_timeout(options.busy)
         .pragma("temp_store", "memory")
@@ -262,7 +270,24 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
     let readers = pool(options.connections.max(1))
         .connect_with(reading)
         .await?;
-    Ok(Db(Inner::Sqlite { writer, readers }))
+    Ok(Db(Inner::Sqlite {
+        writer,
+        readers,
+        _scratch: scratch,
+    }))
+}
+
+/// Where a database lives that nobody keeps: in memory where the system has a
+/// file system there. SQLite's own memory databases have other locks, with
+/// which a reader waits for the writer.
+fn scratch_folder() -> Result<tempfile::TempDir> {
+    let named = |folder: &Path| {
+        tempfile::Builder::new()
+            .prefix("rollcall-")
+            .tempdir_in(folder)
+    };
+    let made = named(Path::new("/dev/shm")).or_else(|_| named(&std::env::temp_dir()));
+    made.map_err(|error| StoreError::Unavailable(sqlx::Error::Io(error)))
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it is rolled back.

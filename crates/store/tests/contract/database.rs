@@ -1,0 +1,206 @@
+//! Opening, migrating, transactions and errors.
+
+use jiff::Timestamp;
+use store::{Backend, Db, Options, StoreError, settings};
+
+use crate::samples::{CONNECTION, connect, time};
+use crate::support::{both, create_database, drop_database, postgres_url};
+
+both! {
+    migrating_again_changes_nothing(db) {
+        assert!(db.pending_migrations().await.unwrap().is_empty());
+        db.migrate().await.unwrap();
+        db.ping().await.unwrap();
+    }
+
+    what_is_not_committed_is_gone(db) {
+        let mut tx = db.begin().await.unwrap();
+        settings::put(&mut tx, "key", &1, None, time(0)).await.unwrap();
+        drop(tx);
+        let mut tx = db.begin().await.unwrap();
+        settings::put(&mut tx, "other", &1, None, time(0)).await.unwrap();
+        tx.rollback().await.unwrap();
+        assert_eq!(settings::get::<i64>(&db, "key").await.unwrap(), None);
+        assert_eq!(settings::get::<i64>(&db, "other").await.unwrap(), None);
+    }
+
+    a_transaction_sees_its_own_writes_and_others_do_not(db) {
+        let mut tx = db.begin().await.unwrap();
+        settings::put(&mut tx, "key", &1, None, time(0)).await.unwrap();
+        assert_eq!(settings::get::<i64>(&mut tx, "key").await.unwrap(), Some((1, 1)));
+        assert_eq!(settings::get::<i64>(&db, "key").await.unwrap(), None);
+        tx.commit().await.unwrap();
+        assert_eq!(settings::get::<i64>(&db, "key").await.unwrap(), Some((1, 1)));
+    }
+
+    read_then_write_never_loses_to_another_writer(db) {
+        let add = |db: Db| async move {
+            let mut tx = db.begin().await.unwrap();
+            if db.backend() == Backend::Postgres {
+                // There a row is locked by whoever changes it; here, by reading it.
+                tx.row("SELECT key FROM settings WHERE key = 'sum' FOR UPDATE", vec![]).await.unwrap();
+            }
+            let (sum, _) = settings::get::<i64>(&mut tx, "sum").await.unwrap().unwrap();
+            tokio::task::yield_now().await;
+            settings::put(&mut tx, "sum", &(sum + 1), None, time(0)).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let mut tx = db.begin().await.unwrap();
+        settings::put(&mut tx, "sum", &0, None, time(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..40 {
+            tasks.spawn(add(db.clone()));
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+        assert_eq!(settings::get::<i64>(&db, "sum").await.unwrap(), Some((40, 41)));
+    }
+
+    a_setting_at_another_version_is_stale(db) {
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(settings::put(&mut tx, "key", &"a", Some(0), time(0)).await.unwrap(), 1);
+        assert_eq!(settings::put(&mut tx, "key", &"b", Some(1), time(0)).await.unwrap(), 2);
+        let stale = settings::put(&mut tx, "key", &"c", Some(1), time(0)).await;
+        assert!(matches!(stale, Err(StoreError::Stale { what: "setting" })));
+    }
+
+    times_keep_their_microseconds(db) {
+        let at: Timestamp = "2026-11-25T03:04:05.123456Z".parse().unwrap();
+        let before_1970: Timestamp = "1969-12-31T23:59:59.999999Z".parse().unwrap();
+        connect(&db).await;
+        for at in [at, before_1970] {
+            let mut tx = db.begin().await.unwrap();
+            store::connections::record_success(&mut tx, CONNECTION, at).await.unwrap();
+            tx.commit().await.unwrap();
+            let found = store::connections::get(&db, CONNECTION).await.unwrap().unwrap();
+            assert_eq!(found.progress.last_success_at, Some(at));
+        }
+    }
+
+    a_violated_constraint_has_one_name_on_both_databases(db) {
+        let mut tx = db.begin().await.unwrap();
+        let text = "INSERT INTO jobs (kind, key, run_at, fence, attempts, created_at)
+            VALUES ('a', 'b', $1, 0, 0, $1)";
+        tx.execute(text, store::args![time(0)]).await.unwrap();
+        let error = tx.execute(text, store::args![time(0)]).await.unwrap_err();
+        assert!(error.is_conflict("jobs_kind_key"), "{error:?}");
+        drop(tx);
+        let mut tx = db.begin().await.unwrap();
+        let text = "INSERT INTO cursors (connection_id, feed, link, kind, updated_at)
+            VALUES ($1, 'users', '', 'next', $2)";
+        let error = tx.execute(text, store::args![CONNECTION, time(0)]).await.unwrap_err();
+        assert!(error.is_conflict("foreign_key"), "{error:?}");
+    }
+
+    a_snapshot_sees_one_state_and_writes_nothing(db) {
+        let mut snapshot = db.snapshot().await.unwrap();
+        assert_eq!(settings::get::<i64>(&mut snapshot, "key").await.unwrap(), None);
+        let mut tx = db.begin().await.unwrap();
+        settings::put(&mut tx, "key", &1, None, time(0)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(settings::get::<i64>(&mut snapshot, "key").await.unwrap(), None);
+        assert!(settings::put(&mut snapshot, "key", &2, None, time(0)).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_neither_kind_is_refused_without_repeating_it() {
+    let error = Db::open(&Options::new("mysql://root:hunter2@host/db"))
+        .await
+        .unwrap_err();
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn many_processes_may_migrate_a_file_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("rollcall.db").display());
+    migrate_at_once(url).await;
+}
+
+#[tokio::test]
+async fn many_processes_may_migrate_a_server_at_once() {
+    let Some(url) = postgres_url() else { return };
+    let (name, url) = create_database(&url, None).await;
+    migrate_at_once(url.clone()).await;
+    drop_database(&url, &name).await;
+}
+
+async fn migrate_at_once(url: String) {
+    let first = Db::open(&Options::new(url.clone())).await.unwrap();
+    assert!(!first.pending_migrations().await.unwrap().is_empty());
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let url = url.clone();
+        tasks.spawn(async move {
+            let db = Db::open(&Options::new(url)).await.unwrap();
+            db.migrate().await.unwrap();
+            assert!(db.pending_migrations().await.unwrap().is_empty());
+            db.close().await;
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    first.close().await;
+}
+
+#[tokio::test]
+async fn a_copy_of_a_file_has_what_was_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = |name| format!("sqlite:{}", folder.path().join(name).display());
+    let db = Db::open(&Options::new(url("a.db"))).await.unwrap();
+    db.migrate().await.unwrap();
+    connect(&db).await;
+    let copy = folder.path().join("b.db");
+    db.copy_to(copy.to_str().unwrap()).await.unwrap();
+    let copy = Db::open(&Options::new(url("b.db"))).await.unwrap();
+    assert!(
+        store::connections::get(&copy, CONNECTION)
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("rollcall.db").display());
+    let db = Db::open(&Options::new(url)).await.unwrap();
+    db.migrate().await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    // As if no page could be added.
+    tx.rows("PRAGMA max_page_count = 1", vec![]).await.unwrap();
+    let large = "x".repeat(1 << 22);
+    let error = settings::put(&mut tx, "key", &large, None, time(0)).await;
+    assert!(matches!(error, Err(StoreError::Full(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_second_writer_waits_and_then_is_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("rollcall.db").display());
+    let mut options = Options::new(url);
+    options.busy = std::time::Duration::from_millis(50);
+    let db = Db::open(&options).await.unwrap();
+    db.migrate().await.unwrap();
+    let other_process = Db::open(&options).await.unwrap();
+    let tx = db.begin().await.unwrap();
+    for refused in [db.begin().await, other_process.begin().await] {
+        assert!(matches!(refused, Err(StoreError::Busy(_))), "{refused:?}");
+    }
+    tx.commit().await.unwrap();
+    other_process.begin().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable() {
+    let error = Db::open(&Options::new("postgres://127.0.0.1:1/none")).await;
+    assert!(
+        matches!(error, Err(StoreError::Unavailable(_))),
+        "{error:?}"
+    );
+}

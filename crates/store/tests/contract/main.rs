@@ -1,0 +1,27 @@
+//! The contract of the store: what every public function does, on SQLite in
+//! memory, on a SQLite file, and on PostgreSQL.
+//!
+//! PostgreSQL is used when `ROLLCALL_TEST_POSTGRES` holds an address whose user
+//! may create databases; with `ROLLCALL_REQUIRE_POSTGRES=1` a missing address
+//! fails the tests instead of leaving PostgreSQL out.
+
+mod access;
+mod catalogue;
+mod connections;
+mod database;
+mod desk;
+mod directory;
+mod jobs;
+mod journal;
+mod links;
+mod mapping_rules;
+mod mirror;
+mod plans;
+mod record_list;
+mod records;
+mod review_items;
+mod runs;
+mod samples;
+mod secrets;
+mod support;
+mod webhooks;
