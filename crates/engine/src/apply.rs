@@ -1,21 +1,23 @@
 //! The hand that applies. It makes no choices: a failed precondition means
 //! that the person is planned again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use provisioning::action::{ActionKind, Decision};
 use provisioning::ids::{ObjectId, PlanId, RecordId, RunId, TenantId};
 use provisioning::link::Link;
-use provisioning::psa::Record;
+use provisioning::psa::{Kind, Record};
 use serde_json::json;
 use store::connections::Connection;
 use store::decisions::{DecisionFilter, DecisionRow};
 use store::journal::{NewEntry, Origin};
 use store::links::LinkRow;
+use store::lookups::Lookup;
 use store::plans::PlanStatus;
+use store::psa_ids::LookupId;
 use store::records::RecordWrite;
 use store::review_items::NewReview;
-use store::{Tx, decisions, journal, links, pending, plans, records, review_items, runs};
+use store::{Tx, decisions, journal, links, lookups, pending, plans, records, review_items, runs};
 
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
@@ -120,6 +122,7 @@ impl Engine {
             // writer may still have come between.
             return Err(store::StoreError::Stale { what: "record" }.into());
         }
+        self.ensure_names(tx, &writes).await?;
         links::write(tx, &batch.links).await?;
         for (tenant, people) in &batch.linked {
             review_items::close_for(tx, *tenant, people).await?;
@@ -136,6 +139,38 @@ impl Engine {
         plans::advance(tx, of.plan_id, last).await?;
         let progress = json!({ "phase": "applying", "applied": last });
         runs::set_progress(tx, of.run_id, &progress).await?;
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Departments, titles and the like are names, made when missing.
+    async fn ensure_names(&self, tx: &mut Tx, writes: &[RecordWrite]) -> Result<()> {
+        let employees = || {
+            let records = writes.iter().map(|write| &write.record);
+            records.filter(|record| record.kind == Kind::Employee)
+        };
+        let one = |name: fn(&Record) -> &Option<String>| -> BTreeSet<String> {
+            employees().filter_map(|record| name(record).clone()).collect()
+        };
+        let wanted = [
+            (Lookup::Department, one(|record| &record.department)),
+            (Lookup::Location, one(|record| &record.location)),
+            (Lookup::JobTitle, one(|record| &record.job_title)),
+            (Lookup::EmploymentType, one(|record| &record.employment_type)),
+            (
+                Lookup::EmployeeRole,
+                employees().flat_map(|record| record.employee_roles.clone()).collect(),
+            ),
+        ];
+        for (lookup, names) in wanted {
+            if names.is_empty() {
+                continue;
+            }
+            let rows = names.into_iter().map(|name| (LookupId(self.new_id()), name));
+            let rows: Vec<(LookupId, String)> = rows.collect();
+            lookups::ensure(tx, lookup, &rows, self.now()).await?;
+        }
         Ok(())
     }
 }

@@ -15,8 +15,8 @@ use store::{Tx, connections, jobs, mapping_rules, plans, runs, settings};
 
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
-use crate::input::{self, EMPLOYEE_DEFAULTS, FIELD_POLICIES, Hypothesis};
-use crate::model::{Actor, Change, PeopleOnRemoval};
+use crate::input::{self, EMPLOYEE_DEFAULTS, FIELD_POLICIES, Hypothesis, PROVISIONING_MODE};
+use crate::model::{Actor, Change, PeopleOnRemoval, ProvisioningMode};
 use crate::planning::{PlanOf, Scope};
 use crate::run::{SYNC_JOB, new_run};
 
@@ -307,6 +307,35 @@ impl Engine {
     ) -> Result<Change> {
         let all = self.connection_ids().await?;
         self.make(Edit::Fields { fields }, all, plan_only, actor).await
+    }
+
+    /// Whether the directory is followed at all.
+    pub async fn provisioning_mode(&self) -> Result<ProvisioningMode> {
+        input::stored(self.db(), PROVISIONING_MODE).await
+    }
+
+    /// Switches following the directory on or off for every connection.
+    pub async fn set_provisioning_mode(&self, mode: ProvisioningMode) -> Result<()> {
+        let now = self.now();
+        let ids = self.connection_ids().await?;
+        let mut tx = self.db().begin().await?;
+        settings::put(&mut tx, PROVISIONING_MODE, &mode, None, now).await?;
+        for id in ids {
+            jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;
+        }
+        tx.commit().await?;
+        self.0.wake.notify_one();
+        Ok(())
+    }
+
+    /// Employee Defaults as saved.
+    pub async fn defaults(&self) -> Result<EmployeeDefaults> {
+        input::stored(self.db(), EMPLOYEE_DEFAULTS).await
+    }
+
+    /// Field policies as saved, or as the original has them.
+    pub async fn field_policies(&self) -> Result<FieldPolicies> {
+        input::stored(self.db(), FIELD_POLICIES).await
     }
 
     pub(crate) async fn connection_ids(&self) -> Result<Vec<ConnectionId>> {

@@ -22,6 +22,8 @@ use crate::error::{Class, EngineError, Result};
 /// Keys of settings.
 pub(crate) const EMPLOYEE_DEFAULTS: &str = "employee_defaults";
 pub(crate) const FIELD_POLICIES: &str = "field_policies";
+/// Whether the directory is followed at all.
+pub(crate) const PROVISIONING_MODE: &str = "provisioning_mode";
 
 /// What an administrator might have decided instead, for plans of a change
 /// that is not saved yet.

@@ -153,6 +153,18 @@ pub enum PeopleOnRemoval {
     Deactivate,
 }
 
+/// Whether the directory is followed at all: the radio button of Auth &
+/// Provision. Local only pauses every connection; nothing is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProvisioningMode {
+    /// People are kept by hand.
+    LocalOnly,
+    /// Azure AD Sync.
+    #[default]
+    AzureAdSync,
+}
+
 /// How a sync reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::model::ProvisioningMode;
 use crate::run::SYNC_JOB;
 
 /// How long a job belongs to a worker before another may take it.
@@ -133,7 +134,7 @@ impl Engine {
                 | ConnectionStatus::AwaitingConsent
                 | ConnectionStatus::Connecting
         );
-        if blocked {
+        if blocked || self.provisioning_mode().await? == ProvisioningMode::LocalOnly {
             return Ok(());
         }
         if let Err(error) = self.keep_subscribed(&connection).await {

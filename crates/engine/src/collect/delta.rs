@@ -264,11 +264,37 @@ impl Reading<'_> {
         let proof = Absence::explicit_removal();
         let gone = memberships::remove(tx, id, group, &removed, &proof).await?;
         for member in &gone {
-            // A group that left takes everybody below it along.
-            pending::add_group(tx, id, GroupId(member.0), now).await?;
-            mirror::set_absence(tx, id, &[*member], &proof).await?;
+            self.group_left(tx, GroupId(member.0), &proof).await?;
         }
         pending::add(tx, id, &gone, now).await?;
+        Ok(())
+    }
+}
+
+impl Reading<'_> {
+    /// A nested group that left takes everybody below it along: the removal is
+    /// the proof for them too. Does nothing for an id that is no tracked group.
+    async fn group_left(&self, tx: &mut Tx, group: GroupId, proof: &Absence) -> Result<()> {
+        let (now, id) = (self.engine.now(), self.connection.id);
+        let mut left = vec![group];
+        let mut done = BTreeSet::new();
+        while let Some(group) = left.pop() {
+            if !done.insert(group) {
+                continue;
+            }
+            let mut after = None;
+            loop {
+                let page = memberships::members_page(&mut *tx, id, group, after, 1_000).await?;
+                let Some((last, _)) = page.last() else { break };
+                after = Some(*last);
+                let people = page.iter().filter(|(_, is_group)| !is_group);
+                let people: Vec<ObjectId> = people.map(|(person, _)| *person).collect();
+                mirror::set_absence(tx, id, &people, proof).await?;
+                pending::add(tx, id, &people, now).await?;
+                let groups = page.iter().filter(|(_, is_group)| *is_group);
+                left.extend(groups.map(|(group, _)| GroupId(group.0)));
+            }
+        }
         Ok(())
     }
 }

@@ -3,4 +3,5 @@
 
 mod first_sync;
 mod life;
+mod rules;
 mod world;

@@ -1,0 +1,153 @@
+//! Rules come, change and go after the first sync.
+
+use engine::Mode;
+use provisioning::psa::{Kind, Status};
+use store::plans::PlanStatus;
+use store::runs::RunStatus;
+
+use crate::world::{World, actor};
+
+#[tokio::test]
+async fn a_rule_made_later_provisions_its_people_and_a_preview_does_nothing() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    let sales = world.add_group("sales").await;
+    world.add_member(staff, world.add_person("amy").await).await;
+    world.add_member(sales, world.add_person("sal").await).await;
+    let connection = world.connect().await;
+    world.rule(world.employees(staff, 1)).await;
+    world.sync_and_approve(connection).await;
+
+    let draft = world.employees(sales, 2);
+    let preview = world.engine.create_rule(draft.clone(), true, &actor()).await.unwrap();
+    let plan = preview.change.plan_id.unwrap();
+    let plan = store::plans::get(world.engine.db(), plan).await.unwrap().unwrap();
+    assert_eq!((plan.status, plan.counts.total()), (PlanStatus::Preview, 1));
+    assert!(preview.change.run_id.is_none());
+    assert!(world.by_email("sal@contoso.com").await.is_none());
+    assert_eq!(store::mapping_rules::list(world.engine.db()).await.unwrap().len(), 1);
+
+    let made = world.rule(draft).await;
+    assert!(!made.change.held);
+    let sal = world.by_email("sal@contoso.com").await.unwrap();
+    assert_eq!(sal.kind, Kind::Employee);
+    // What a rule brought in is followed by the next rounds too.
+    let run = world.sync(connection, Mode::Full).await;
+    assert_eq!((run.status, run.counts.total()), (RunStatus::Done, 0), "{:?}", run.error);
+}
+
+#[tokio::test]
+async fn deleting_a_rule_takes_access_and_keeps_the_records() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    for name in ["amy", "bob"] {
+        world.add_member(staff, world.add_person(name).await).await;
+    }
+    let connection = world.connect().await;
+    let rule = world.rule(world.employees(staff, 1)).await.rule.unwrap();
+    world.sync_and_approve(connection).await;
+    let change = world.engine.delete_rule(rule.id, None, false, &actor()).await.unwrap();
+    world.engine.run_to_end(change.change.run_id.unwrap()).await.unwrap();
+    let amy = world.by_email("amy@contoso.com").await.unwrap();
+    assert_eq!((amy.status, amy.access), (Status::Active, false));
+    assert_eq!(amy.access_reason.as_deref(), Some("no_rule"));
+}
+
+#[tokio::test]
+async fn a_rule_that_would_lock_out_many_is_held_and_takes_effect_when_approved() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    for n in 0..12 {
+        world.add_member(staff, world.add_person(&format!("person{n}")).await).await;
+    }
+    let connection = world.connect().await;
+    let rule = world.rule(world.employees(staff, 1)).await.rule.unwrap();
+    world.sync_and_approve(connection).await;
+    let draft = engine::RuleDraft {
+        exclude: vec!["person*".to_owned()],
+        ..world.employees(staff, 1)
+    };
+    let change = world
+        .engine
+        .update_rule(rule.id, draft, None, false, &actor())
+        .await
+        .unwrap();
+    assert!(change.change.held);
+    assert!(world.by_email("person1@contoso.com").await.unwrap().access);
+    let kept = store::mapping_rules::get(world.engine.db(), rule.id).await.unwrap().unwrap();
+    assert!(kept.rule.exclude.is_empty());
+    assert!(kept.pending.is_some());
+    let run = world.approve(change.change.run_id.unwrap()).await;
+    assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+    assert!(!world.by_email("person1@contoso.com").await.unwrap().access);
+    let kept = store::mapping_rules::get(world.engine.db(), rule.id).await.unwrap().unwrap();
+    assert_eq!(kept.rule.exclude, ["person*"]);
+    assert!(kept.pending.is_none());
+}
+
+#[tokio::test]
+async fn people_of_groups_inside_the_group_count_when_the_rule_says_so() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    let inner = world.add_group("inner").await;
+    world.add_member(staff, inner).await;
+    world.add_member(inner, world.add_person("ned").await).await;
+    let connection = world.connect().await;
+    let draft = engine::RuleDraft {
+        include_nested: true,
+        ..world.employees(staff, 1)
+    };
+    world.rule(draft).await;
+    world.sync_and_approve(connection).await;
+    let ned = world.by_email("ned@contoso.com").await.unwrap();
+    assert!(ned.access);
+    let why = world.engine.why(ned.id).await.unwrap();
+    assert_eq!(why.group_path, ["staff", "inner"]);
+    world.remove_member(staff, inner).await;
+    world.sync(connection, Mode::Delta).await;
+    assert!(!world.by_email("ned@contoso.com").await.unwrap().access);
+}
+
+#[tokio::test]
+async fn a_rule_is_checked_before_anything_depends_on_it() {
+    let world = World::new().await;
+    world.connect().await;
+    let account = world.account("Fabrikam").await;
+    let group = world.add_group("staff").await;
+    let nowhere = uuid::Uuid::from_u128(404);
+    let base = world.employees(group, 1);
+    for (draft, part) in [
+        (world.employees(nowhere, 1), "group_id"),
+        (
+            engine::RuleDraft {
+                security_roles: vec!["External User".to_owned()],
+                ..base.clone()
+            },
+            "External User",
+        ),
+        (
+            engine::RuleDraft {
+                security_roles: Vec::new(),
+                ..base.clone()
+            },
+            "security_roles",
+        ),
+        (
+            engine::RuleDraft {
+                account_id: None,
+                ..world.contacts(group, 1, account)
+            },
+            "account_id",
+        ),
+        (
+            engine::RuleDraft {
+                exclude: vec!["[".to_owned()],
+                ..base.clone()
+            },
+            "exclude",
+        ),
+    ] {
+        let error = world.engine.create_rule(draft, false, &actor()).await.unwrap_err();
+        assert!(error.message.contains(part), "{part}: {error}");
+    }
+}
