@@ -1,0 +1,144 @@
+//! Checks of what the documents promise: invariants name tests that exist, links lead somewhere.
+
+use crate::{File, Finding, Tree};
+
+/// The map of the house; its invariants are promises.
+const MAP: &str = "ARCHITECTURE.md";
+
+/// Bullets under "Invariants" of the map that name no test, or one that its crate does not have.
+///
+/// A subsection is headed by the folder of its crate (`` ### `graph` ``); a bullet ends in "Held by" and the names
+/// of tests in backticks. Lines that go on from a bullet belong to it.
+#[must_use]
+pub fn unheld_invariants(tree: &Tree) -> Vec<Finding> {
+    let Some(map) = tree.file(MAP) else {
+        return vec![Finding::new(MAP, 0, "is missing")];
+    };
+    let bullets = invariants(map);
+    if bullets.is_empty() {
+        return vec![Finding::new(MAP, 0, "has no invariants")];
+    }
+    let mut found = Vec::new();
+    for bullet in bullets {
+        let promised = bullet
+            .text
+            .split_once("Held by")
+            .map(|(_, tests)| in_backticks(tests));
+        let Some(tests) = promised.filter(|tests| !tests.is_empty()) else {
+            found.push(Finding::new(
+                MAP,
+                bullet.line,
+                "no test holds this invariant",
+            ));
+            continue;
+        };
+        for test in tests
+            .iter()
+            .filter(|test| !has_test(tree, &bullet.folder, test))
+        {
+            let what = format!("{} has no test {test}", bullet.folder);
+            found.push(Finding::new(MAP, bullet.line, what));
+        }
+    }
+    found
+}
+
+struct Bullet {
+    folder: String,
+    line: usize,
+    text: String,
+}
+
+fn invariants(map: &File) -> Vec<Bullet> {
+    let mut bullets: Vec<Bullet> = Vec::new();
+    let (mut inside, mut folder) = (false, String::new());
+    for (line, text) in map.lines() {
+        if let Some(title) = text.strip_prefix("## ") {
+            inside = title.trim() == "Invariants";
+        } else if let Some(title) = text.strip_prefix("### ") {
+            folder = title.trim().trim_matches('`').to_owned();
+        } else if inside && text.starts_with("- ") {
+            let folder = folder.clone();
+            let text = text.to_owned();
+            bullets.push(Bullet { folder, line, text });
+        } else if inside
+            && text.starts_with("  ")
+            && let Some(bullet) = bullets.last_mut()
+        {
+            bullet.text.push_str(text);
+        }
+    }
+    bullets
+}
+
+fn in_backticks(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// Whether a function of that name stands under a test attribute in the crate.
+fn has_test(tree: &Tree, folder: &str, test: &str) -> bool {
+    let mut files = tree
+        .ending(".rs")
+        .filter(|file| file.crate_folder() == Some(folder));
+    let signature = format!("fn {test}(");
+    files.any(|file| {
+        let lines: Vec<&str> = file.text.lines().collect();
+        let mut named = lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| line.contains(&signature));
+        named.any(|(at, _)| {
+            let mut above = lines[at.saturating_sub(4)..at]
+                .iter()
+                .map(|line| line.trim_start());
+            above.any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+        })
+    })
+}
+
+/// Relative links of Markdown files to files or folders that are not there.
+#[must_use]
+pub fn dead_links(tree: &Tree) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for file in tree.ending(".md") {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for (number, line) in file.lines() {
+            let targets = line
+                .split("](")
+                .skip(1)
+                .filter_map(|rest| rest.split(')').next());
+            let local = targets.filter(|target| !target.contains(':') && !target.starts_with('#'));
+            for target in local {
+                let path = target.split('#').next().unwrap_or_default();
+                if !leads_somewhere(tree, folder, path) {
+                    found.push(Finding::new(
+                        &file.path,
+                        number,
+                        format!("{target} is not there"),
+                    ));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn leads_somewhere(tree: &Tree, folder: &str, target: &str) -> bool {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if parts.pop().is_none() {
+                    return false;
+                }
+            }
+            name => parts.push(name),
+        }
+    }
+    let path = parts.join("/");
+    let below = format!("{path}/");
+    tree.files
+        .iter()
+        .any(|file| file.path == path || file.path.starts_with(&below))
+}

@@ -1,0 +1,22 @@
+# Short names for what is done often. `just --list` shows them.
+
+# Everything CI runs.
+test:
+    scripts/test
+
+# Unit tests and the rules of the tree; under a minute once built.
+quick:
+    scripts/test quick
+
+# Formats every crate.
+fmt:
+    cargo fmt --all
+
+# Formatting and lints, warnings as errors.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Who may depend on what, licences and sources (needs cargo-deny).
+deny:
+    cargo deny --all-features check bans licenses sources
