@@ -118,7 +118,8 @@ pub(crate) async fn insert(world: &World, url: &str) -> Result<Floor> {
                 bump: false,
                 microsoft_changed_at: None,
             });
-            let mut record = Record::blank(RecordId(Uuid::from_u128(u128::from(index))), Kind::Employee);
+            let mut record =
+                Record::blank(RecordId(Uuid::from_u128(u128::from(index))), Kind::Employee);
             record.username = Some(format!("person{index}"));
             record.email = Some(format!("person{index}@contoso.com"));
             record.first_name = Some("Person".to_owned());

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use engine::{Actor, Engine, EngineOptions, Mode, NewConnection, Notifications, RuleDraft, SyncRequest};
+use engine::{
+    Actor, Engine, EngineOptions, Mode, NewConnection, Notifications, RuleDraft, SyncRequest,
+};
 use graph::Cloud;
 use provisioning::ids::{ConnectionId, GroupId};
 use provisioning::limits::Limits;
@@ -115,7 +117,12 @@ async fn sync(engine: &Engine, connection: ConnectionId, mode: Mode) -> Result<R
     };
     let id = engine.sync(connection, request, &actor()).await?;
     let run = engine.run_to_end(id).await?;
-    ensure!(run.status == RunStatus::Done, "{:?} {:?}", run.error, run.hold);
+    ensure!(
+        run.status == RunStatus::Done,
+        "{:?} {:?}",
+        run.error,
+        run.hold
+    );
     Ok(run)
 }
 
@@ -138,7 +145,9 @@ impl Synced {
         let people = world.some_people(&token, count).await?;
         let mut times = Vec::new();
         for (index, person) in people.iter().enumerate() {
-            world.change(&token, *person, &format!("Title {index}")).await?;
+            world
+                .change(&token, *person, &format!("Title {index}"))
+                .await?;
             let started = clock();
             let run = sync(&self.engine, self.connection, Mode::Delta).await?;
             times.push(started.elapsed().as_secs_f64() * 1000.0);
@@ -159,7 +168,9 @@ impl Synced {
         let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
         let requests = run.requests;
         let error = run.error.as_ref().map(Value::to_string);
-        error.map_or(Ok(()), |error| Err(anyhow::anyhow!(error))).context("quiet round")?;
+        error
+            .map_or(Ok(()), |error| Err(anyhow::anyhow!(error)))
+            .context("quiet round")?;
         Ok(json!({"milliseconds": milliseconds, "requests": requests}))
     }
 }

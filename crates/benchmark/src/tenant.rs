@@ -67,7 +67,10 @@ impl Emulator {
                 }),
             )
             .await?;
-        let tenant: Uuid = made["tenant_id"].as_str().context("no tenant_id")?.parse()?;
+        let tenant: Uuid = made["tenant_id"]
+            .as_str()
+            .context("no tenant_id")?
+            .parse()?;
         let app = json!({
             "app_id": APPLICATION, "secret": SECRET, "redirect_uris": [], "tenants": [tenant],
             "delegated": [],
@@ -76,13 +79,21 @@ impl Emulator {
             ],
         });
         self.control("apps", app).await?;
-        let patch = self.http.patch(format!("{}/emulator/v1/switches", self.base));
-        patch.json(&json!({"throttling": false})).send().await?.error_for_status()?;
+        let patch = self
+            .http
+            .patch(format!("{}/emulator/v1/switches", self.base));
+        patch
+            .json(&json!({"throttling": false}))
+            .send()
+            .await?
+            .error_for_status()?;
         let generate = json!({
             "people": people, "groups": groups, "seed": 1,
             "members_per_group": people.div_ceil(groups),
         });
-        let made = self.control(&format!("tenants/{tenant}/generate"), generate).await?;
+        let made = self
+            .control(&format!("tenants/{tenant}/generate"), generate)
+            .await?;
         let groups: Vec<Uuid> = serde_json::from_value(made["group_ids"].clone())?;
         Ok(World {
             base: self.base.clone(),
@@ -106,10 +117,23 @@ impl Emulator {
 impl World {
     /// Some people's ids, for single changes.
     pub(crate) async fn some_people(&self, token: &str, count: u32) -> Result<Vec<Uuid>> {
-        let url = format!("{}/v1.0/users?$select=id&$top={}", self.base, count.min(999));
-        let page: Value = self.http.get(url).bearer_auth(token).send().await?.json().await?;
+        let url = format!(
+            "{}/v1.0/users?$select=id&$top={}",
+            self.base,
+            count.min(999)
+        );
+        let page: Value = self
+            .http
+            .get(url)
+            .bearer_auth(token)
+            .send()
+            .await?
+            .json()
+            .await?;
         let items = page["value"].as_array().context("no people")?;
-        let ids = items.iter().filter_map(|item| item["id"].as_str()?.parse().ok());
+        let ids = items
+            .iter()
+            .filter_map(|item| item["id"].as_str()?.parse().ok());
         Ok(ids.collect())
     }
 
@@ -125,13 +149,20 @@ impl World {
             ("scope", scope.as_str()),
         ];
         let answer: Value = self.http.post(url).form(&form).send().await?.json().await?;
-        Ok(answer["access_token"].as_str().context("no token")?.to_owned())
+        Ok(answer["access_token"]
+            .as_str()
+            .context("no token")?
+            .to_owned())
     }
 
     /// Changes one person's job title through Graph.
     pub(crate) async fn change(&self, token: &str, person: Uuid, title: &str) -> Result<()> {
         let url = format!("{}/v1.0/users/{person}", self.base);
-        let patch = self.http.patch(url).bearer_auth(token).json(&json!({"jobTitle": title}));
+        let patch = self
+            .http
+            .patch(url)
+            .bearer_auth(token)
+            .json(&json!({"jobTitle": title}));
         patch.send().await?.error_for_status()?;
         Ok(())
     }

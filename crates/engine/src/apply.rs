@@ -131,7 +131,8 @@ impl Engine {
         journal::append(tx, &batch.journal).await?;
         store::sessions::end_access(tx, &batch.lost, now).await?;
         if !batch.stale.is_empty() {
-            let marks: Vec<(i64, &str)> = batch.stale.iter().map(|(seq, _)| (*seq, "stale")).collect();
+            let marks: Vec<(i64, &str)> =
+                batch.stale.iter().map(|(seq, _)| (*seq, "stale")).collect();
             decisions::mark(tx, of.plan_id, &marks).await?;
             let people: Vec<ObjectId> = batch.stale.iter().map(|(_, id)| *id).collect();
             pending::add(tx, of.connection.id, &people, now).await?;
@@ -151,23 +152,32 @@ impl Engine {
             records.filter(|record| record.kind == Kind::Employee)
         };
         let one = |name: fn(&Record) -> &Option<String>| -> BTreeSet<String> {
-            employees().filter_map(|record| name(record).clone()).collect()
+            employees()
+                .filter_map(|record| name(record).clone())
+                .collect()
         };
         let wanted = [
             (Lookup::Department, one(|record| &record.department)),
             (Lookup::Location, one(|record| &record.location)),
             (Lookup::JobTitle, one(|record| &record.job_title)),
-            (Lookup::EmploymentType, one(|record| &record.employment_type)),
+            (
+                Lookup::EmploymentType,
+                one(|record| &record.employment_type),
+            ),
             (
                 Lookup::EmployeeRole,
-                employees().flat_map(|record| record.employee_roles.clone()).collect(),
+                employees()
+                    .flat_map(|record| record.employee_roles.clone())
+                    .collect(),
             ),
         ];
         for (lookup, names) in wanted {
             if names.is_empty() {
                 continue;
             }
-            let rows = names.into_iter().map(|name| (LookupId(self.new_id()), name));
+            let rows = names
+                .into_iter()
+                .map(|name| (LookupId(self.new_id()), name));
             let rows: Vec<(LookupId, String)> = rows.collect();
             lookups::ensure(tx, lookup, &rows, self.now()).await?;
         }

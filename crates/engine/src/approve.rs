@@ -20,7 +20,9 @@ impl Engine {
     pub async fn approve(&self, id: PlanId, hash: &str, actor: &Actor) -> Result<RunId> {
         let plan = self.held_plan(id).await?;
         let run_id = plan.run_id.ok_or_else(|| EngineError::not_found("run"))?;
-        let connection_id = plan.connection_id.ok_or_else(|| EngineError::not_found("connection"))?;
+        let connection_id = plan
+            .connection_id
+            .ok_or_else(|| EngineError::not_found("connection"))?;
         if plan.hash.as_deref() != Some(hash) {
             return Err(changed(&plan));
         }
@@ -55,7 +57,9 @@ impl Engine {
             runs::set_counts(&mut tx, run_id, &again.tally.counts).await?;
             tx.commit().await?;
             let fresh = plans::get(self.db(), again.id).await?;
-            return Err(fresh.as_ref().map_or_else(|| EngineError::not_found("plan"), changed));
+            return Err(fresh
+                .as_ref()
+                .map_or_else(|| EngineError::not_found("plan"), changed));
         }
         plans::delete(&mut tx, again.id).await?;
         runs::set_plan(&mut tx, run_id, id).await?;

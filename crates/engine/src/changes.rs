@@ -100,7 +100,8 @@ impl Engine {
             let guard = lock.lock_owned().await;
             // Nobody was provisioned yet: there is nothing a plan could show
             // unless one is asked for.
-            if !connection.progress.first_sync_done && !(plan_only && connection.consent.is_some()) {
+            let preview = plan_only && connection.consent.is_some();
+            if !connection.progress.first_sync_done && !preview {
                 continue;
             }
             let (run_id, plan_id, held) =
@@ -144,7 +145,11 @@ impl Engine {
             runs::create(&mut tx, &run).await?;
             tx.commit().await?;
         }
-        let kind = if plan_only { PlanKind::Preview } else { edit.kind() };
+        let kind = if plan_only {
+            PlanKind::Preview
+        } else {
+            edit.kind()
+        };
         let built = self
             .build_plan(PlanOf {
                 connection,
@@ -186,7 +191,10 @@ impl Engine {
     async fn hypothesis(&self, id: ConnectionId, edit: &Edit) -> Result<Hypothesis> {
         let rows = mapping_rules::of_connection(self.db(), id).await?;
         let rules = edit.apply(rows.into_iter().map(|row| row.rule).collect());
-        let rules = rules.into_iter().filter(|rule| rule.connection_id == id).collect();
+        let rules = rules
+            .into_iter()
+            .filter(|rule| rule.connection_id == id)
+            .collect();
         Ok(Hypothesis {
             rules: Some(rules),
             defaults: match edit {
@@ -295,7 +303,8 @@ impl Engine {
         actor: &Actor,
     ) -> Result<Change> {
         let all = self.connection_ids().await?;
-        self.make(Edit::Defaults { defaults }, all, plan_only, actor).await
+        self.make(Edit::Defaults { defaults }, all, plan_only, actor)
+            .await
     }
 
     /// Saves field policies.
@@ -306,7 +315,8 @@ impl Engine {
         actor: &Actor,
     ) -> Result<Change> {
         let all = self.connection_ids().await?;
-        self.make(Edit::Fields { fields }, all, plan_only, actor).await
+        self.make(Edit::Fields { fields }, all, plan_only, actor)
+            .await
     }
 
     /// Whether the directory is followed at all.
@@ -376,7 +386,11 @@ fn edit_of(plan: &PlanRow) -> Result<Option<Edit>> {
     };
     let edit = serde_json::from_value(change).map_err(|error| {
         let code = "plan_unreadable";
-        EngineError::new(code, crate::error::Class::Internal, format!("the plan's change: {error}"))
+        EngineError::new(
+            code,
+            crate::error::Class::Internal,
+            format!("the plan's change: {error}"),
+        )
     })?;
     Ok(Some(edit))
 }

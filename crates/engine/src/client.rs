@@ -24,7 +24,11 @@ impl Engine {
     /// The client of a connection that has its consent.
     pub(crate) async fn client(&self, connection: &Connection) -> Result<GraphClient> {
         let known = {
-            let clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
+            let clients = self
+                .0
+                .clients
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             clients.get(&connection.id).cloned()
         };
         if let Some(client) = known {
@@ -52,13 +56,21 @@ impl Engine {
             source,
             ClientOptions::default(),
         );
-        let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self
+            .0
+            .clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         Ok(clients.entry(connection.id).or_insert(client).clone())
     }
 
     /// Forgets the client: its credentials or its consent changed.
     pub(crate) fn forget_client(&self, id: ConnectionId) {
-        let mut clients = self.0.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self
+            .0
+            .clients
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         clients.remove(&id);
     }
 
@@ -78,9 +90,10 @@ impl Engine {
                 let pem = self.secret_of(connection.id, CERTIFICATE).await?;
                 let pem = pem.ok_or_else(no_key)?;
                 let certificate = ClientCertificate::from_pem(pem.expose_secret());
-                Credential::Certificate(certificate.map_err(|error| {
-                    EngineError::invalid(format!("certificate: {error}"))
-                })?)
+                Credential::Certificate(
+                    certificate
+                        .map_err(|error| EngineError::invalid(format!("certificate: {error}")))?,
+                )
             }
         };
         Ok(Application { id, credential })
@@ -122,13 +135,21 @@ impl Engine {
 }
 
 fn not_connected() -> EngineError {
-    EngineError::new("not_connected", Class::Conflict, "the connection has no consent yet")
-        .cure("Press Azure Connect and sign in as an administrator of the tenant.")
+    EngineError::new(
+        "not_connected",
+        Class::Conflict,
+        "the connection has no consent yet",
+    )
+    .cure("Press Azure Connect and sign in as an administrator of the tenant.")
 }
 
 fn no_key() -> EngineError {
-    EngineError::new("no_application_key", Class::Conflict, "the connection has no application key")
-        .cure("Enter the Application Key (the secret's Value), or a certificate.")
+    EngineError::new(
+        "no_application_key",
+        Class::Conflict,
+        "the connection has no application key",
+    )
+    .cure("Enter the Application Key (the secret's Value), or a certificate.")
 }
 
 struct Vault {

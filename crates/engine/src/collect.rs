@@ -90,7 +90,11 @@ impl Engine {
         run_id: Option<RunId>,
     ) -> Result<Reading<'a>> {
         let tenant_id = connection.tenant_id.ok_or_else(|| {
-            EngineError::new("not_connected", Class::Conflict, "the connection has no consent yet")
+            EngineError::new(
+                "not_connected",
+                Class::Conflict,
+                "the connection has no consent yet",
+            )
         })?;
         let rules = match &instead.rules {
             Some(rules) => rules.clone(),
@@ -121,14 +125,21 @@ impl Reading<'_> {
     /// Refreshes what the tenant calls itself and which domains are its own.
     async fn organization(&self) -> Result<()> {
         let found = self.client.organization().await?;
-        let default = found.verified_domains.iter().find(|domain| domain.is_default);
+        let default = found
+            .verified_domains
+            .iter()
+            .find(|domain| domain.is_default);
         let tenant = Tenant {
             tenant_id: self.tenant_id,
             domain: default
                 .or(found.verified_domains.first())
                 .map(|domain| domain.name.clone()),
             name: found.display_name,
-            verified_domains: found.verified_domains.iter().map(|d| d.name.clone()).collect(),
+            verified_domains: found
+                .verified_domains
+                .iter()
+                .map(|d| d.name.clone())
+                .collect(),
         };
         let now = self.engine.now();
         let mut tx = self.engine.db().begin().await?;

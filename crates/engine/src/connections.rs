@@ -32,7 +32,10 @@ impl Engine {
                 .cure("Enter the Value of the client secret, or give a certificate."));
         }
         let tenant_id = TenantId(self.platform().tenant_id(tenant).await?);
-        if connections::by_tenant(self.db(), tenant_id).await?.is_some() {
+        if connections::by_tenant(self.db(), tenant_id)
+            .await?
+            .is_some()
+        {
             return Err(already_connected());
         }
         let is_first = connections::list(self.db()).await?.is_empty();
@@ -71,7 +74,8 @@ impl Engine {
             error if error.is_conflict("connections_tenant_id") => already_connected(),
             error => error.into(),
         })?;
-        self.keep_credentials(&mut tx, id, new.application_key, new.certificate).await?;
+        self.keep_credentials(&mut tx, id, new.application_key, new.certificate)
+            .await?;
         tx.commit().await?;
         if configuration.auth == Auth::Application {
             let connected = self.connect_application(id).await;
@@ -119,7 +123,9 @@ impl Engine {
         let default = domains.iter().find(|domain| domain.is_default);
         let tenant = Tenant {
             tenant_id: TenantId(organization.tenant_id),
-            domain: default.or(domains.first()).map(|domain| domain.name.clone()),
+            domain: default
+                .or(domains.first())
+                .map(|domain| domain.name.clone()),
             name: organization.display_name.clone(),
             verified_domains: domains.iter().map(|domain| domain.name.clone()).collect(),
         };
@@ -143,10 +149,12 @@ impl Engine {
             configuration.application_id = application_id.to_string();
         }
         configuration.auth = change.auth.unwrap_or(configuration.auth);
-        configuration.provision_employees =
-            change.provision_employees.unwrap_or(configuration.provision_employees);
-        configuration.provision_contacts =
-            change.provision_contacts.unwrap_or(configuration.provision_contacts);
+        configuration.provision_employees = change
+            .provision_employees
+            .unwrap_or(configuration.provision_employees);
+        configuration.provision_contacts = change
+            .provision_contacts
+            .unwrap_or(configuration.provision_contacts);
         configuration.email_source = change.email_source.unwrap_or(configuration.email_source);
         configuration.on_disabled = change.on_disabled.unwrap_or(configuration.on_disabled);
         configuration.auto_approve = change.auto_approve.unwrap_or(configuration.auto_approve);
@@ -161,7 +169,8 @@ impl Engine {
         let mut tx = self.db().begin().await?;
         let version = expected_version.unwrap_or(connection.version);
         connections::update(&mut tx, id, &configuration, version, self.now()).await?;
-        self.keep_credentials(&mut tx, id, change.application_key, change.certificate).await?;
+        self.keep_credentials(&mut tx, id, change.application_key, change.certificate)
+            .await?;
         tx.commit().await?;
         self.forget_client(id);
         self.connection(id).await

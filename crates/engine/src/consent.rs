@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use graph::{Authority, AuthorizeOptions, Prompt, Redeemed, Redemption, Scopes};
 use graph::environment::later;
+use graph::{Authority, AuthorizeOptions, Prompt, Redeemed, Redemption, Scopes};
 use provisioning::ids::{ConnectionId, ObjectId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -46,9 +46,19 @@ impl Engine {
         }
         let authority = connection
             .tenant_id
-            .map_or(Authority::Organizations, |tenant| Authority::Tenant(tenant.0));
+            .map_or(Authority::Organizations, |tenant| {
+                Authority::Tenant(tenant.0)
+            });
         let url = self
-            .authorize(&connection, authority, Scopes::connection(), Some(Prompt::Consent), "connect", binding, None)
+            .authorize(
+                &connection,
+                authority,
+                Scopes::connection(),
+                Some(Prompt::Consent),
+                "connect",
+                binding,
+                None,
+            )
             .await?;
         let now = self.now();
         let mut tx = self.db().begin().await?;
@@ -63,14 +73,29 @@ impl Engine {
     /// Starts signing somebody in with Microsoft.
     pub async fn sign_in_url(&self, binding: &str, return_to: &str) -> Result<Url> {
         let all = connections::list(self.db()).await?;
-        let connection = all.into_iter().find(|c| c.consent.is_some()).ok_or_else(|| {
-            EngineError::new("not_connected", Class::Conflict, "no tenant is connected yet")
+        let connection = all
+            .into_iter()
+            .find(|c| c.consent.is_some())
+            .ok_or_else(|| {
+                EngineError::new(
+                    "not_connected",
+                    Class::Conflict,
+                    "no tenant is connected yet",
+                )
                 .cure("Sign in with username and password.")
-        })?;
+            })?;
         let scopes = Scopes::sign_in();
         let authority = Authority::Organizations;
-        self.authorize(&connection, authority, scopes, None, "sign_in", binding, Some(return_to))
-            .await
+        self.authorize(
+            &connection,
+            authority,
+            scopes,
+            None,
+            "sign_in",
+            binding,
+            Some(return_to),
+        )
+        .await
     }
 
     #[allow(clippy::too_many_arguments)] // one caller for each purpose
@@ -147,7 +172,8 @@ impl Engine {
             return Err(error.into());
         }
         let plain = self.sealer().open(SEAL, &state_hash, &kept.payload)?;
-        let payload: Payload = serde_json::from_slice(plain.expose_secret()).map_err(|_| unknown_state())?;
+        let payload: Payload =
+            serde_json::from_slice(plain.expose_secret()).map_err(|_| unknown_state())?;
         let code = query.code.as_deref().ok_or_else(unknown_state)?;
         if kept.purpose == "sign_in" {
             return self.finish_sign_in(&connection, code, payload).await;
@@ -191,9 +217,13 @@ impl Engine {
     ) -> Result<CallbackOutcome> {
         let authority = connection
             .tenant_id
-            .map_or(Authority::Organizations, |tenant| Authority::Tenant(tenant.0));
+            .map_or(Authority::Organizations, |tenant| {
+                Authority::Tenant(tenant.0)
+            });
         let scopes = Scopes::connection();
-        let redeemed = self.redeem(connection, authority, &scopes, code, &payload).await?;
+        let redeemed = self
+            .redeem(connection, authority, &scopes, code, &payload)
+            .await?;
         if let Some(missing) = redeemed.tokens.missing_permissions().first() {
             return Err(EngineError::new(
                 "permission_missing",
@@ -203,13 +233,18 @@ impl Engine {
             .cure("Add the permission to the application registration, grant admin consent, and press Azure Connect again."));
         }
         let refresh = redeemed.tokens.refresh_token.ok_or_else(|| {
-            EngineError::new("no_refresh_token", Class::Upstream, "Microsoft gave no refresh token")
-                .cure("Grant the permission offline_access, and press Azure Connect again.")
+            EngineError::new(
+                "no_refresh_token",
+                Class::Upstream,
+                "Microsoft gave no refresh token",
+            )
+            .cure("Grant the permission offline_access, and press Azure Connect again.")
         })?;
         let id = connection.id;
         let tenant_id = TenantId(redeemed.claims.tenant_id);
         let mut tx = self.db().begin().await?;
-        self.keep_secret(&mut tx, id, REFRESH_TOKEN, &refresh).await?;
+        self.keep_secret(&mut tx, id, REFRESH_TOKEN, &refresh)
+            .await?;
         tx.commit().await?;
         self.forget_client(id);
         let mut connection = self.connection(id).await?;
@@ -263,7 +298,9 @@ impl Engine {
     ) -> Result<CallbackOutcome> {
         let scopes = Scopes::sign_in();
         let authority = Authority::Organizations;
-        let redeemed = self.redeem(connection, authority, &scopes, code, &payload).await?;
+        let redeemed = self
+            .redeem(connection, authority, &scopes, code, &payload)
+            .await?;
         let tenant_id = TenantId(redeemed.claims.tenant_id);
         let object_id = ObjectId(redeemed.claims.object_id);
         let refused = || {

@@ -69,11 +69,7 @@ fn take_list(slot: &mut Vec<String>, field: Field<Vec<String>>) {
     }
 }
 
-fn source(
-    user: &DirectoryUser,
-    known: &Person,
-    own_domains: &dyn Fn(&Domain) -> bool,
-) -> Source {
+fn source(user: &DirectoryUser, known: &Person, own_domains: &dyn Fn(&Domain) -> bool) -> Source {
     let nothing_said = user.identities.is_absent()
         && user.creation_type.is_absent()
         && user.external_user_state.is_absent()
@@ -81,7 +77,11 @@ fn source(
     if nothing_said && (known.upn.is_some() || known.display_name.is_some()) {
         return known.source;
     }
-    let identities = user.identities.value().map(Vec::as_slice).unwrap_or_default();
+    let identities = user
+        .identities
+        .value()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let federated = identities.iter().find(|identity| {
         let kind = identity.sign_in_type.as_deref().unwrap_or_default();
         kind.eq_ignore_ascii_case("federated")
@@ -108,7 +108,9 @@ fn from_issuer(issuer: &str, own_domains: &dyn Fn(&Domain) -> bool) -> Source {
     if is("MicrosoftAccount") || is("live.com") {
         return Source::MicrosoftAccount;
     }
-    if ["google.com", "facebook.com", "mail", "phone"].into_iter().any(is)
+    if ["google.com", "facebook.com", "mail", "phone"]
+        .into_iter()
+        .any(is)
         || issuer.contains("://")
     {
         return Source::Other;

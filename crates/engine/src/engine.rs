@@ -72,12 +72,7 @@ impl std::fmt::Debug for Engine {
 
 impl Engine {
     /// An engine over a migrated database.
-    pub fn new(
-        db: Db,
-        sealer: Sealer,
-        environment: Environment,
-        options: EngineOptions,
-    ) -> Self {
+    pub fn new(db: Db, sealer: Sealer, environment: Environment, options: EngineOptions) -> Self {
         let platform = IdentityPlatform::new(environment.clone(), options.cloud.clone());
         Self(Arc::new(Inner {
             db,

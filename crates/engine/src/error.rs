@@ -1,8 +1,8 @@
 //! What can go wrong in the engine, in terms a page, the API and the CLI show:
 //! what, where, and how to mend it.
 
-use graph::error::Kind;
 use graph::GraphError;
+use graph::error::Kind;
 use store::StoreError;
 
 /// The result of every function of this crate.
@@ -63,7 +63,11 @@ impl EngineError {
 
     /// Something named does not exist.
     pub fn not_found(what: &str) -> Self {
-        Self::new("not_found", Class::NotFound, format!("there is no such {what}"))
+        Self::new(
+            "not_found",
+            Class::NotFound,
+            format!("there is no such {what}"),
+        )
     }
 
     /// A value is not acceptable.

@@ -35,7 +35,10 @@ impl Engine {
                 "message": "The first sync of a connection waits for approval.",
             })));
         }
-        let limits = connection.configuration.limits.unwrap_or(self.options().limits);
+        let limits = connection
+            .configuration
+            .limits
+            .unwrap_or(self.options().limits);
         let since = before(self.now(), limits.longest_window());
         let lost = journal::losses_since(self.db(), connection.id, since).await?;
         let people = links::count_primary(self.db(), connection.id).await?;

@@ -41,7 +41,11 @@ pub(crate) async fn policy(
     instead: &Hypothesis,
 ) -> Result<Policy> {
     let tenant_id = connection.tenant_id.ok_or_else(|| {
-        EngineError::new("not_connected", Class::Conflict, "the connection has no consent yet")
+        EngineError::new(
+            "not_connected",
+            Class::Conflict,
+            "the connection has no consent yet",
+        )
     })?;
     let rules = match &instead.rules {
         Some(rules) => rules.clone(),
@@ -81,7 +85,9 @@ pub(crate) async fn policy(
     };
     let own = connection.verified_domains.iter();
     let own = own.filter_map(|domain| Domain::parse(domain)).collect();
-    Ok(Policy::new(policy, defaults, fields, own, foreign, rules, &nested))
+    Ok(Policy::new(
+        policy, defaults, fields, own, foreign, rules, &nested,
+    ))
 }
 
 /// A setting, or its default.
@@ -103,7 +109,9 @@ pub(crate) async fn gather(
     let tenant_id = policy.connection.tenant_id;
     let ids: Vec<ObjectId> = batch.iter().map(|m| m.person.object_id).collect();
     let mut groups: HashMap<ObjectId, Vec<GroupId>> = HashMap::new();
-    for (member, group) in memberships::of_members(db, policy.connection.connection_id, &ids).await? {
+    for (member, group) in
+        memberships::of_members(db, policy.connection.connection_id, &ids).await?
+    {
         groups.entry(member).or_default().push(group);
     }
     let mut linked: HashMap<ObjectId, Link> = HashMap::new();
@@ -150,7 +158,10 @@ async fn by_id(db: &Db, ids: &[RecordId]) -> Result<HashMap<RecordId, Record>> {
         return Ok(HashMap::new());
     }
     let rows = records::get(db, ids).await?;
-    Ok(rows.into_iter().map(|row| (row.record.id, row.record)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.record.id, row.record))
+        .collect())
 }
 
 /// Whether records with the person's addresses matter: for people who are not
@@ -214,7 +225,11 @@ async fn add_candidates(db: &Db, policy: &Policy, cases: &mut [Case]) -> Result<
         };
         let of_keys = keys.iter().filter_map(|key| by_key.get(key)).flatten();
         for record in of_keys.chain(picked) {
-            if case.candidates.iter().all(|known| known.record.id != record.id) {
+            if case
+                .candidates
+                .iter()
+                .all(|known| known.record.id != record.id)
+            {
                 case.candidates.push(Candidate {
                     record: record.clone(),
                     linked_to: owners.get(&record.id).copied(),
@@ -241,7 +256,10 @@ async fn add_usernames(
     around.usernames = if names.is_empty() {
         HashSet::new()
     } else {
-        records::usernames_in_use(db, &names).await?.into_iter().collect()
+        records::usernames_in_use(db, &names)
+            .await?
+            .into_iter()
+            .collect()
     };
     Ok(())
 }

@@ -35,5 +35,6 @@ pub use engine::{Engine, EngineOptions, Notifications};
 pub use error::{Class, EngineError, Result};
 pub use model::{
     Actor, CallbackOutcome, CallbackQuery, Change, CheckLine, ConnectionChange, GroupInfo, Mode,
-    NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, SyncRequest, Warning, Why, Woken,
+    NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, SyncRequest, Warning,
+    Why, Woken,
 };

@@ -33,7 +33,10 @@ impl Engine {
         let mut named: Vec<(ConnectionId, Option<ObjectId>)> = Vec::new();
         for item in &batch.notifications {
             let state = item.client_state.as_deref();
-            match self.subscriber(item.subscription_id, state, item.tenant_id).await? {
+            match self
+                .subscriber(item.subscription_id, state, item.tenant_id)
+                .await?
+            {
                 Some(connection) => {
                     let person = (item.kind == ResourceKind::User)
                         .then_some(item.object_id)
@@ -45,7 +48,10 @@ impl Engine {
         }
         for item in &batch.lifecycle {
             let state = item.client_state.as_deref();
-            match self.subscriber(item.subscription_id, state, item.tenant_id).await? {
+            match self
+                .subscriber(item.subscription_id, state, item.tenant_id)
+                .await?
+            {
                 Some(connection) => {
                     if item.event == LifecycleEvent::ReauthorizationRequired {
                         self.renew_soon(item.subscription_id).await?;

@@ -61,7 +61,9 @@ impl Engine {
         if let Answer::Link(record) = answer
             && records::get(self.db(), &[record]).await?.is_empty()
         {
-            return Err(EngineError::invalid(format!("record_id: there is no record {record}")));
+            return Err(EngineError::invalid(format!(
+                "record_id: there is no record {record}"
+            )));
         }
         let now = self.now();
         let mut tx = self.db().begin().await?;
@@ -97,7 +99,11 @@ impl Engine {
         };
         let cases = input::gather(self.db(), &policy, batch, &mut around).await?;
         let case = cases.into_iter().next().ok_or_else(|| {
-            EngineError::new("not_mirrored", Class::Conflict, "the person is not in the mirror")
+            EngineError::new(
+                "not_mirrored",
+                Class::Conflict,
+                "the person is not in the mirror",
+            )
         })?;
         let mut standings = provisioning::why::standings(&case, &policy).into_iter();
         let winner = standings.next();
@@ -110,12 +116,21 @@ impl Engine {
         };
         let names = store::directory_groups::list(self.db(), connection.id).await?;
         let group_path = winner.as_ref().map_or_else(Vec::new, |winner| {
-            let name = |group| names.iter().find(|g| g.group_id == group).and_then(|g| g.name.clone());
+            let name = |group| {
+                names
+                    .iter()
+                    .find(|g| g.group_id == group)
+                    .and_then(|g| g.name.clone())
+            };
             let path = winner.group_path.iter();
-            path.map(|group| name(*group).unwrap_or_else(|| group.to_string())).collect()
+            path.map(|group| name(*group).unwrap_or_else(|| group.to_string()))
+                .collect()
         });
         let what_if = winner.iter().map(|winner| match losers.first() {
-            Some(next) => format!("Out of `{}`, the rule `{}` would decide.", winner.name, next.name),
+            Some(next) => format!(
+                "Out of `{}`, the rule `{}` would decide.",
+                winner.name, next.name
+            ),
             None => format!("Out of `{}`, the person would have no access.", winner.name),
         });
         Ok(Why {
@@ -147,7 +162,9 @@ fn fields(case: &provisioning::case::Case, row: &LinkRow) -> BTreeMap<&'static s
             _ if value.is_some() => "default",
             _ => continue,
         };
-        let at = (from == "directory").then_some(row.last_applied_at).flatten();
+        let at = (from == "directory")
+            .then_some(row.last_applied_at)
+            .flatten();
         fields.insert(field.path(record.kind), FieldOrigin { value, from, at });
     }
     fields

@@ -188,7 +188,9 @@ impl Engine {
             }
             Scope::People(all) => {
                 let start = after.map_or(0, |last| {
-                    all.iter().position(|id| *id == last).map_or(all.len(), |at| at + 1)
+                    all.iter()
+                        .position(|id| *id == last)
+                        .map_or(all.len(), |at| at + 1)
                 });
                 let ids = &all[start..all.len().min(start + BATCH)];
                 let Some(last) = ids.last() else {

@@ -36,9 +36,13 @@ impl Engine {
         let known = mapping_rules::get(self.db(), id).await?;
         let known = known.ok_or_else(|| EngineError::not_found("mapping rule"))?;
         if expected_version.is_some_and(|version| version != known.rule.version) {
-            return Err(store::StoreError::Stale { what: "mapping rule" }.into());
+            return Err(store::StoreError::Stale {
+                what: "mapping rule",
+            }
+            .into());
         }
-        self.put_rule(id, draft, Some(known.rule), plan_only, actor).await
+        self.put_rule(id, draft, Some(known.rule), plan_only, actor)
+            .await
     }
 
     async fn put_rule(
@@ -55,7 +59,9 @@ impl Engine {
         let edit = Edit::PutRule {
             rule: Box::new(rule.clone()),
         };
-        let change = self.make(edit, vec![connection.id], plan_only, actor).await?;
+        let change = self
+            .make(edit, vec![connection.id], plan_only, actor)
+            .await?;
         let saved = mapping_rules::get(self.db(), id).await?;
         Ok(RuleChange {
             rule: Some(saved.map_or(rule, |row| row.rule)),
@@ -70,11 +76,15 @@ impl Engine {
             (None, Some(tenant)) => {
                 let found = store::connections::by_tenant(self.db(), tenant).await?;
                 found.ok_or_else(|| {
-                    EngineError::invalid(format!("tenant_id: no connection has the tenant {tenant}"))
-                        .cure("Add a connection to the tenant first.")
+                    EngineError::invalid(format!(
+                        "tenant_id: no connection has the tenant {tenant}"
+                    ))
+                    .cure("Add a connection to the tenant first.")
                 })
             }
-            (None, None) => Err(EngineError::invalid("connection_id or tenant_id is missing")),
+            (None, None) => Err(EngineError::invalid(
+                "connection_id or tenant_id is missing",
+            )),
         }
     }
 
@@ -88,10 +98,15 @@ impl Engine {
         let target = match (draft.kind, draft.account_id) {
             (Kind::Employee, None) => Target::Employee,
             (Kind::Employee, Some(_)) => {
-                return Err(EngineError::invalid("account_id: employees belong to no account"));
+                return Err(EngineError::invalid(
+                    "account_id: employees belong to no account",
+                ));
             }
             (Kind::Contact, Some(account_id)) => {
-                if store::accounts::get(self.db(), &[account_id]).await?.is_empty() {
+                if store::accounts::get(self.db(), &[account_id])
+                    .await?
+                    .is_empty()
+                {
                     return Err(EngineError::invalid(format!(
                         "account_id: there is no account {account_id}"
                     )));
@@ -99,8 +114,10 @@ impl Engine {
                 Target::Contact { account_id }
             }
             (Kind::Contact, None) => {
-                return Err(EngineError::invalid("account_id is missing: a contact needs an account")
-                    .cure("Choose the account whose contacts the group's people become."));
+                return Err(EngineError::invalid(
+                    "account_id is missing: a contact needs an account",
+                )
+                .cure("Choose the account whose contacts the group's people become."));
             }
         };
         let header = self.group_header(connection, &draft).await?;
@@ -109,7 +126,9 @@ impl Engine {
             EngineError::invalid("the connection has no tenant yet: press Azure Connect first")
         })?;
         let name = draft.name.filter(|name| !name.trim().is_empty());
-        let name = name.or_else(|| header.0.clone()).unwrap_or_else(|| draft.group_id.to_string());
+        let name = name
+            .or_else(|| header.0.clone())
+            .unwrap_or_else(|| draft.group_id.to_string());
         let rule = MappingRule {
             id,
             name,
@@ -167,9 +186,10 @@ impl Engine {
             return Ok(Vec::new());
         }
         let others = mapping_rules::of_connection(self.db(), rule.connection_id).await?;
-        let twin = others.into_iter().map(|row| row.rule).find(|other| {
-            other.id != rule.id && other.enabled && other.order == rule.order
-        });
+        let twin = others
+            .into_iter()
+            .map(|row| row.rule)
+            .find(|other| other.id != rule.id && other.enabled && other.order == rule.order);
         Ok(twin
             .map(|twin| Warning {
                 code: "equal_order",
@@ -193,7 +213,10 @@ impl Engine {
         let known = mapping_rules::get(self.db(), id).await?;
         let known = known.ok_or_else(|| EngineError::not_found("mapping rule"))?;
         if expected_version.is_some_and(|version| version != known.rule.version) {
-            return Err(store::StoreError::Stale { what: "mapping rule" }.into());
+            return Err(store::StoreError::Stale {
+                what: "mapping rule",
+            }
+            .into());
         }
         let concerned = vec![known.rule.connection_id];
         let edit = Edit::DeleteRule { rule_id: id };
@@ -216,12 +239,14 @@ impl Engine {
         let mut concerned: Vec<ConnectionId> = Vec::new();
         for id in &ids {
             let row = rows.iter().find(|row| row.rule.id == *id);
-            let row = row.ok_or_else(|| EngineError::invalid(format!("ids: there is no rule {id}")))?;
+            let row =
+                row.ok_or_else(|| EngineError::invalid(format!("ids: there is no rule {id}")))?;
             concerned.push(row.rule.connection_id);
         }
         concerned.sort_unstable();
         concerned.dedup();
         let orders = ids.into_iter().zip(1_i64..).collect();
-        self.make(Edit::Reorder { orders }, concerned, plan_only, actor).await
+        self.make(Edit::Reorder { orders }, concerned, plan_only, actor)
+            .await
     }
 }

@@ -22,7 +22,13 @@ use crate::planning::{Built, PlanOf, Scope};
 pub(crate) const SYNC_JOB: &str = "sync";
 
 /// A run that nobody has started yet.
-pub(crate) fn new_run(id: RunId, connection: ConnectionId, mode: RunMode, cause: &str, now: jiff::Timestamp) -> RunRow {
+pub(crate) fn new_run(
+    id: RunId,
+    connection: ConnectionId,
+    mode: RunMode,
+    cause: &str,
+    now: jiff::Timestamp,
+) -> RunRow {
     RunRow {
         id,
         connection_id: Some(connection),
@@ -53,8 +59,10 @@ impl Engine {
     ) -> Result<RunId> {
         let connection = self.connection(id).await?;
         if connection.health.status == ConnectionStatus::Paused {
-            return Err(EngineError::new("paused", Class::Conflict, "the connection is paused")
-                .cure("Resume the connection, then sync."));
+            return Err(
+                EngineError::new("paused", Class::Conflict, "the connection is paused")
+                    .cure("Resume the connection, then sync."),
+            );
         }
         if connection.tenant_id.is_none() {
             return Err(EngineError::new(
@@ -115,7 +123,9 @@ impl Engine {
         }
         for run in runs::unfinished(self.db(), id).await? {
             match run.status {
-                RunStatus::Collecting | RunStatus::Planned => self.execute(&connection, &run).await?,
+                RunStatus::Collecting | RunStatus::Planned => {
+                    self.execute(&connection, &run).await?
+                }
                 RunStatus::Applying => self.resume(&connection, &run).await?,
                 RunStatus::Held => {
                     let Some(plan_id) = run.plan_id else { continue };
@@ -136,7 +146,8 @@ impl Engine {
     /// A held plan waits; the mirror is kept up to date all the same.
     async fn collect_only(&self, connection: &Connection) -> Result<()> {
         if connection.progress.first_sync_done {
-            self.collect(connection, Mode::Delta, &Hypothesis::default(), None).await?;
+            self.collect(connection, Mode::Delta, &Hypothesis::default(), None)
+                .await?;
         }
         Ok(())
     }
@@ -167,10 +178,17 @@ impl Engine {
         let run = new_run(run_id, id, mode, "change", self.now());
         let mut tx = self.db().begin().await?;
         runs::create(&mut tx, &run).await?;
-        runs::add_cost(&mut tx, run_id, collected.requests, collected.resource_units).await?;
+        runs::add_cost(
+            &mut tx,
+            run_id,
+            collected.requests,
+            collected.resource_units,
+        )
+        .await?;
         tx.commit().await?;
         let connection = self.connection(id).await?;
-        self.plan_and_apply(&connection, &run, Scope::Pending, false, false).await
+        self.plan_and_apply(&connection, &run, Scope::Pending, false, false)
+            .await
     }
 
     async fn execute(&self, connection: &Connection, run: &RunRow) -> Result<()> {
@@ -188,7 +206,13 @@ impl Engine {
             let collected = self.collect(connection, mode, &nothing, Some(run.id)).await;
             let collected = self.judge_collect(connection, collected).await?;
             let mut tx = self.db().begin().await?;
-            runs::add_cost(&mut tx, run.id, collected.requests, collected.resource_units).await?;
+            runs::add_cost(
+                &mut tx,
+                run.id,
+                collected.requests,
+                collected.resource_units,
+            )
+            .await?;
             tx.commit().await?;
             let scope = match people {
                 Some(ids) => Scope::People(serde_json::from_value(ids).unwrap_or_default()),
@@ -196,7 +220,8 @@ impl Engine {
                 None => Scope::Pending,
             };
             let connection = self.connection(connection.id).await?;
-            self.plan_and_apply(&connection, run, scope, reapply, plan_only).await
+            self.plan_and_apply(&connection, run, scope, reapply, plan_only)
+                .await
         };
         match outcome.await {
             Ok(()) => Ok(()),
@@ -274,7 +299,8 @@ impl Engine {
             })
             .await?;
         let hold = self.hold_reason(connection, &built, plan_only).await?;
-        self.settle(connection, run.id, built, hold, run.actor.clone()).await
+        self.settle(connection, run.id, built, hold, run.actor.clone())
+            .await
     }
 
     /// Puts a built plan on hold, or applies it.
@@ -300,8 +326,12 @@ impl Engine {
             runs::set_status(&mut tx, run_id, RunStatus::Held, None).await?;
             let health = Health {
                 status: ConnectionStatus::Held,
-                code: hold.as_ref().and_then(|h| h.get("code")?.as_str().map(str::to_owned)),
-                reason: hold.as_ref().and_then(|h| h.get("message")?.as_str().map(str::to_owned)),
+                code: hold
+                    .as_ref()
+                    .and_then(|h| h.get("code")?.as_str().map(str::to_owned)),
+                reason: hold
+                    .as_ref()
+                    .and_then(|h| h.get("message")?.as_str().map(str::to_owned)),
                 cure: Some("Look at the plan and approve or reject it.".to_owned()),
             };
             connections::set_status(&mut tx, connection.id, &health, now).await?;

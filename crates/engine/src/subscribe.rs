@@ -44,7 +44,10 @@ impl Engine {
                 SubscriptionResource::Users => "users",
                 SubscriptionResource::Groups => "groups",
             };
-            match known.iter().find(|subscription| subscription.resource == name) {
+            match known
+                .iter()
+                .find(|subscription| subscription.resource == name)
+            {
                 Some(subscription) if subscription.renew_at > self.now() => {}
                 Some(subscription) => self.renew(connection, subscription.clone()).await?,
                 None => self.subscribe(connection, resource, name).await?,
@@ -60,7 +63,12 @@ impl Engine {
         name: &str,
     ) -> Result<()> {
         let client = self.client(connection).await?;
-        let base = self.options().public_url.as_str().trim_end_matches('/').to_owned();
+        let base = self
+            .options()
+            .public_url
+            .as_str()
+            .trim_end_matches('/')
+            .to_owned();
         let client_state = SecretString::from(self.secret());
         let now = self.now();
         let notification_url = format!("{base}/graph/notifications");
@@ -71,7 +79,9 @@ impl Engine {
             client_state: client_state.clone(),
             expires: later(now, LIFETIME),
         };
-        let made = client.create_subscription(&request, OnConflict::Replace).await?;
+        let made = client
+            .create_subscription(&request, OnConflict::Replace)
+            .await?;
         let made = made.subscription();
         let row = Subscription {
             id: made.id,
@@ -92,7 +102,9 @@ impl Engine {
     async fn renew(&self, connection: &Connection, mut known: Subscription) -> Result<()> {
         let client = self.client(connection).await?;
         let now = self.now();
-        let renewed = client.renew_subscription(known.id, later(now, LIFETIME)).await;
+        let renewed = client
+            .renew_subscription(known.id, later(now, LIFETIME))
+            .await;
         let mut tx = self.db().begin().await?;
         match renewed {
             Ok(renewed) => {

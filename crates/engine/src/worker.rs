@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use graph::environment::later;
+use store::connections;
 use store::connections::ConnectionStatus;
 use store::jobs::{self, Job};
-use store::connections;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 

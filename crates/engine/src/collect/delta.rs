@@ -35,7 +35,11 @@ impl Reading<'_> {
     async fn start(&self, feed: Feed) -> Result<(DeltaStart, Option<String>)> {
         let cursor = cursors::get(self.engine.db(), self.connection.id, feed).await?;
         let cursor = cursor.ok_or_else(|| {
-            EngineError::new("resync_required", Class::Unavailable, "there is no delta link yet")
+            EngineError::new(
+                "resync_required",
+                Class::Unavailable,
+                "there is no delta link yet",
+            )
         })?;
         let link = self.client.link(&cursor.link)?;
         let previous = match cursor.kind {
@@ -73,7 +77,8 @@ impl Reading<'_> {
             let page = self.client.users_delta(&start).await?;
             let mut tx = self.engine.db().begin().await?;
             self.save_users(&mut tx, page.changes).await?;
-            self.save_cursor(&mut tx, Feed::Users, &page.next, previous.as_ref()).await?;
+            self.save_cursor(&mut tx, Feed::Users, &page.next, previous.as_ref())
+                .await?;
             tx.commit().await?;
             match page.next {
                 Next::Done(_) => return Ok(()),
@@ -87,13 +92,18 @@ impl Reading<'_> {
 
     async fn save_users(&self, tx: &mut Tx, changes: Vec<UserChange>) -> Result<()> {
         let (now, id) = (self.engine.now(), self.connection.id);
-        let ids: Vec<ObjectId> = changes.iter().map(|change| ObjectId(id_of(change))).collect();
+        let ids: Vec<ObjectId> = changes
+            .iter()
+            .map(|change| ObjectId(id_of(change)))
+            .collect();
         if ids.is_empty() {
             return Ok(());
         }
         let known = mirror::get(&mut *tx, id, &ids).await?;
-        let mut known: HashMap<ObjectId, _> =
-            known.into_iter().map(|row| (row.person.object_id, row.person)).collect();
+        let mut known: HashMap<ObjectId, _> = known
+            .into_iter()
+            .map(|row| (row.person.object_id, row.person))
+            .collect();
         let members = memberships::of_members(&mut *tx, id, &ids).await?;
         let members: HashSet<ObjectId> = members.into_iter().map(|(member, _)| member).collect();
         let mut writes: Vec<MirrorWrite> = Vec::new();
@@ -146,9 +156,11 @@ impl Reading<'_> {
             let page = self.client.groups_delta(&group_query(), &start).await?;
             let mut tx = self.engine.db().begin().await?;
             for change in page.changes {
-                self.save_group(&mut tx, &tracked, change, &mut new_groups).await?;
+                self.save_group(&mut tx, &tracked, change, &mut new_groups)
+                    .await?;
             }
-            self.save_cursor(&mut tx, Feed::Groups, &page.next, previous.as_ref()).await?;
+            self.save_cursor(&mut tx, Feed::Groups, &page.next, previous.as_ref())
+                .await?;
             tx.commit().await?;
             match page.next {
                 Next::Done(_) => return Ok(new_groups),
@@ -174,7 +186,8 @@ impl Reading<'_> {
                     return Ok(());
                 };
                 self.save_group_header(tx, id, &group).await?;
-                self.save_members(tx, id, *nested, members, new_groups).await
+                self.save_members(tx, id, *nested, members, new_groups)
+                    .await
             }
             GroupChange::Removed { id, .. } => {
                 let id = GroupId(id);
@@ -258,8 +271,11 @@ impl Reading<'_> {
             }
         }
         memberships::add(tx, id, group, &added).await?;
-        let people: Vec<ObjectId> =
-            added.iter().filter(|(_, is_group)| !is_group).map(|(member, _)| *member).collect();
+        let people: Vec<ObjectId> = added
+            .iter()
+            .filter(|(_, is_group)| !is_group)
+            .map(|(member, _)| *member)
+            .collect();
         pending::add(tx, id, &people, now).await?;
         let proof = Absence::explicit_removal();
         let gone = memberships::remove(tx, id, group, &removed, &proof).await?;

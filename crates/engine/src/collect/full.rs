@@ -36,8 +36,11 @@ impl Reading<'_> {
         let links = self.fresh_cursors().await?;
         let id = GenerationId(self.engine.new_id());
         let mut ledger = Ledger::open(id, self.mapped.keys().copied());
-        let mut queue: VecDeque<(GroupId, bool)> =
-            self.mapped.iter().map(|(group, nested)| (*group, *nested)).collect();
+        let mut queue: VecDeque<(GroupId, bool)> = self
+            .mapped
+            .iter()
+            .map(|(group, nested)| (*group, *nested))
+            .collect();
         let mut asked: BTreeSet<GroupId> = self.mapped.keys().copied().collect();
         let mut reads = BTreeMap::new();
         while let Some((group, nested)) = queue.pop_front() {
@@ -59,7 +62,11 @@ impl Reading<'_> {
             reads.insert(group, read);
         }
         let done = ledger.finish().map_err(|error| {
-            EngineError::new("incomplete_read", crate::error::Class::Unavailable, error.to_string())
+            EngineError::new(
+                "incomplete_read",
+                crate::error::Class::Unavailable,
+                error.to_string(),
+            )
         })?;
         self.swap(&done, reads).await?;
         self.forget_untracked(&asked).await?;
@@ -99,18 +106,21 @@ impl Reading<'_> {
 
     async fn fresh_cursors(&self) -> Result<Option<(String, String)>> {
         let known = cursors::get(self.engine.db(), self.connection.id, Feed::Users).await?;
-        if known.is_some_and(|cursor| cursor.kind == CursorKind::Delta)
-            && self.run_id.is_none()
-        {
+        if known.is_some_and(|cursor| cursor.kind == CursorKind::Delta) && self.run_id.is_none() {
             return Ok(None);
         }
         let users = self.client.users_delta(&DeltaStart::Latest).await?.next;
         let query = group_query();
-        let groups = self.client.groups_delta(&query, &DeltaStart::Latest).await?.next;
+        let groups = self
+            .client
+            .groups_delta(&query, &DeltaStart::Latest)
+            .await?
+            .next;
         match (users, groups) {
-            (Next::Done(users), Next::Done(groups)) => {
-                Ok(Some((users.as_str().to_owned(), groups.as_str().to_owned())))
-            }
+            (Next::Done(users), Next::Done(groups)) => Ok(Some((
+                users.as_str().to_owned(),
+                groups.as_str().to_owned(),
+            ))),
             _ => Err(EngineError::new(
                 "malformed",
                 crate::error::Class::Upstream,
@@ -202,14 +212,19 @@ impl Reading<'_> {
         let mut children = Vec::new();
         let mut from: Option<Link> = None;
         loop {
-            let page = self.client.nested_groups_page(group.0, from.as_ref()).await?;
+            let page = self
+                .client
+                .nested_groups_page(group.0, from.as_ref())
+                .await?;
             children.extend(page.groups.iter().map(|child| GroupId(child.id)));
             let Some(next) = page.next else { break };
             guard.follow(&next)?;
             from = Some(next);
         }
-        let rows: Vec<(ObjectId, bool)> =
-            children.iter().map(|child| (ObjectId(child.0), true)).collect();
+        let rows: Vec<(ObjectId, bool)> = children
+            .iter()
+            .map(|child| (ObjectId(child.0), true))
+            .collect();
         let mut tx = self.engine.db().begin().await?;
         memberships::add(&mut tx, self.connection.id, group, &rows).await?;
         tx.commit().await?;
@@ -225,8 +240,11 @@ impl Reading<'_> {
         loop {
             let page = self.client.members_page(group.0, from.as_ref()).await?;
             let ids: Vec<ObjectId> = page.members.iter().map(|user| ObjectId(user.id)).collect();
-            let writes: Vec<MirrorWrite> =
-                page.members.into_iter().map(|user| self.write_of(None, user)).collect();
+            let writes: Vec<MirrorWrite> = page
+                .members
+                .into_iter()
+                .map(|user| self.write_of(None, user))
+                .collect();
             let new: Vec<(ObjectId, bool)> = ids
                 .iter()
                 .filter(|id| before.binary_search(id).is_err())
@@ -271,10 +289,15 @@ impl Reading<'_> {
         let mut after = None;
         loop {
             let db = self.engine.db();
-            let page = memberships::members_page(db, self.connection.id, group, after, PAGE).await?;
+            let page =
+                memberships::members_page(db, self.connection.id, group, after, PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after = Some(*last);
-            all.extend(page.iter().filter(|(_, is_group)| !is_group).map(|(id, _)| *id));
+            all.extend(
+                page.iter()
+                    .filter(|(_, is_group)| !is_group)
+                    .map(|(id, _)| *id),
+            );
         }
         all.sort_unstable();
         Ok(all)
@@ -297,9 +320,16 @@ impl Reading<'_> {
                 .copied()
                 .collect();
             let row = directory_groups::get(&mut tx, id, group).await?;
-            let was_suspicious = row.as_ref().is_some_and(|row| row.suspicious_since.is_some());
-            let confirmed = was_suspicious && read.seen.is_empty() && self.is_empty_too(group).await?;
-            let before = if confirmed { 0 } else { read.before.len() as u64 };
+            let was_suspicious = row
+                .as_ref()
+                .is_some_and(|row| row.suspicious_since.is_some());
+            let confirmed =
+                was_suspicious && read.seen.is_empty() && self.is_empty_too(group).await?;
+            let before = if confirmed {
+                0
+            } else {
+                read.before.len() as u64
+            };
             let absence = done.absence_from(group, before);
             if let Some(mut row) = row {
                 let suspicious = absence.is_none() && !absent.is_empty();
@@ -346,7 +376,9 @@ impl Reading<'_> {
         let mut after = None;
         loop {
             let page = mirror::orphans(db, id, after, 1_000).await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
             after = Some(*last);
             let mut tx = db.begin().await?;
             mirror::forget(&mut tx, id, &page).await?;

@@ -22,11 +22,16 @@ impl Reading<'_> {
         let mut after = None;
         loop {
             let page = pending::page(db, id, after, 1_000).await?;
-            let Some(last) = page.last() else { return Ok(()) };
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
             after = Some(*last);
-            let known: BTreeSet<ObjectId> = mirror::known(db, id, &page).await?.into_iter().collect();
-            let missing: Vec<ObjectId> =
-                page.into_iter().filter(|person| !known.contains(person)).collect();
+            let known: BTreeSet<ObjectId> =
+                mirror::known(db, id, &page).await?.into_iter().collect();
+            let missing: Vec<ObjectId> = page
+                .into_iter()
+                .filter(|person| !known.contains(person))
+                .collect();
             for chunk in missing.chunks(BY_IDS) {
                 self.hydrate(chunk).await?;
             }
@@ -36,8 +41,10 @@ impl Reading<'_> {
     async fn hydrate(&self, ids: &[ObjectId]) -> Result<()> {
         let wanted: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
         let users = self.client.users_by_ids(&wanted).await?;
-        let writes: Vec<MirrorWrite> =
-            users.into_iter().map(|user| self.write_of(None, user)).collect();
+        let writes: Vec<MirrorWrite> = users
+            .into_iter()
+            .map(|user| self.write_of(None, user))
+            .collect();
         let mut tx = self.engine.db().begin().await?;
         mirror::write(&mut tx, self.connection.id, &writes, self.engine.now()).await?;
         tx.commit().await?;

@@ -63,10 +63,15 @@ async fn an_existing_record_is_found_by_email_once_and_keeps_its_id() {
 
     // Known by object id from now on: a new email is an update.
     let mail = serde_json::json!({"userPrincipalName": "dora.d@contoso.com"});
-    world.write(http::Method::PATCH, &format!("users/{person}"), mail).await;
+    world
+        .write(http::Method::PATCH, &format!("users/{person}"), mail)
+        .await;
     let run = world.sync(connection, Mode::Delta).await;
     assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
-    assert_eq!(world.by_id(id).await.email.as_deref(), Some("dora.d@contoso.com"));
+    assert_eq!(
+        world.by_id(id).await.email.as_deref(),
+        Some("dora.d@contoso.com")
+    );
 }
 
 #[tokio::test]
@@ -85,7 +90,13 @@ async fn an_employee_whose_rule_says_contact_is_archived_and_can_come_back() {
 
     world.add_member(clients, eve).await;
     let run = world.sync(connection, Mode::Delta).await;
-    assert_eq!(run.status, RunStatus::Done, "{:?} {:?}", run.error, run.hold);
+    assert_eq!(
+        run.status,
+        RunStatus::Done,
+        "{:?} {:?}",
+        run.error,
+        run.hold
+    );
     let archived = world.by_id(employee.id).await;
     assert_eq!(archived.status, Status::Archived);
     assert_eq!(archived.username.as_deref(), Some("eve_Archived"));
@@ -97,7 +108,13 @@ async fn an_employee_whose_rule_says_contact_is_archived_and_can_come_back() {
 
     world.remove_member(clients, eve).await;
     let run = world.sync(connection, Mode::Delta).await;
-    assert_eq!(run.status, RunStatus::Done, "{:?} {:?}", run.error, run.hold);
+    assert_eq!(
+        run.status,
+        RunStatus::Done,
+        "{:?} {:?}",
+        run.error,
+        run.hold
+    );
     let back = world.by_id(employee.id).await;
     assert_eq!(back.status, Status::Active);
     assert_eq!(back.username.as_deref(), Some("eve"));
@@ -110,16 +127,35 @@ async fn a_callback_from_another_browser_or_twice_is_refused() {
     let world = World::new().await;
     let connection = world.connect().await;
     let url = world.engine.connect(connection, "mine").await.unwrap();
-    let state = url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let state = url
+        .query_pairs()
+        .find(|(name, _)| name == "state")
+        .unwrap()
+        .1
+        .into_owned();
     let query = || CallbackQuery {
         code: Some("x".to_owned()),
         state: Some(state.clone()),
         ..CallbackQuery::default()
     };
-    let error = world.engine.callback(query(), Some("theirs")).await.unwrap_err();
-    assert_eq!((error.code, error.class), ("other_browser", Class::Forbidden));
-    let error = world.engine.callback(query(), Some("mine")).await.unwrap_err();
+    let error = world
+        .engine
+        .callback(query(), Some("theirs"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.code, error.class),
+        ("other_browser", Class::Forbidden)
+    );
+    let error = world
+        .engine
+        .callback(query(), Some("mine"))
+        .await
+        .unwrap_err();
     assert_eq!(error.code, "unknown_state");
-    let kept = store::connections::get(world.engine.db(), connection).await.unwrap().unwrap();
+    let kept = store::connections::get(world.engine.db(), connection)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(kept.health.status, ConnectionStatus::Connected);
 }

@@ -35,7 +35,9 @@ async fn edit_title(world: &World, email: &str, title: &str) {
         record,
     };
     let mut tx = world.engine.db().begin().await.unwrap();
-    store::records::write(&mut tx, &[write], world.engine.now()).await.unwrap();
+    store::records::write(&mut tx, &[write], world.engine.now())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -50,7 +52,9 @@ async fn a_local_edit_stands_until_the_person_changes_in_the_directory() {
     }
     // Any attribute, mapped or not.
     let change = json!({"city": "Dublin"});
-    world.write(Method::PATCH, &format!("users/{}", people[0]), change).await;
+    world
+        .write(Method::PATCH, &format!("users/{}", people[0]), change)
+        .await;
     world.sync(connection, Mode::Delta).await;
     let amy = world.by_email("amy@contoso.com").await.unwrap();
     assert_eq!(amy.job_title.as_deref(), Some("Engineer"));
@@ -64,7 +68,11 @@ async fn reapply_overwrites_local_edits() {
         reapply: true,
         ..SyncRequest::default()
     };
-    let run = world.engine.sync(connection, request, &actor()).await.unwrap();
+    let run = world
+        .engine
+        .sync(connection, request, &actor())
+        .await
+        .unwrap();
     world.engine.run_to_end(run).await.unwrap();
     let amy = world.by_email("amy@contoso.com").await.unwrap();
     assert_eq!(amy.job_title.as_deref(), Some("Engineer"));
@@ -74,7 +82,9 @@ async fn reapply_overwrites_local_edits() {
 async fn leavers_are_deactivated_never_deleted_and_come_back() {
     let (world, connection, _, people) = staffed(&["amy", "bob"]).await;
     let before = world.by_email("amy@contoso.com").await.unwrap();
-    world.write(Method::DELETE, &format!("users/{}", people[0]), Value::Null).await;
+    world
+        .write(Method::DELETE, &format!("users/{}", people[0]), Value::Null)
+        .await;
     world.sync(connection, Mode::Delta).await;
     let gone = world.by_id(before.id).await;
     assert_eq!((gone.status, gone.access), (Status::Inactive, false));
@@ -87,7 +97,9 @@ async fn leavers_are_deactivated_never_deleted_and_come_back() {
     assert_eq!((back.status, back.access), (Status::Active, true));
 
     let off = json!({"accountEnabled": false});
-    world.write(Method::PATCH, &format!("users/{}", people[1]), off).await;
+    world
+        .write(Method::PATCH, &format!("users/{}", people[1]), off)
+        .await;
     world.sync(connection, Mode::Delta).await;
     let bob = world.by_email("bob@contoso.com").await.unwrap();
     assert_eq!(bob.status, Status::Inactive);
@@ -113,7 +125,9 @@ async fn a_removal_no_feed_reported_is_found_by_a_full_read() {
     // The feed is asked once without anybody looking: its removal is lost.
     let mut tx = world.engine.db().begin().await.unwrap();
     for feed in [store::cursors::Feed::Users, store::cursors::Feed::Groups] {
-        store::cursors::clear(&mut tx, connection, feed).await.unwrap();
+        store::cursors::clear(&mut tx, connection, feed)
+            .await
+            .unwrap();
     }
     tx.commit().await.unwrap();
     world.sync(connection, Mode::Full).await;
@@ -124,7 +138,9 @@ async fn a_removal_no_feed_reported_is_found_by_a_full_read() {
 #[tokio::test]
 async fn a_group_that_cannot_be_read_freezes_its_people() {
     let (world, connection, staff, _) = staffed(&["amy", "bob"]).await;
-    world.write(Method::DELETE, &format!("groups/{staff}"), Value::Null).await;
+    world
+        .write(Method::DELETE, &format!("groups/{staff}"), Value::Null)
+        .await;
     for mode in [Mode::Delta, Mode::Full] {
         let run = world.sync(connection, mode).await;
         assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
@@ -159,7 +175,11 @@ async fn a_run_over_the_limit_is_held_whole_and_can_be_rejected() {
         let email = format!("{name}@contoso.com");
         assert!(world.by_email(&email).await.unwrap().access, "{name}");
     }
-    world.engine.reject(run.plan_id.unwrap(), &actor()).await.unwrap();
+    world
+        .engine
+        .reject(run.plan_id.unwrap(), &actor())
+        .await
+        .unwrap();
     for name in &names {
         let email = format!("{name}@contoso.com");
         assert!(world.by_email(&email).await.unwrap().access, "{name}");

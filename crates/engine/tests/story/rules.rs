@@ -19,13 +19,26 @@ async fn a_rule_made_later_provisions_its_people_and_a_preview_does_nothing() {
     world.sync_and_approve(connection).await;
 
     let draft = world.employees(sales, 2);
-    let preview = world.engine.create_rule(draft.clone(), true, &actor()).await.unwrap();
+    let preview = world
+        .engine
+        .create_rule(draft.clone(), true, &actor())
+        .await
+        .unwrap();
     let plan = preview.change.plan_id.unwrap();
-    let plan = store::plans::get(world.engine.db(), plan).await.unwrap().unwrap();
+    let plan = store::plans::get(world.engine.db(), plan)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((plan.status, plan.counts.total()), (PlanStatus::Preview, 1));
     assert!(preview.change.run_id.is_none());
     assert!(world.by_email("sal@contoso.com").await.is_none());
-    assert_eq!(store::mapping_rules::list(world.engine.db()).await.unwrap().len(), 1);
+    assert_eq!(
+        store::mapping_rules::list(world.engine.db())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
 
     let made = world.rule(draft).await;
     assert!(!made.change.held);
@@ -33,7 +46,12 @@ async fn a_rule_made_later_provisions_its_people_and_a_preview_does_nothing() {
     assert_eq!(sal.kind, Kind::Employee);
     // What a rule brought in is followed by the next rounds too.
     let run = world.sync(connection, Mode::Full).await;
-    assert_eq!((run.status, run.counts.total()), (RunStatus::Done, 0), "{:?}", run.error);
+    assert_eq!(
+        (run.status, run.counts.total()),
+        (RunStatus::Done, 0),
+        "{:?}",
+        run.error
+    );
 }
 
 #[tokio::test]
@@ -46,8 +64,16 @@ async fn deleting_a_rule_takes_access_and_keeps_the_records() {
     let connection = world.connect().await;
     let rule = world.rule(world.employees(staff, 1)).await.rule.unwrap();
     world.sync_and_approve(connection).await;
-    let change = world.engine.delete_rule(rule.id, None, false, &actor()).await.unwrap();
-    world.engine.run_to_end(change.change.run_id.unwrap()).await.unwrap();
+    let change = world
+        .engine
+        .delete_rule(rule.id, None, false, &actor())
+        .await
+        .unwrap();
+    world
+        .engine
+        .run_to_end(change.change.run_id.unwrap())
+        .await
+        .unwrap();
     let amy = world.by_email("amy@contoso.com").await.unwrap();
     assert_eq!((amy.status, amy.access), (Status::Active, false));
     assert_eq!(amy.access_reason.as_deref(), Some("no_rule"));
@@ -58,7 +84,9 @@ async fn a_rule_that_would_lock_out_many_is_held_and_takes_effect_when_approved(
     let world = World::new().await;
     let staff = world.add_group("staff").await;
     for n in 0..12 {
-        world.add_member(staff, world.add_person(&format!("person{n}")).await).await;
+        world
+            .add_member(staff, world.add_person(&format!("person{n}")).await)
+            .await;
     }
     let connection = world.connect().await;
     let rule = world.rule(world.employees(staff, 1)).await.rule.unwrap();
@@ -74,13 +102,19 @@ async fn a_rule_that_would_lock_out_many_is_held_and_takes_effect_when_approved(
         .unwrap();
     assert!(change.change.held);
     assert!(world.by_email("person1@contoso.com").await.unwrap().access);
-    let kept = store::mapping_rules::get(world.engine.db(), rule.id).await.unwrap().unwrap();
+    let kept = store::mapping_rules::get(world.engine.db(), rule.id)
+        .await
+        .unwrap()
+        .unwrap();
     assert!(kept.rule.exclude.is_empty());
     assert!(kept.pending.is_some());
     let run = world.approve(change.change.run_id.unwrap()).await;
     assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
     assert!(!world.by_email("person1@contoso.com").await.unwrap().access);
-    let kept = store::mapping_rules::get(world.engine.db(), rule.id).await.unwrap().unwrap();
+    let kept = store::mapping_rules::get(world.engine.db(), rule.id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(kept.rule.exclude, ["person*"]);
     assert!(kept.pending.is_none());
 }
@@ -147,7 +181,11 @@ async fn a_rule_is_checked_before_anything_depends_on_it() {
             "exclude",
         ),
     ] {
-        let error = world.engine.create_rule(draft, false, &actor()).await.unwrap_err();
+        let error = world
+            .engine
+            .create_rule(draft, false, &actor())
+            .await
+            .unwrap_err();
         assert!(error.message.contains(part), "{part}: {error}");
     }
 }

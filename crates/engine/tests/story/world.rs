@@ -55,7 +55,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let emulator = Emulator::new(Options {
             seed: 1,
-            start: jiff::Timestamp::now(),
+            start: graph::Clock::now(&SystemClock),
         });
         let transport: Arc<dyn Transport> = Arc::new(RouterTransport::new(emulator.router()));
         let environment = Environment {
@@ -63,7 +63,9 @@ impl World {
             entropy: Arc::new(graph::SeededEntropy::new(7)),
             transport: transport.clone(),
         };
-        let db = Db::open(&store::Options::new("sqlite::memory:")).await.unwrap();
+        let db = Db::open(&store::Options::new("sqlite::memory:"))
+            .await
+            .unwrap();
         db.migrate().await.unwrap();
         let sealer = store::sealer::Sealer::new(SecretBox::new(Box::new([7; 32])));
         let options = EngineOptions {
@@ -148,10 +150,18 @@ impl World {
             )
             .await
             .unwrap();
-        let url = self.engine.connect(connection.id, "this browser").await.unwrap();
+        let url = self
+            .engine
+            .connect(connection.id, "this browser")
+            .await
+            .unwrap();
         let back = self.follow(url).await;
         let query: CallbackQuery = callback(&back);
-        let outcome = self.engine.callback(query, Some("this browser")).await.unwrap();
+        let outcome = self
+            .engine
+            .callback(query, Some("this browser"))
+            .await
+            .unwrap();
         assert_eq!(outcome, CallbackOutcome::Connected(connection.id));
         connection.id
     }
@@ -208,7 +218,11 @@ impl World {
     }
 
     pub(crate) async fn rule(&self, draft: RuleDraft) -> RuleChange {
-        let change = self.engine.create_rule(draft, false, &actor()).await.unwrap();
+        let change = self
+            .engine
+            .create_rule(draft, false, &actor())
+            .await
+            .unwrap();
         if let Some(run) = change.change.run_id {
             self.engine.run_to_end(run).await.unwrap();
         }
@@ -239,7 +253,9 @@ impl World {
             expected_version: 0,
         };
         let mut tx = self.engine.db().begin().await.unwrap();
-        records::write(&mut tx, &[write], self.engine.now()).await.unwrap();
+        records::write(&mut tx, &[write], self.engine.now())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         id
     }
@@ -263,27 +279,39 @@ impl World {
     }
 
     pub(crate) async fn approve(&self, run: RunId) -> RunRow {
-        let run = store::runs::get(self.engine.db(), run).await.unwrap().unwrap();
+        let run = store::runs::get(self.engine.db(), run)
+            .await
+            .unwrap()
+            .unwrap();
         let plan = store::plans::get(self.engine.db(), run.plan_id.unwrap()).await;
         let plan = plan.unwrap().unwrap();
         let hash = plan.hash.unwrap();
         let run = self.engine.approve(plan.id, &hash, &actor()).await.unwrap();
         // The job is due, but a held run rests until the worker takes it.
         while !matches!(
-            store::runs::get(self.engine.db(), run).await.unwrap().unwrap().status,
+            store::runs::get(self.engine.db(), run)
+                .await
+                .unwrap()
+                .unwrap()
+                .status,
             RunStatus::Done | RunStatus::Failed
         ) {
             if !self.engine.work_once().await.unwrap() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        store::runs::get(self.engine.db(), run).await.unwrap().unwrap()
+        store::runs::get(self.engine.db(), run)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     /// The only record with this email that is not archived.
     pub(crate) async fn by_email(&self, email: &str) -> Option<Record> {
         let key = Address::parse(email).unwrap().key().to_owned();
-        let rows = records::by_email_keys(self.engine.db(), &[key]).await.unwrap();
+        let rows = records::by_email_keys(self.engine.db(), &[key])
+            .await
+            .unwrap();
         assert!(rows.len() <= 1, "{email} has {} records", rows.len());
         rows.into_iter().next().map(|row| row.record)
     }
@@ -302,7 +330,11 @@ impl World {
             .unwrap();
         let answer = self.send(request).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
-        assert!(answer.status.is_success(), "{path}: {} {text}", answer.status);
+        assert!(
+            answer.status.is_success(),
+            "{path}: {} {text}",
+            answer.status
+        );
         serde_json::from_slice(&answer.body).unwrap_or_default()
     }
 
@@ -318,7 +350,11 @@ impl World {
         }
         let answer = self.send(request.body(bytes).unwrap()).await;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
-        assert!(answer.status.is_success(), "{path}: {} {text}", answer.status);
+        assert!(
+            answer.status.is_success(),
+            "{path}: {} {text}",
+            answer.status
+        );
         serde_json::from_slice(&answer.body).unwrap_or_default()
     }
 
@@ -341,7 +377,12 @@ impl World {
 
     pub(crate) async fn add_member(&self, group: Uuid, member: Uuid) {
         let reference = json!({"@odata.id": format!("{HOST}/v1.0/directoryObjects/{member}")});
-        self.write(Method::POST, &format!("groups/{group}/members/$ref"), reference).await;
+        self.write(
+            Method::POST,
+            &format!("groups/{group}/members/$ref"),
+            reference,
+        )
+        .await;
     }
 
     pub(crate) async fn remove_member(&self, group: Uuid, member: Uuid) {
