@@ -1,6 +1,7 @@
 //! Whether a built plan may be applied at once or waits for a person.
 
 use jiff::{SignedDuration, Timestamp};
+use provisioning::action::ActionKind;
 use provisioning::limits::passed;
 use serde_json::{Value, json};
 use store::connections::Connection;
@@ -45,7 +46,7 @@ impl Engine {
         let over = passed(
             &limits,
             people,
-            |kind| built.tally.counts.of(kind),
+            |kind| counts.of(kind),
             |kind| lost.get(&kind).copied().unwrap_or(0),
         );
         if over.is_empty() {

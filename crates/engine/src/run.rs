@@ -143,6 +143,11 @@ impl Engine {
         self.poll(id).await
     }
 
+    /// Whether the mirror has anybody; counting them all would cost every round.
+    async fn has_people(&self, id: ConnectionId) -> Result<bool> {
+        Ok(!mirror::page(self.db(), id, None, 1).await?.is_empty())
+    }
+
     /// A held plan waits; the mirror is kept up to date all the same.
     async fn collect_only(&self, connection: &Connection) -> Result<()> {
         if connection.progress.first_sync_done {
@@ -155,7 +160,7 @@ impl Engine {
     /// A round without being asked: a delta, or a full read when one is due.
     async fn poll(&self, id: ConnectionId) -> Result<()> {
         let connection = self.connection(id).await?;
-        if !connection.progress.first_sync_done && mirror::count(self.db(), id).await? == 0 {
+        if !connection.progress.first_sync_done && !self.has_people(id).await? {
             return Ok(());
         }
         let last = connection.progress.last_reconcile_at;
@@ -167,7 +172,7 @@ impl Engine {
         let nothing = Hypothesis::default();
         let collected = self.collect(&connection, mode, &nothing, None).await;
         let collected = self.judge_collect(&connection, collected).await?;
-        if pending::count(self.db(), id).await? == 0 {
+        if pending::page(self.db(), id, None, 1).await?.is_empty() {
             return Ok(());
         }
         let run_id = RunId(self.new_id());
@@ -364,7 +369,7 @@ impl Engine {
         looked_at: &[provisioning::ids::ObjectId],
     ) -> Result<()> {
         let now = self.now();
-        let has_people = mirror::count(self.db(), connection.id).await? > 0;
+        let has_people = self.has_people(connection.id).await?;
         let mut tx = self.db().begin().await?;
         pending::clear(&mut tx, connection.id, looked_at).await?;
         runs::set_status(&mut tx, run_id, RunStatus::Done, Some(now)).await?;
