@@ -36,6 +36,14 @@ impl Engine {
                 "message": "The first sync of a connection waits for approval.",
             })));
         }
+        // Counting everybody is for runs that take something away.
+        let counts = &built.tally.counts;
+        if !ActionKind::ALL
+            .into_iter()
+            .any(|kind| kind.is_loss() && counts.of(kind) > 0)
+        {
+            return Ok(None);
+        }
         let limits = connection
             .configuration
             .limits
