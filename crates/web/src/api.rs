@@ -1,0 +1,79 @@
+//! The REST API: one file for each resource.
+
+mod accounts;
+mod connections;
+mod employee_defaults;
+mod finance;
+mod mapping_rules;
+mod people;
+mod plans;
+mod review_items;
+mod sync_runs;
+mod tickets;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, patch, post};
+
+use crate::AppState;
+use crate::auth::authenticate;
+
+/// Everything under `/api/v1`, for callers who are known.
+pub(crate) fn router(state: &AppState) -> Router<AppState> {
+    routes()
+        .fallback(crate::router::not_found)
+        .method_not_allowed_fallback(crate::router::wrong_method)
+        .layer(from_fn_with_state(state.clone(), authenticate))
+}
+
+fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/connections", get(connections::list).post(connections::create))
+        .route(
+            "/connections/{id}",
+            get(connections::show).patch(connections::update).delete(connections::remove),
+        )
+        .route("/connections/{id}/connect", post(connections::connect))
+        .route("/connections/{id}/sync", post(connections::sync))
+        .route("/connections/{id}/check", get(connections::check))
+        .route("/connections/{id}/groups", get(connections::groups))
+        .route("/mapping-rules", get(mapping_rules::list).post(mapping_rules::create))
+        .route("/mapping-rules/reorder", post(mapping_rules::reorder))
+        .route(
+            "/mapping-rules/{id}",
+            get(mapping_rules::show).patch(mapping_rules::update).delete(mapping_rules::remove),
+        )
+        .route(
+            "/employee-defaults",
+            get(employee_defaults::show).put(employee_defaults::put),
+        )
+        .route(
+            "/field-policies",
+            get(employee_defaults::show_fields).put(employee_defaults::put_fields),
+        )
+        .route("/plans/{id}", get(plans::show))
+        .route("/plans/{id}/approve", post(plans::approve))
+        .route("/plans/{id}/reject", post(plans::reject))
+        .route("/sync-runs", get(sync_runs::list))
+        .route("/sync-runs/{id}", get(sync_runs::show))
+        .route("/sync-runs/{id}/actions", get(sync_runs::actions))
+        .route("/review-items", get(review_items::list))
+        .route("/review-items/{id}/resolve", post(review_items::resolve))
+        .route("/employees", get(people::employees).post(people::create_employee))
+        .route("/employees/{id}", patch(people::update).get(people::show))
+        .route("/employees/{id}/why", get(people::why))
+        .route("/employees/{id}/timeline", get(people::timeline))
+        .route("/employees/{id}/resync", post(people::resync))
+        .route("/employees/{id}/reapply", post(people::reapply))
+        .route("/contacts", get(people::contacts).post(people::create_contact))
+        .route("/contacts/{id}", patch(people::update).get(people::show))
+        .route("/contacts/{id}/why", get(people::why))
+        .route("/contacts/{id}/timeline", get(people::timeline))
+        .route("/contacts/{id}/resync", post(people::resync))
+        .route("/contacts/{id}/reapply", post(people::reapply))
+        .route("/accounts", get(accounts::list).post(accounts::create))
+        .route("/accounts/{id}", get(accounts::show))
+        .route("/security-roles", get(accounts::security_roles))
+        .route("/tickets", get(tickets::list).post(tickets::create))
+        .route("/invoices", get(finance::list).post(finance::create))
+}

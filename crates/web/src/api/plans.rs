@@ -1,0 +1,129 @@
+//! `/plans`: what would be done, per person and field, with reasons.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use provisioning::action::Action;
+use provisioning::ids::PlanId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::api_tokens::TokenScope::{Provisioning, Read};
+use store::decisions::{self, DecisionFilter, DecisionRow};
+use store::plans;
+
+use crate::AppState;
+use crate::auth::Caller;
+use crate::error::{Problem, Result};
+use crate::extract::{Body, Id};
+
+/// How many people a plan shows at once; the rest is under its run's actions.
+const MOST: u32 = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Approval {
+    hash: String,
+}
+
+/// A decision's actions as the API shows them.
+pub(crate) fn actions(row: &DecisionRow) -> Vec<Value> {
+    let decision = &row.decision;
+    let one = |action: &Action| {
+        let changes = action.changes.iter().map(|change| {
+            json!({
+                "field": change.field.path(action.record_kind),
+                "old": change.old, "new": change.new,
+            })
+        });
+        let changes: Vec<Value> = changes.collect();
+        let reactivate = action.kind == provisioning::action::ActionKind::Adopt
+            && action.changes.iter().any(|change| {
+                change.field == provisioning::field::Field::Status
+                    && change.old.as_ref().and_then(|old| old.as_text()) == Some("inactive")
+            });
+        json!({
+            "person": {
+                "kind": action.record_kind, "id": action.record_id, "name": decision.name,
+                "email": decision.email, "username": decision.username,
+                "tenant_id": decision.tenant_id, "object_id": decision.object_id,
+            },
+            "kind": action.record_kind,
+            "action": action.kind,
+            "changes": changes,
+            "reactivate": reactivate,
+            "reason": action.reason.cause.describe(),
+            "cause": action.reason.cause,
+            "rule_id": action.reason.rule_id,
+            "group_path": action.reason.group_path,
+            "loss": action.reason.loss,
+            "state": row.state,
+        })
+    };
+    decision.actions.iter().map(one).collect()
+}
+
+/// A plan with its first people.
+pub(crate) async fn view(state: &AppState, id: PlanId) -> Result<Value> {
+    let db = state.engine.db();
+    let plan = plans::get(db, id).await?.ok_or_else(|| Problem::not_found("plan"))?;
+    let filter = DecisionFilter {
+        visible_only: true,
+        ..DecisionFilter::default()
+    };
+    let rows = decisions::page(db, id, 0, MOST, &filter).await?;
+    let shown: Vec<Value> = rows.iter().flat_map(actions).collect();
+    let mut counts = serde_json::Map::new();
+    for kind in provisioning::action::ActionKind::ALL {
+        counts.insert(kind.name().to_owned(), plan.counts.of(kind).into());
+    }
+    Ok(json!({
+        "id": plan.id, "hash": plan.hash, "status": plan.status, "kind": plan.kind,
+        "connection_id": plan.connection_id, "run_id": plan.run_id,
+        "counts": counts, "people": plan.people, "hold": plan.hold,
+        "actions": shown, "complete": plan.people <= u64::from(MOST),
+        "created_at": plan.created_at, "decided_at": plan.decided_at, "decided_by": plan.decided_by,
+    }))
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<PlanId>,
+) -> Result<Json<Value>> {
+    caller.needs(Read)?;
+    Ok(Json(view(&state, id).await?))
+}
+
+pub(crate) async fn approve(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<PlanId>,
+    Body(approval): Body<Approval>,
+) -> Result<Response> {
+    let actor = caller.needs(Provisioning)?;
+    let approved = state.engine.approve(id, &approval.hash, &actor).await;
+    let run_id = match approved {
+        Ok(run_id) => run_id,
+        Err(error) if error.code == "plan_changed" => {
+            let fresh = error.detail.as_ref().and_then(|detail| detail.get("plan_id")?.as_str()?.parse().ok());
+            let plan = match fresh {
+                Some(fresh) => view(&state, fresh).await?,
+                None => Value::Null,
+            };
+            return Err(Problem::from(error).more(json!({ "plan": plan })));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok((StatusCode::ACCEPTED, Json(json!({ "run_id": run_id }))).into_response())
+}
+
+pub(crate) async fn reject(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<PlanId>,
+) -> Result<StatusCode> {
+    let actor = caller.needs(Provisioning)?;
+    state.engine.reject(id, &actor).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,128 @@
+//! Whoever calls the API: a token, or somebody signed in with a browser; and
+//! what they may do there.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use engine::Actor;
+use provisioning::psa::Status;
+use store::api_tokens::{ApiToken, TokenScope};
+use store::journal::Origin;
+use store::records;
+use store::rights::{Module, Right, Rights};
+
+use super::session::{self, CurrentUser};
+use super::token;
+use crate::AppState;
+use crate::error::{Problem, Result};
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// A program.
+    Token(Box<ApiToken>),
+    /// A browser.
+    User(Box<CurrentUser>),
+}
+
+impl Caller {
+    /// Who asks, for the journal.
+    pub(crate) fn actor(&self) -> Actor {
+        match self {
+            Self::Token(token) => Actor {
+                origin: Origin::Api,
+                name: token.name.clone(),
+            },
+            Self::User(user) => user.actor(),
+        }
+    }
+
+    /// What idempotency keys belong to.
+    pub(crate) fn principal(&self) -> String {
+        match self {
+            Self::Token(token) => format!("token:{}", token.id),
+            Self::User(user) => format!("record:{}", user.record.record.id),
+        }
+    }
+
+    /// The caller as the journal names it, if it may do this; else 403.
+    pub(crate) fn needs(&self, scope: TokenScope) -> Result<Actor> {
+        if self.scopes().contains(&scope) {
+            return Ok(self.actor());
+        }
+        let detail = format!("this needs the scope `{}`", scope.name());
+        let problem = Problem::new(StatusCode::FORBIDDEN, "insufficient_scope", detail);
+        Err(problem.with("scope", scope.name()))
+    }
+
+    /// What the caller may do.
+    pub(crate) fn scopes(&self) -> Vec<TokenScope> {
+        match self {
+            Self::Token(token) => {
+                let all = TokenScope::ALL.into_iter();
+                all.filter(|scope| token.has(*scope)).collect()
+            }
+            Self::User(user) => {
+                let all = TokenScope::ALL.into_iter();
+                all.filter(|scope| reaches(&user.rights, *scope)).collect()
+            }
+        }
+    }
+}
+
+/// What rights are worth as a scope: the API has no narrower view than
+/// everything, so only rights that reach everything count.
+fn reaches(rights: &Rights, scope: TokenScope) -> bool {
+    let has = |module, right| rights.allows_all(module, right);
+    match scope {
+        TokenScope::Read => has(Module::Hr, Right::View) && has(Module::Crm, Right::View),
+        TokenScope::People => has(Module::Hr, Right::Edit) && has(Module::Crm, Right::Edit),
+        TokenScope::Provisioning | TokenScope::Admin => has(Module::Admin, Right::Edit),
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let caller = parts.extensions.get::<Self>().cloned();
+        caller.ok_or_else(|| Problem::unauthenticated("a token is needed"))
+    }
+}
+
+/// Finds out who calls, or refuses.
+pub(crate) async fn authenticate(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match identify(&state, request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn identify(state: &AppState, headers: &HeaderMap) -> Result<Caller> {
+    if let Some(text) = token::bearer(headers)? {
+        let token = token::find(state, text).await?;
+        if let Some(owner) = token.record_id {
+            let found = records::get(state.engine.db(), &[owner]).await?;
+            let is_in = found.iter().any(|r| r.record.access && r.record.status == Status::Active);
+            if !is_in {
+                return Err(Problem::unauthenticated("the token's owner has no access"));
+            }
+        }
+        return Ok(Caller::Token(Box::new(token)));
+    }
+    let user = session::current(state, headers).await?;
+    let user = user.ok_or_else(|| {
+        Problem::unauthenticated("a token is needed")
+            .cure("Send `Authorization: Bearer TOKEN`; `rollcall token create` makes one.")
+    })?;
+    Ok(Caller::User(Box::new(user)))
+}

@@ -1,0 +1,79 @@
+//! Local passwords: Argon2id, hashed apart from the threads that serve.
+
+use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use provisioning::ids::RecordId;
+use secrecy::{ExposeSecret, SecretString};
+use store::{Tx, records};
+
+use crate::AppState;
+use crate::error::{Problem, Result};
+
+/// NIST SP 800-63B: length is what counts.
+const SHORTEST: usize = 10;
+/// Longer ones only cost time.
+const LONGEST: usize = 1024;
+
+/// A hash nobody's password has, so that an unknown username takes as long as
+/// a wrong password.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm8$uZw1CGvRbZ1sVQGCbpOj3XTGCLDkhmNb0TpQbC6gx0M";
+
+/// Refuses passwords that are too short or too long.
+pub(crate) fn check_password(password: &SecretString) -> Result<()> {
+    let length = password.expose_secret().chars().count();
+    if !(SHORTEST..=LONGEST).contains(&length) {
+        let detail = format!("password: at least {SHORTEST} characters, at most {LONGEST}");
+        return Err(Problem::invalid(detail));
+    }
+    Ok(())
+}
+
+/// A password's hash as PHC text.
+pub(crate) async fn hash(state: &AppState, password: SecretString) -> Result<String> {
+    let mut salt = [0; 16];
+    state.engine.fill(&mut salt);
+    off_the_threads(state, move || {
+        let hash = Argon2::default().hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
+        hash.map(|hash| hash.to_string()).map_err(|error| error.to_string())
+    })
+    .await?
+    .map_err(|error| Problem::internal(&Failed(error)))
+}
+
+/// Whether the password is the one with this hash; without a hash it takes as
+/// long and is wrong.
+pub(crate) async fn verify(state: &AppState, password: SecretString, hash: Option<String>) -> Result<bool> {
+    let is_known = hash.is_some();
+    let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
+    let fits = off_the_threads(state, move || {
+        let given = password.expose_secret().as_bytes();
+        Argon2::default().verify_password(given, hash.as_str()).is_ok()
+    })
+    .await?;
+    Ok(fits && is_known)
+}
+
+/// Sets a record's password.
+pub(crate) async fn set_password(
+    state: &AppState,
+    tx: &mut Tx,
+    id: RecordId,
+    hash: &str,
+) -> Result<()> {
+    records::set_password(tx, id, Some(hash), state.engine.now()).await?;
+    Ok(())
+}
+
+async fn off_the_threads<T: Send + 'static>(
+    state: &AppState,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let permit = state.shared.hashing.acquire().await;
+    let _permit = permit.map_err(|error| Problem::internal(&error))?;
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Problem::internal(&error))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a password could not be hashed: {0}")]
+struct Failed(String);

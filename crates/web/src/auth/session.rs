@@ -1,0 +1,193 @@
+//! Sessions of browsers: a random cookie of which only a hash is stored, made
+//! anew at every sign-in, with an idle and an absolute limit.
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use jiff::SignedDuration;
+use provisioning::ids::{ObjectId, RecordId, TenantId};
+use provisioning::psa::Status;
+use secrecy::SecretString;
+use store::records::{self, RecordRow};
+use store::rights::Rights;
+use store::sessions::{self, Method, Session};
+use store::{security_roles, sign_in_attempts};
+
+use super::client::Client;
+use super::cookie::{clear, cookie, set};
+use super::{password, rate, token};
+use crate::AppState;
+use crate::error::{Problem, Result};
+
+const COOKIE: &str = "rollcall_session";
+/// Without a request for this long, a session ends.
+const IDLE: SignedDuration = SignedDuration::from_hours(2);
+/// However busy, a session ends after this.
+const ABSOLUTE: SignedDuration = SignedDuration::from_hours(12);
+/// Requests closer together than this are one as far as idling goes.
+const TOUCH: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whoever is signed in with this browser.
+#[derive(Debug, Clone)]
+pub(crate) struct CurrentUser {
+    /// Their record: active, with access.
+    pub(crate) record: RecordRow,
+    /// What their security roles give, together.
+    pub(crate) rights: Rights,
+    /// The session.
+    pub(crate) session: Session,
+}
+
+impl CurrentUser {
+    /// Who asks, for the journal.
+    pub(crate) fn actor(&self) -> engine::Actor {
+        let record = &self.record.record;
+        let name = record.username.clone().or_else(|| record.email.clone());
+        engine::Actor {
+            origin: store::journal::Origin::User,
+            name: name.unwrap_or_else(|| record.id.to_string()),
+        }
+    }
+}
+
+impl FromRequestParts<AppState> for CurrentUser {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
+        let user = current(state, &parts.headers).await?;
+        user.ok_or_else(|| Problem::unauthenticated("you are not signed in"))
+    }
+}
+
+impl OptionalFromRequestParts<AppState> for CurrentUser {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Option<Self>> {
+        current(state, &parts.headers).await
+    }
+}
+
+/// Whoever the request's session cookie belongs to.
+pub(crate) async fn current(state: &AppState, headers: &HeaderMap) -> Result<Option<CurrentUser>> {
+    let Some(value) = cookie(headers, COOKIE) else {
+        return Ok(None);
+    };
+    let (db, now) = (state.engine.db(), state.engine.now());
+    let Some(session) = sessions::find(db, &token::digest(value), now).await? else {
+        return Ok(None);
+    };
+    let found = records::get(db, &[session.record_id]).await?;
+    let is_in = |row: &RecordRow| row.record.access && row.record.status == Status::Active;
+    let Some(record) = found.into_iter().find(is_in) else {
+        return Ok(None);
+    };
+    if now.duration_since(session.last_seen_at) >= TOUCH {
+        let until = (now + IDLE).min(session.created_at + ABSOLUTE);
+        let mut tx = db.begin().await?;
+        sessions::seen(&mut tx, &session.token_hash, now, until).await?;
+        tx.commit().await?;
+    }
+    let rights = rights(state, &record).await?;
+    Ok(Some(CurrentUser { record, rights, session }))
+}
+
+async fn rights(state: &AppState, row: &RecordRow) -> Result<Rights> {
+    if row.record.is_privileged() {
+        return Ok(Rights::everything());
+    }
+    Ok(security_roles::rights_of(state.engine.db(), &row.record.security_roles).await?)
+}
+
+/// What somebody typed to sign in.
+#[derive(Debug)]
+pub(crate) struct SignIn {
+    /// The username, or the email address of exactly one record.
+    pub(crate) username: String,
+    /// The password.
+    pub(crate) password: SecretString,
+}
+
+/// Signs in with username and password. Gives the record and the value of
+/// `Set-Cookie`. Every failure reads the same, and failures are limited by
+/// name and by address. The session the browser had ends.
+pub(crate) async fn sign_in(
+    state: &AppState,
+    headers: &HeaderMap,
+    client: &Client,
+    typed: SignIn,
+) -> Result<(RecordId, HeaderValue)> {
+    let keys = rate::keys(&typed.username, &client.key());
+    rate::check_attempts(state, &keys).await?;
+    let row = by_name(state, &typed.username).await?;
+    let hash = match &row {
+        Some(row) => records::password_hash(state.engine.db(), row.record.id).await?,
+        None => None,
+    };
+    let fits = password::verify(state, typed.password, hash).await?;
+    let row = row.filter(|row| fits && row.record.access && row.record.status == Status::Active);
+    let Some(row) = row else {
+        rate::count_failure(state, &keys).await?;
+        return Err(Problem::unauthenticated("username or password is wrong, or you have no access")
+            .cure("Ask your administrator for access or a new password."));
+    };
+    let mut tx = state.engine.db().begin().await?;
+    sign_in_attempts::clear(&mut tx, &keys[0].0).await?;
+    records::signed_in(&mut tx, row.record.id, state.engine.now()).await?;
+    tx.commit().await?;
+    let cookie = start_session(state, headers, client, row.record.id, None).await?;
+    Ok((row.record.id, cookie))
+}
+
+async fn by_name(state: &AppState, name: &str) -> Result<Option<RecordRow>> {
+    let db = state.engine.db();
+    if let Some(row) = records::by_username(db, &store::keys::fold(name)).await? {
+        return Ok(Some(row));
+    }
+    let Some(key) = store::keys::email(Some(name)).filter(|key| key.contains('@')) else {
+        return Ok(None);
+    };
+    let mut found = records::by_email_keys(db, &[key]).await?;
+    Ok(if found.len() == 1 { found.pop() } else { None })
+}
+
+/// Starts a session for somebody whose identity is proven, and ends the one
+/// the browser had. `microsoft` names the account that proved it.
+pub(crate) async fn start_session(
+    state: &AppState,
+    headers: &HeaderMap,
+    client: &Client,
+    record_id: RecordId,
+    microsoft: Option<(TenantId, ObjectId)>,
+) -> Result<HeaderValue> {
+    let value = state.engine.secret();
+    let now = state.engine.now();
+    let session = Session {
+        token_hash: token::digest(&value),
+        record_id,
+        created_at: now,
+        last_seen_at: now,
+        expires_at: now + IDLE,
+        method: if microsoft.is_some() { Method::Microsoft } else { Method::Password },
+        tenant_id: microsoft.map(|(tenant, _)| tenant),
+        object_id: microsoft.map(|(_, object)| object),
+        user_agent: client.user_agent.clone(),
+        ip: client.ip.map(|ip| ip.to_string()),
+    };
+    let mut tx = state.engine.db().begin().await?;
+    if let Some(old) = cookie(headers, COOKIE) {
+        sessions::end(&mut tx, &token::digest(old)).await?;
+    }
+    sessions::start(&mut tx, &session).await?;
+    tx.commit().await?;
+    Ok(set(state, COOKIE, &value, "/", None))
+}
+
+/// Ends the browser's session; the value of `Set-Cookie`.
+pub(crate) async fn sign_out(state: &AppState, headers: &HeaderMap) -> Result<HeaderValue> {
+    if let Some(value) = cookie(headers, COOKIE) {
+        let mut tx = state.engine.db().begin().await?;
+        sessions::end(&mut tx, &token::digest(value)).await?;
+        tx.commit().await?;
+    }
+    Ok(clear(state, COOKIE, "/"))
+}

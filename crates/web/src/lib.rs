@@ -1,0 +1,19 @@
+//! Pages, REST API, OAuth callback and notification endpoints of the server.
+//!
+//! Knows the engine and the store; knows no SQL and nothing of Graph's wire
+//! format. Everything that decides about people is elsewhere.
+
+mod api;
+pub mod auth;
+mod error;
+mod extract;
+mod front;
+mod measure;
+mod outside;
+mod pages;
+mod router;
+mod state;
+
+pub use outside::BINDING_COOKIE;
+pub use router::{router, serve};
+pub use state::{AppState, WebOptions};

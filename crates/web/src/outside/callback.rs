@@ -1,0 +1,93 @@
+//! Where Microsoft sends the browser back. A redirect out of here goes only to
+//! paths of this server.
+
+use axum::extract::State;
+use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use engine::{CallbackOutcome, CallbackQuery};
+
+use crate::AppState;
+use crate::auth::{Client, clear, cookie, set, start_session};
+use crate::error::Result;
+
+/// The cookie that binds a sign-in to the browser that began it.
+pub const BINDING_COOKIE: &str = "rollcall_connect";
+
+const PATH: &str = "/OAuth";
+/// As long as the state itself.
+const LIFE: u64 = 600;
+
+/// A value to bind a browser by, and the `Set-Cookie` that gives it one. A
+/// browser that is bound already keeps its value, so that two tabs both work.
+pub(crate) fn bind(state: &AppState, headers: &HeaderMap) -> (String, HeaderValue) {
+    let known = cookie(headers, BINDING_COOKIE).filter(|value| value.len() >= 40);
+    let value = known.map_or_else(|| state.engine.secret(), str::to_owned);
+    let header = binding_cookie(state, &value);
+    (value, header)
+}
+
+/// `Set-Cookie` of a binding.
+fn binding_cookie(state: &AppState, value: &str) -> HeaderValue {
+    set(state, BINDING_COOKIE, value, PATH, Some(LIFE))
+}
+
+/// `GET /OAuth/IntegrationCallback.aspx`
+pub(super) async fn callback(
+    State(state): State<AppState>,
+    client: Client,
+    headers: HeaderMap,
+    query: axum::extract::Query<CallbackQuery>,
+) -> Result<Response> {
+    let binding = cookie(&headers, BINDING_COOKIE);
+    let outcome = state.engine.callback(query.0, binding).await?;
+    let unbind = clear(&state, BINDING_COOKIE, PATH);
+    Ok(match outcome {
+        CallbackOutcome::Connected(id) => {
+            let to = format!("/admin/my-company/auth-provision?connected={id}");
+            (StatusCode::SEE_OTHER, [(LOCATION, to)], [(SET_COOKIE, unbind)]).into_response()
+        }
+        CallbackOutcome::SignedIn {
+            record,
+            tenant_id,
+            object_id,
+            return_to,
+        } => {
+            let account = Some((tenant_id, object_id));
+            let session = start_session(&state, &headers, &client, record, account).await?;
+            let to = local_path(&return_to).to_owned();
+            let mut response =
+                (StatusCode::SEE_OTHER, [(LOCATION, to)], [(SET_COOKIE, unbind)]).into_response();
+            response.headers_mut().append(SET_COOKIE, session);
+            response
+        }
+    })
+}
+
+/// A path of this server, or its root.
+pub(crate) fn local_path(text: &str) -> &str {
+    let is_local = text.starts_with('/')
+        && !text.starts_with("//")
+        && !text.contains(['\\', '\r', '\n', '\t']);
+    if is_local { text } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_redirect_leaves_this_server() {
+        let table = [
+            ("/hr/employees?x=1", "/hr/employees?x=1"),
+            ("//evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("", "/"),
+            ("/a\r\nSet-Cookie: x", "/"),
+        ];
+        for (given, expected) in table {
+            assert_eq!(local_path(given), expected, "{given:?}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The pages of the server: rendered here, working without scripts. Knows the
+//! engine and the store; decides nothing about people.
+
+mod assets;
+mod auth_provision;
+mod connections;
+mod entrance;
+mod frame;
+mod home;
+mod people;
+mod plan;
+mod review;
+mod rules;
+mod runs;
+
+use askama::Template;
+use axum::Router;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+
+use crate::AppState;
+use crate::error::Problem;
+use frame::Frame;
+
+/// Every page's route.
+pub(crate) fn router() -> Router<AppState> {
+    let admin = Router::new()
+        .route("/", get(auth_provision::show).post(auth_provision::save))
+        .route("/connections", post(connections::add))
+        .route("/connections/new", get(connections::form))
+        .route("/connections/{id}", get(connections::show))
+        .route("/connections/{id}/connect", post(connections::connect))
+        .route("/connections/{id}/sync", post(connections::sync))
+        .route("/connections/{id}/pause", post(connections::pause))
+        .route("/rules", post(rules::create))
+        .route("/rules/new", get(rules::new))
+        .route("/rules/{id}", get(rules::edit).post(rules::update))
+        .route("/rules/{id}/delete", post(rules::delete));
+    Router::new()
+        .route("/", get(home::show))
+        .route("/assets/{name}", get(assets::show))
+        .route("/sign-in", get(entrance::form).post(entrance::sign_in))
+        .route("/sign-in/microsoft", get(entrance::microsoft))
+        .route("/sign-out", post(entrance::sign_out))
+        .route("/set-up", get(entrance::set_up_form).post(entrance::set_up))
+        .nest("/admin/my-company/auth-provision", admin)
+        .route("/plans/{id}", get(plan::show))
+        .route("/plans/{id}/approve", post(plan::approve))
+        .route("/plans/{id}/reject", post(plan::reject))
+        .route("/runs", get(runs::list))
+        .route("/runs/{id}", get(runs::show))
+        .route("/review", get(review::list))
+        .route("/review/{id}", post(review::resolve))
+        .route("/hr/employees", get(people::employees))
+        .route("/crm/contacts", get(people::contacts))
+        .route("/hr/employees/{id}", get(people::employee))
+        .route("/crm/contacts/{id}", get(people::contact))
+        .route("/people/{id}/resync", post(people::resync))
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    frame: Frame,
+    detail: &'a str,
+    code: &'a str,
+    cure: Option<&'a str>,
+}
+
+/// The page of a problem: what happened, where, and how to mend it.
+pub(crate) fn problem_page(_: &AppState, problem: &Problem) -> Response {
+    let title = problem.status().canonical_reason().unwrap_or("Failed");
+    let shown = ProblemPage {
+        frame: Frame::new(title, "", None),
+        detail: problem.detail(),
+        code: problem.code(),
+        cure: problem.cure_text(),
+    };
+    match shown.render() {
+        Ok(text) => (problem.status(), Html(text)).into_response(),
+        Err(error) => (problem.status(), error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,144 @@
+//! Admin > My Company > Auth & Provision: the radio button, Employee
+//! Defaults, and the tabs with connections and mapping rules.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use engine::ProvisioningMode;
+use provisioning::defaults::EmployeeDefaults;
+use provisioning::mapping_rule::RoleType;
+use serde::Deserialize;
+use store::rights::{Module, Right};
+use store::{connections, mapping_rules, security_roles};
+
+use super::frame::{Choice, Fields, Frame, go, needs, page, word};
+use super::home::{Card, card};
+use crate::AppState;
+use crate::auth::CurrentUser;
+use crate::error::Result;
+
+/// Where the page is.
+pub(crate) const HERE: &str = "/admin/my-company/auth-provision";
+
+/// A rule in the table.
+struct Row {
+    id: String,
+    order: i64,
+    is_tie: bool,
+    name: String,
+    group: String,
+    readable: bool,
+    tenant: String,
+    kind: &'static str,
+    roles: String,
+    enabled: bool,
+    pending_plan: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "auth_provision.html")]
+struct AuthProvisionPage {
+    frame: Frame,
+    is_synced: bool,
+    shows_rules: bool,
+    defaults: EmployeeDefaults,
+    manager: String,
+    roles: Vec<Choice>,
+    missing: String,
+    cards: Vec<Card>,
+    rules: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Tab {
+    #[serde(default)]
+    tab: String,
+}
+
+async fn rows(state: &AppState) -> Result<Vec<Row>> {
+    let rules = mapping_rules::list(state.engine.db()).await?;
+    let mut orders: BTreeMap<i64, usize> = BTreeMap::new();
+    for row in &rules {
+        *orders.entry(row.rule.order).or_default() += 1;
+    }
+    let one = |row: mapping_rules::RuleRow| {
+        let rule = row.rule;
+        let plan = row.pending.as_ref().and_then(|p| p.get("plan_id")?.as_str());
+        Row {
+            id: rule.id.to_string(),
+            order: rule.order,
+            is_tie: orders.get(&rule.order).is_some_and(|count| *count > 1),
+            name: rule.name,
+            group: rule.group_name.unwrap_or_else(|| rule.group_id.to_string()),
+            readable: rule.group_readable,
+            tenant: rule.tenant_id.to_string(),
+            kind: rule.target.kind().name(),
+            roles: rule.security_roles.join(", "),
+            enabled: rule.enabled,
+            pending_plan: plan.map(str::to_owned),
+        }
+    };
+    Ok(rules.into_iter().map(one).collect())
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Query(query): Query<Tab>,
+) -> Result<Response> {
+    needs(&user, Module::Admin, Right::View)?;
+    let engine = &state.engine;
+    let defaults = engine.defaults().await?;
+    let mut cards = Vec::new();
+    for connection in connections::list(engine.db()).await? {
+        cards.push(card(&state, connection, engine.now()).await?);
+    }
+    let roles = security_roles::list(engine.db()).await?.into_iter();
+    let roles = roles.filter(|role| role.is_active && role.role_type == RoleType::Internal);
+    let roles = roles.map(|role| Choice {
+        chosen: defaults.security_role.as_deref() == Some(role.name.as_str()),
+        value: role.name.clone(),
+        label: role.name,
+    });
+    page(&AuthProvisionPage {
+        frame: Frame::new("Auth & Provision", "provision", Some(&user)),
+        is_synced: engine.provisioning_mode().await? == ProvisioningMode::AzureAdSync,
+        shows_rules: query.tab == "rules",
+        manager: defaults.manager_id.map(|id| id.to_string()).unwrap_or_default(),
+        roles: roles.collect(),
+        missing: defaults.missing().join(", ").replace('_', " "),
+        defaults,
+        cards,
+        rules: rows(&state).await?,
+    })
+}
+
+pub(crate) async fn save(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    fields: Fields,
+) -> Result<Response> {
+    needs(&user, Module::Admin, Right::Edit)?;
+    let defaults = EmployeeDefaults {
+        department: fields.text("department"),
+        location: fields.text("location"),
+        manager_id: fields.parse("manager_id", "the id of an employee")?,
+        job_title: fields.text("job_title"),
+        employment_type: fields.text("employment_type"),
+        security_role: fields.text("security_role"),
+        employee_role: fields.text("employee_role"),
+    };
+    let engine = &state.engine;
+    let plan_only = fields.text("do").as_deref() == Some("preview");
+    let mode: ProvisioningMode = fields.choice("mode")?;
+    if !plan_only && word(&mode) != word(&engine.provisioning_mode().await?) {
+        engine.set_provisioning_mode(mode).await?;
+    }
+    if !plan_only && defaults == engine.defaults().await? {
+        return Ok(go(HERE));
+    }
+    let change = engine.put_defaults(defaults, plan_only, &user.actor()).await?;
+    Ok(super::plan::after(&change, plan_only, HERE))
+}

@@ -1,0 +1,178 @@
+//! What every page shares: its frame, how it is rendered, how forms are read,
+//! how times and names are shown. Knows no single page.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use store::rights::{Module, Right};
+
+use super::assets;
+use crate::auth::CurrentUser;
+use crate::error::{Problem, Result};
+
+/// What the base layout needs.
+pub(crate) struct Frame {
+    pub(crate) title: String,
+    pub(crate) section: &'static str,
+    pub(crate) user: Option<String>,
+    pub(crate) css: String,
+    pub(crate) js: String,
+    pub(crate) is_admin: bool,
+    pub(crate) sees_hr: bool,
+    pub(crate) sees_crm: bool,
+}
+
+impl Frame {
+    /// The frame of a page for somebody signed in, or for nobody.
+    pub(crate) fn new(title: &str, section: &'static str, user: Option<&CurrentUser>) -> Self {
+        let may = |module| user.is_some_and(|user| user.rights.allows_all(module, Right::View));
+        Self {
+            title: title.to_owned(),
+            section,
+            user: user.map(|user| user.actor().name),
+            css: assets::address("app.css"),
+            js: assets::address("app.js"),
+            is_admin: may(Module::Admin),
+            sees_hr: may(Module::Hr),
+            sees_crm: may(Module::Crm),
+        }
+    }
+}
+
+/// Renders a page.
+pub(crate) fn page(template: &impl Template) -> Result<Response> {
+    let text = template.render().map_err(|error| Problem::internal(&error))?;
+    Ok(Html(text).into_response())
+}
+
+/// Leads the browser on after a form.
+pub(crate) fn go(to: impl AsRef<str>) -> Response {
+    Redirect::to(to.as_ref()).into_response()
+}
+
+/// Refuses whoever's security roles do not reach far enough.
+pub(crate) fn needs(user: &CurrentUser, module: Module, right: Right) -> Result<()> {
+    if user.rights.allows_all(module, right) {
+        return Ok(());
+    }
+    let detail = format!(
+        "your security roles do not give {} in {}",
+        right.label(),
+        module.label()
+    );
+    Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+        .cure("Ask an administrator for a security role that does."))
+}
+
+/// A form as the browser sent it; repeated names are kept.
+pub(crate) struct Fields(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let form = Form::<Vec<(String, String)>>::from_request(request, state).await;
+        form.map(|Form(pairs)| Self(pairs)).map_err(|error| {
+            Problem::new(StatusCode::BAD_REQUEST, "unreadable", error.body_text())
+                .cure("Go back and send the form again.")
+        })
+    }
+}
+
+impl Fields {
+    /// The trimmed text of a field; blank is none.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        let text = found.map(|(_, value)| value.trim().to_owned());
+        text.filter(|text| !text.is_empty())
+    }
+
+    /// Every value of a field.
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+        let found = self.0.iter().filter(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// A field's text exactly as typed: passwords.
+    pub(crate) fn verbatim(&self, name: &str) -> String {
+        self.all(name).into_iter().next().unwrap_or_default()
+    }
+
+    /// Whether a box is ticked.
+    pub(crate) fn ticked(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// A field parsed from its text.
+    pub(crate) fn parse<T: std::str::FromStr>(&self, name: &str, is: &str) -> Result<Option<T>> {
+        let text = self.text(name);
+        let parsed = text.map(|text| {
+            let wrong = format!("{name}: `{text}` is not {is}");
+            text.parse().map_err(|_| Problem::invalid(wrong))
+        });
+        parsed.transpose()
+    }
+
+    /// A choice by its name.
+    pub(crate) fn choice<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T> {
+        let Some(text) = self.text(name) else {
+            return Ok(T::default());
+        };
+        let parsed = serde_json::from_value(Value::String(text.clone()));
+        parsed.map_err(|_| Problem::invalid(format!("{name}: `{text}` is none of the choices")))
+    }
+}
+
+/// The name of an enum's variant.
+pub(crate) fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(text)) => text,
+        Ok(other) => other.to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A moment as a person reads it.
+pub(crate) fn at(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A moment that may not have come, with its distance from now.
+pub(crate) fn ago(time: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(time) = time else {
+        return "never".to_owned();
+    };
+    let seconds = now.duration_since(time).as_secs();
+    match seconds {
+        ..0 => at(time),
+        0..=89 => format!("{seconds} seconds ago"),
+        90..=5_399 => format!("{} minutes ago", (seconds + 30) / 60),
+        5_400..=129_599 => format!("{} hours ago", (seconds + 1_800) / 3_600),
+        _ => format!("{} days ago", (seconds + 43_200) / 86_400),
+    }
+}
+
+/// An `<option>` or labelled box.
+pub(crate) struct Choice {
+    pub(crate) value: String,
+    pub(crate) label: String,
+    pub(crate) chosen: bool,
+}
+
+impl Choice {
+    /// The choices of an enum-like list.
+    pub(crate) fn list(all: &[(&str, &str)], chosen: &str) -> Vec<Self> {
+        let one = |(value, label): &(&str, &str)| Self {
+            value: (*value).to_owned(),
+            label: (*label).to_owned(),
+            chosen: *value == chosen,
+        };
+        all.iter().map(one).collect()
+    }
+}

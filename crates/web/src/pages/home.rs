@@ -1,0 +1,101 @@
+//! Home: a card for each connection, and what waits for a person.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use jiff::Timestamp;
+use store::connections::{self, Connection};
+use store::plans::{self, PlanFilter, PlanStatus};
+use store::rights::{Module, Right};
+use store::{links, review_items, runs};
+
+use super::frame::{Frame, ago, at, needs, page, word};
+use crate::AppState;
+use crate::auth::CurrentUser;
+use crate::error::Result;
+
+/// A connection as cards and tables show it.
+pub(crate) struct Card {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) tenant: String,
+    pub(crate) application: String,
+    pub(crate) state: String,
+    pub(crate) state_words: String,
+    pub(crate) reason: Option<String>,
+    pub(crate) cure: Option<String>,
+    pub(crate) as_of: String,
+    pub(crate) last_run: Option<(String, String)>,
+    pub(crate) people: u64,
+    pub(crate) secret_expires: Option<String>,
+    pub(crate) is_paused: bool,
+    pub(crate) version: i64,
+}
+
+/// What a card says of a connection.
+pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Result<Card> {
+    let db = state.engine.db();
+    let last_run = match of.progress.last_run_id {
+        Some(id) => runs::get(db, id).await?,
+        None => None,
+    };
+    let status = word(&of.health.status);
+    let name = of.tenant_name.or(of.tenant_domain.clone());
+    Ok(Card {
+        id: of.id.to_string(),
+        name: name.unwrap_or_else(|| of.configuration.tenant_input.clone()),
+        tenant: of.tenant_id.map_or(of.configuration.tenant_input, |id| id.to_string()),
+        application: of.configuration.application_id,
+        state_words: status.replace('_', " "),
+        is_paused: status == "paused",
+        state: status,
+        reason: of.health.reason,
+        cure: of.health.cure,
+        as_of: ago(of.progress.as_of, now),
+        last_run: last_run.map(|run| {
+            let words = format!("{}, {}", word(&run.status), ago(Some(run.started_at), now));
+            (run.id.to_string(), words)
+        }),
+        people: links::count_primary(db, of.id).await?,
+        secret_expires: of.configuration.secret_expires_at.map(at),
+        version: of.version,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage {
+    frame: Frame,
+    cards: Vec<Card>,
+    held: Vec<(String, String, u64, String)>,
+    reviews: u64,
+}
+
+pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
+    let frame = Frame::new("Home", "home", Some(&user));
+    let (db, now) = (state.engine.db(), state.engine.now());
+    let mut shown = HomePage {
+        frame,
+        cards: Vec::new(),
+        held: Vec::new(),
+        reviews: 0,
+    };
+    if needs(&user, Module::Admin, Right::View).is_err() {
+        return page(&shown);
+    }
+    for connection in connections::list(db).await? {
+        shown.cards.push(card(&state, connection, now).await?);
+    }
+    let filter = PlanFilter {
+        status: Some(PlanStatus::Held),
+        ..PlanFilter::default()
+    };
+    for plan in plans::list(db, &filter, None, 20).await? {
+        let why = plan.hold.as_ref().and_then(|hold| hold.get("message")?.as_str());
+        let why = why.unwrap_or("It waits for approval.").to_owned();
+        let made = ago(Some(plan.created_at), now);
+        shown.held.push((plan.id.to_string(), why, plan.people, made));
+    }
+    shown.reviews = review_items::count_open(db, None).await?;
+    page(&shown)
+}
