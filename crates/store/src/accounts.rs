@@ -85,7 +85,9 @@ pub async fn list(
     limit: i64,
 ) -> Result<Page<Account, NameKey>> {
     let mut query = Query::new(SELECT);
-    query.push("TRUE", []).maybe(" AND name_key = ?", key(filter.name.as_deref()));
+    query
+        .push("TRUE", [])
+        .maybe(" AND name_key = ?", key(filter.name.as_deref()));
     if let Some(prefix) = key(filter.search.as_deref()) {
         let range = args![&prefix, prefix_end(&prefix)];
         query.push(" AND name_key >= ? AND name_key < ?", range);
@@ -95,7 +97,10 @@ pub async fn list(
         query.push(" AND (name_key, id) > (?, ?)", args![&after.name, after.id]);
     }
     query.push(" ORDER BY name_key, id", []);
-    let place = |account: &Account| NameKey { name: fold(&account.name), id: account.id.0 };
+    let place = |account: &Account| NameKey {
+        name: fold(&account.name),
+        id: account.id.0,
+    };
     query.page(on, limit, read, place).await
 }
 

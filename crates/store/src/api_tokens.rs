@@ -80,7 +80,8 @@ impl ApiToken {
     /// Whether [`used`] has something to note.
     pub fn needs_touch(&self, now: Timestamp) -> bool {
         let minute = SignedDuration::from_secs(60);
-        self.last_used_at.is_none_or(|last| now.duration_since(last) >= minute)
+        self.last_used_at
+            .is_none_or(|last| now.duration_since(last) >= minute)
     }
 }
 
@@ -118,10 +119,7 @@ pub async fn insert(tx: &mut Tx, token: &ApiToken, token_hash: &[u8; 32]) -> Res
 }
 
 /// The token with this hash, usable or not.
-pub async fn find(
-    on: impl Into<Source<'_>>,
-    token_hash: &[u8; 32],
-) -> Result<Option<ApiToken>> {
+pub async fn find(on: impl Into<Source<'_>>, token_hash: &[u8; 32]) -> Result<Option<ApiToken>> {
     let text = "SELECT * FROM api_tokens WHERE token_hash = $1";
     let row = on.into().row(text, args![&token_hash[..]]).await?;
     row.as_ref().map(read).transpose()
@@ -142,10 +140,16 @@ pub async fn list(
 ) -> Result<Page<ApiToken, TimeKey>> {
     let mut query = Query::new("SELECT * FROM api_tokens");
     if let Some(after) = after {
-        query.push(" WHERE (created_at, id) < (?, ?)", args![after.at, after.id]);
+        query.push(
+            " WHERE (created_at, id) < (?, ?)",
+            args![after.at, after.id],
+        );
     }
     query.push(" ORDER BY created_at DESC, id DESC", []);
-    let place = |token: &ApiToken| TimeKey { at: token.created_at, id: token.id.0 };
+    let place = |token: &ApiToken| TimeKey {
+        at: token.created_at,
+        id: token.id.0,
+    };
     query.page(on, limit, read, place).await
 }
 

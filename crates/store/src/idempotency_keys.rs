@@ -48,7 +48,9 @@ pub async fn begin(
             SET request_hash = $3, created_at = $4
             WHERE idempotency_keys.status IS NULL AND idempotency_keys.created_at < $5";
     let hash = &request_hash[..];
-    let taken = tx.execute(text, args![principal, key, hash, now, abandoned_before]).await?;
+    let taken = tx
+        .execute(text, args![principal, key, hash, now, abandoned_before])
+        .await?;
     if taken > 0 {
         return Ok(Begin::New);
     }
@@ -77,7 +79,9 @@ pub async fn finish(tx: &mut Tx, principal: &str, key: &str, answer: &Replay) ->
     let headers = json::text(&answer.headers)?;
     let args = args![principal, key, answer.status, headers, &answer.body];
     match tx.execute(text, args).await? {
-        0 => Err(StoreError::NotFound { what: "idempotency key" }),
+        0 => Err(StoreError::NotFound {
+            what: "idempotency key",
+        }),
         _ => Ok(()),
     }
 }
@@ -91,5 +95,9 @@ pub async fn forget(tx: &mut Tx, principal: &str, key: &str) -> Result<()> {
 
 /// Removes keys taken before a time; how many there were.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64> {
-    tx.execute("DELETE FROM idempotency_keys WHERE created_at < $1", args![before]).await
+    tx.execute(
+        "DELETE FROM idempotency_keys WHERE created_at < $1",
+        args![before],
+    )
+    .await
 }

@@ -124,7 +124,10 @@ pub async fn insert(tx: &mut Tx, invoice: &Invoice) -> Result<()> {
     let mut args = values(invoice)?;
     args.extend(args![invoice.created_at, invoice.updated_at]);
     match tx.execute(text, args).await? {
-        0 => Err(refused("invoices_number_key", "there is an invoice of this number")),
+        0 => Err(refused(
+            "invoices_number_key",
+            "there is an invoice of this number",
+        )),
         _ => Ok(()),
     }
 }
@@ -146,16 +149,20 @@ pub async fn list(
     let mut on = on.into();
     let mut query = Query::new("SELECT * FROM invoices WHERE TRUE");
     query
-        .maybe(" AND status = ?", filter.status.as_ref().map(json::name).transpose()?)
+        .maybe(
+            " AND status = ?",
+            filter.status.as_ref().map(json::name).transpose()?,
+        )
         .maybe(" AND account_id = ?", filter.account_id)
         .maybe(" AND contact_id = ?", filter.contact_id);
     if let Some(prefix) = key(filter.search.as_deref()) {
         let range = args![&prefix, prefix_end(&prefix)];
+        let begins = "number_key >= ? AND number_key < ?";
         let mut probe = Query::new("SELECT id FROM invoices WHERE ");
-        probe.push("number_key >= ? AND number_key < ?", range.clone());
+        probe.push(begins, range.clone());
         match narrow::few(&mut on, probe).await? {
             Some(ids) => query.push(" AND id IN (?)", [Arg::Uuids(ids)]),
-            None => query.push(" AND number_key >= ? AND number_key < ?", range),
+            None => query.push(" AND ", []).push(&narrow::hidden(begins), range),
         };
     }
     if let Some(after) = after {

@@ -67,9 +67,10 @@ impl Lookup {
             Self::Location => ("location = ?", name.into()),
             Self::JobTitle => ("job_title = ?", name.into()),
             Self::EmploymentType => ("employment_type = ?", name.into()),
-            Self::EmployeeRole => {
-                ("employee_roles LIKE ? ESCAPE '!'", containing(&json::text(&name)?).into())
-            }
+            Self::EmployeeRole => (
+                "employee_roles LIKE ? ESCAPE '!'",
+                containing(&json::text(&name)?).into(),
+            ),
         })
     }
 }
@@ -121,16 +122,15 @@ pub async fn list(
         .maybe(" AND is_active = ?", is_active)
         .maybe(" AND name_key > ?", after.map(|after| &after.name))
         .push(" ORDER BY name_key", []);
-    let place = |entry: &Entry| NameKey { name: fold(&entry.name), id: entry.id.0 };
+    let place = |entry: &Entry| NameKey {
+        name: fold(&entry.name),
+        id: entry.id.0,
+    };
     query.page(on, limit, read, place).await
 }
 
 /// One entry.
-pub async fn get(
-    on: impl Into<Source<'_>>,
-    lookup: Lookup,
-    id: LookupId,
-) -> Result<Option<Entry>> {
+pub async fn get(on: impl Into<Source<'_>>, lookup: Lookup, id: LookupId) -> Result<Option<Entry>> {
     let text = format!("SELECT * FROM {} WHERE id = $1", lookup.table());
     let row = on.into().row(text, args![id]).await?;
     row.as_ref().map(read).transpose()
@@ -168,11 +168,16 @@ pub async fn update(
     now: Timestamp,
 ) -> Result<i64> {
     let Some(before) = get(&mut *tx, lookup, entry.id).await? else {
-        return Err(StoreError::NotFound { what: lookup.label() });
+        return Err(StoreError::NotFound {
+            what: lookup.label(),
+        });
     };
     if before.name != entry.name {
         unused(tx, lookup, &before.name).await?;
-        let text = format!("SELECT id FROM {} WHERE name_key = $1 AND id <> $2", lookup.table());
+        let text = format!(
+            "SELECT id FROM {} WHERE name_key = $1 AND id <> $2",
+            lookup.table()
+        );
         let other = tx.row(text, args![fold(&entry.name), entry.id]).await?;
         if other.is_some() {
             return Err(taken(lookup, &entry.name));
@@ -205,10 +210,15 @@ pub async fn delete(
     expected_version: i64,
 ) -> Result<()> {
     let Some(entry) = get(&mut *tx, lookup, id).await? else {
-        return Err(StoreError::NotFound { what: lookup.label() });
+        return Err(StoreError::NotFound {
+            what: lookup.label(),
+        });
     };
     unused(tx, lookup, &entry.name).await?;
-    let text = format!("DELETE FROM {} WHERE id = $1 AND version = $2", lookup.table());
+    let text = format!(
+        "DELETE FROM {} WHERE id = $1 AND version = $2",
+        lookup.table()
+    );
     let changed = tx.execute(text, args![id, expected_version]).await?;
     guard(tx, changed, lookup, id).await
 }
@@ -280,7 +290,10 @@ async fn unused(tx: &mut Tx, lookup: Lookup, name: &str) -> Result<()> {
         return Ok(());
     }
     let what = lookup.label();
-    Err(refused("record_in_use", format!("records use the {what} `{name}`")))
+    Err(refused(
+        "record_in_use",
+        format!("records use the {what} `{name}`"),
+    ))
 }
 
 async fn guard(tx: &mut Tx, changed: u64, lookup: Lookup, id: LookupId) -> Result<()> {

@@ -127,15 +127,32 @@ mod tests {
         for text in ["0", "1200.50", "-3.1415", "999999999999999.9999", " 7 "] {
             assert_eq!(Amount::parse(text).unwrap().as_str(), text.trim(), "{text}");
         }
-        for text in ["", "-", ".5", "5.", "1,5", "1e3", "1.23456", "1000000000000000", "NaN"] {
+        for text in [
+            "",
+            "-",
+            ".5",
+            "5.",
+            "1,5",
+            "1e3",
+            "1.23456",
+            "1000000000000000",
+            "NaN",
+        ] {
             assert_eq!(Amount::parse(text), Err(BadMoney::Amount), "{text}");
         }
     }
 
     #[test]
     fn an_amount_in_json_is_text_or_a_number() {
-        for (json, amount) in [("\"1200.50\"", "1200.50"), ("1200.5", "1200.5"), ("12", "12")] {
-            assert_eq!(serde_json::from_str::<Amount>(json).unwrap().as_str(), amount);
+        for (json, amount) in [
+            ("\"1200.50\"", "1200.50"),
+            ("1200.5", "1200.5"),
+            ("12", "12"),
+        ] {
+            assert_eq!(
+                serde_json::from_str::<Amount>(json).unwrap().as_str(),
+                amount
+            );
         }
         assert!(serde_json::from_str::<Amount>("1e30").is_err());
     }

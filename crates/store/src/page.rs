@@ -123,6 +123,13 @@ impl Query {
         self.push(" LIMIT ?", [Arg::from(limit.max(0).saturating_add(1))])
     }
 
+    /// The same, asking how it would be done.
+    #[cfg(test)]
+    pub(crate) fn explained(mut self) -> Self {
+        self.text.insert_str(0, "EXPLAIN QUERY PLAN ");
+        self
+    }
+
     pub(crate) async fn rows(self, on: &mut Source<'_>) -> Result<Vec<Row>> {
         on.rows(Text::Owned(self.text), self.args).await
     }
@@ -187,7 +194,10 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_it_was_and_nothing_else_is_one() {
-        let key = NameKey { name: "émile/+".to_owned(), id: Uuid::from_u128(7) };
+        let key = NameKey {
+            name: "émile/+".to_owned(),
+            id: Uuid::from_u128(7),
+        };
         assert_eq!(decode::<NameKey>(&encode(&key)), Ok(key));
         for text in ["", "!", "e30", "bnVsbA"] {
             assert_eq!(decode::<NameKey>(text), Err(BadCursor), "{text}");
@@ -208,8 +218,14 @@ mod tests {
     fn the_pieces_of_a_statement_count_their_arguments() {
         let mut query = Query::new("SELECT 1 WHERE TRUE");
         query.push(" AND (a, b) > (?, ?)", [Arg::from(1_i64), Arg::from("x")]);
-        query.maybe(" AND c = ?", None::<i64>).maybe(" AND d = ?", Some(true)).limit(5);
-        assert_eq!(query.text, "SELECT 1 WHERE TRUE AND (a, b) > ($1, $2) AND d = $3 LIMIT $4");
+        query
+            .maybe(" AND c = ?", None::<i64>)
+            .maybe(" AND d = ?", Some(true))
+            .limit(5);
+        assert_eq!(
+            query.text,
+            "SELECT 1 WHERE TRUE AND (a, b) > ($1, $2) AND d = $3 LIMIT $4"
+        );
         assert_eq!(query.args.len(), 4);
     }
 

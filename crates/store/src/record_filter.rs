@@ -83,15 +83,46 @@ impl RecordFilter {
         let mut add = |condition: Option<Condition>| all.extend(condition);
         let equal = |text, find, value: Option<Arg>| Some(Condition::new(text, find, vec![value?]));
         let by_key = |key: Option<String>| key.map(Arg::from);
-        add(equal("email_key = ?", Find::Records, by_key(keys::email(self.email.as_deref()))));
-        add(equal("username_key = ?", Find::Records, by_key(keys::key(self.username.as_deref()))));
-        add(equal("last_name_key = ?", Find::OfKind, by_key(keys::key(self.last_name.as_deref()))));
-        let first_name = by_key(keys::key(self.first_name.as_deref()));
-        add(equal("first_name_key = ?", Find::No, first_name).map(Condition::in_name_order));
-        add(equal("account_id = ?", Find::Records, self.account_id.map(Arg::from)));
-        add(equal("job_title = ?", Find::Records, self.job_title.as_ref().map(Arg::from)));
-        add(equal("department = ?", Find::Records, self.department.as_ref().map(Arg::from)));
-        add(equal("location = ?", Find::No, self.location.as_ref().map(Arg::from)));
+        add(equal(
+            "email_key = ?",
+            Find::Records,
+            by_key(keys::email(self.email.as_deref())),
+        ));
+        add(equal(
+            "username_key = ?",
+            Find::Records,
+            by_key(keys::key(self.username.as_deref())),
+        ));
+        add(equal(
+            "last_name_key = ?",
+            Find::OfKind,
+            by_key(keys::key(self.last_name.as_deref())),
+        ));
+        add(equal(
+            "first_name_key = ?",
+            Find::OfKind,
+            by_key(keys::key(self.first_name.as_deref())),
+        ));
+        add(equal(
+            "account_id = ?",
+            Find::Records,
+            self.account_id.map(Arg::from),
+        ));
+        add(equal(
+            "job_title = ?",
+            Find::Records,
+            self.job_title.as_ref().map(Arg::from),
+        ));
+        add(equal(
+            "department = ?",
+            Find::Records,
+            self.department.as_ref().map(Arg::from),
+        ));
+        add(equal(
+            "location = ?",
+            Find::Records,
+            self.location.as_ref().map(Arg::from),
+        ));
         let tenant = "EXISTS (SELECT 1 FROM links WHERE links.record_id = records.id
             AND links.role = 'primary' AND links.tenant_id = ?)";
         let of_tenant = Find::Links("tenant_id = ?");
@@ -99,10 +130,18 @@ impl RecordFilter {
         let rule = "EXISTS (SELECT 1 FROM links WHERE links.record_id = records.id
             AND links.role = 'primary' AND links.rule_id = ?)";
         let of_rule = Find::Links("rule_id = ?");
-        add(equal(rule, of_rule, self.rule_id.map(|id| Arg::from(id.to_string()))));
+        add(equal(
+            rule,
+            of_rule,
+            self.rule_id.map(|id| Arg::from(id.to_string())),
+        ));
         for word in self.words().iter().skip(1) {
             let range = args![word, prefix_end(word)];
-            add(Some(Condition::new(WORD, Find::No, std::iter::repeat_n(range, 4).flatten().collect())));
+            add(Some(Condition::new(
+                WORD,
+                Find::No,
+                std::iter::repeat_n(range, 4).flatten().collect(),
+            )));
         }
         all
     }
@@ -153,15 +192,18 @@ pub(crate) struct Condition {
 
 impl Condition {
     pub(crate) fn new(text: &'static str, find: Find, args: Vec<Arg>) -> Self {
-        Self { text, args, find, named: find == Find::OfKind }
-    }
-
-    fn in_name_order(self) -> Self {
-        Self { named: true, ..self }
+        Self {
+            text,
+            args,
+            find,
+            named: find == Find::OfKind,
+        }
     }
 }
 
-/// Where an index leads to the records that meet a condition.
+/// Where the records that meet a condition are looked for, when they may be few.
+/// Reading a million records through is still faster than walking an index to
+/// each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Find {
     /// Nowhere.

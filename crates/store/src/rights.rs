@@ -100,8 +100,16 @@ impl Rights {
 
     /// Every right to everything.
     pub fn everything() -> Self {
-        let all: BTreeMap<_, _> = Right::ALL.iter().map(|right| (*right, Scope::All)).collect();
-        Self(Module::ALL.iter().map(|module| (*module, all.clone())).collect())
+        let all: BTreeMap<_, _> = Right::ALL
+            .iter()
+            .map(|right| (*right, Scope::All))
+            .collect();
+        Self(
+            Module::ALL
+                .iter()
+                .map(|module| (*module, all.clone()))
+                .collect(),
+        )
     }
 
     /// How far a right reaches; none without it.
@@ -152,7 +160,11 @@ impl Rights {
     /// Every right with its scope, in the order they are shown.
     pub fn iter(&self) -> impl Iterator<Item = (Module, Right, Scope)> + '_ {
         let modules = self.0.iter();
-        modules.flat_map(|(module, rights)| rights.iter().map(|(right, scope)| (*module, *right, *scope)))
+        modules.flat_map(|(module, rights)| {
+            rights
+                .iter()
+                .map(|(right, scope)| (*module, *right, *scope))
+        })
     }
 }
 

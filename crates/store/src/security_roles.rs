@@ -68,7 +68,9 @@ pub async fn get(on: impl Into<Source<'_>>, name: &str) -> Result<Option<Securit
 pub async fn types(on: impl Into<Source<'_>>) -> Result<BTreeMap<String, RoleType>> {
     let text = "SELECT name, role_type FROM security_roles WHERE is_active";
     let rows = on.into().rows(text, args![]).await?;
-    let types = rows.iter().map(|row| Ok((row.get("name")?, row.named("role_type")?)));
+    let types = rows
+        .iter()
+        .map(|row| Ok((row.get("name")?, row.named("role_type")?)));
     types.collect()
 }
 
@@ -76,7 +78,10 @@ pub async fn types(on: impl Into<Source<'_>>) -> Result<BTreeMap<String, RoleTyp
 pub async fn rights_of(on: impl Into<Source<'_>>, names: &[String]) -> Result<Rights> {
     let text = "SELECT rights FROM security_roles WHERE is_active AND name IN ($1)";
     let rows = on.into().rows(text, args![names]).await?;
-    let roles = rows.iter().map(|row| row.json("rights")).collect::<Result<Vec<Rights>>>()?;
+    let roles = rows
+        .iter()
+        .map(|row| row.json("rights"))
+        .collect::<Result<Vec<Rights>>>()?;
     Ok(Rights::union(&roles))
 }
 
@@ -95,7 +100,10 @@ pub async fn insert(tx: &mut Tx, role: &SecurityRole) -> Result<()> {
         role.created_at,
     ];
     match tx.execute(text, args).await? {
-        0 => Err(refused("security_roles_name", "there is a role of this name")),
+        0 => Err(refused(
+            "security_roles_name",
+            "there is a role of this name",
+        )),
         _ => Ok(()),
     }
 }
@@ -105,7 +113,10 @@ pub async fn insert(tx: &mut Tx, role: &SecurityRole) -> Result<()> {
 /// `administrator_role`.
 pub async fn update(tx: &mut Tx, role: &SecurityRole, expected_version: i64) -> Result<i64> {
     if role.name == ADMINISTRATOR {
-        return Err(refused("administrator_role", "Administrator always has every right"));
+        return Err(refused(
+            "administrator_role",
+            "Administrator always has every right",
+        ));
     }
     let text = "UPDATE security_roles SET description = $3, is_active = $4, rights = $5,
             version = version + 1
@@ -126,15 +137,21 @@ pub async fn update(tx: &mut Tx, role: &SecurityRole, expected_version: i64) -> 
 /// record or mapping rule names (`role_in_use`).
 pub async fn delete(tx: &mut Tx, name: &str, expected_version: i64) -> Result<()> {
     let Some(role) = get(&mut *tx, name).await? else {
-        return Err(StoreError::NotFound { what: "security role" });
+        return Err(StoreError::NotFound {
+            what: "security role",
+        });
     };
     if role.is_system {
         return Err(refused("system_role", "the role is built in"));
     }
-    let rules = "SELECT 1 AS one FROM mapping_rules WHERE security_roles LIKE $1 ESCAPE '!' LIMIT 1";
+    let rules =
+        "SELECT 1 AS one FROM mapping_rules WHERE security_roles LIKE $1 ESCAPE '!' LIMIT 1";
     let named = tx.row(rules, args![in_list(name)?]).await?.is_some();
     if named || !holders(&mut *tx, name, 1).await?.is_empty() {
-        return Err(refused("role_in_use", "records or mapping rules name the role"));
+        return Err(refused(
+            "role_in_use",
+            "records or mapping rules name the role",
+        ));
     }
     let text = "DELETE FROM security_roles WHERE name = $1 AND version = $2";
     let changed = tx.execute(text, args![name, expected_version]).await?;
@@ -143,11 +160,7 @@ pub async fn delete(tx: &mut Tx, name: &str, expected_version: i64) -> Result<()
 
 /// Records with the role, at most `limit`. Reads every record when there are
 /// none: for messages, not for lists.
-pub async fn holders(
-    on: impl Into<Source<'_>>,
-    name: &str,
-    limit: i64,
-) -> Result<Vec<RecordId>> {
+pub async fn holders(on: impl Into<Source<'_>>, name: &str, limit: i64) -> Result<Vec<RecordId>> {
     let text = "SELECT id FROM records WHERE security_roles LIKE $1 ESCAPE '!' LIMIT $2";
     let rows = on.into().rows(text, args![in_list(name)?, limit]).await?;
     rows.iter().map(|row| row.get("id")).collect()

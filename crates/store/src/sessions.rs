@@ -104,7 +104,10 @@ pub async fn seen(
 ) -> Result<bool> {
     let text = "UPDATE sessions SET last_seen_at = $2, expires_at = $3
         WHERE token_hash = $1 AND expires_at > $2";
-    Ok(tx.execute(text, args![&token_hash[..], now, expires_at]).await? > 0)
+    Ok(tx
+        .execute(text, args![&token_hash[..], now, expires_at])
+        .await?
+        > 0)
 }
 
 /// Ends a session; false when it had ended.
@@ -130,15 +133,15 @@ pub async fn end_sessions(tx: &mut Tx, records: &[RecordId]) -> Result<u64> {
     if records.is_empty() {
         return Ok(0);
     }
-    tx.execute("DELETE FROM sessions WHERE record_id IN ($1)", args![records]).await
+    tx.execute(
+        "DELETE FROM sessions WHERE record_id IN ($1)",
+        args![records],
+    )
+    .await
 }
 
 /// Ends the sessions of one person, but perhaps the one that asks.
-pub async fn end_of(
-    tx: &mut Tx,
-    record_id: RecordId,
-    except: Option<&[u8; 32]>,
-) -> Result<u64> {
+pub async fn end_of(tx: &mut Tx, record_id: RecordId, except: Option<&[u8; 32]>) -> Result<u64> {
     let Some(except) = except else {
         return end_sessions(tx, &[record_id]).await;
     };
@@ -148,7 +151,8 @@ pub async fn end_of(
 
 /// Removes what has ended by itself; how much there was.
 pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<u64> {
-    tx.execute("DELETE FROM sessions WHERE expires_at <= $1", args![now]).await
+    tx.execute("DELETE FROM sessions WHERE expires_at <= $1", args![now])
+        .await
 }
 
 /// Shuts these people out: ends their sessions and revokes their API tokens.

@@ -14,12 +14,7 @@ fn begin(now: Timestamp, window: SignedDuration) -> Timestamp {
 
 /// Counts a failure; how many there are in the window, this one included. The
 /// window begins with the first failure.
-pub async fn failed(
-    tx: &mut Tx,
-    key: &str,
-    now: Timestamp,
-    window: SignedDuration,
-) -> Result<i64> {
+pub async fn failed(tx: &mut Tx, key: &str, now: Timestamp, window: SignedDuration) -> Result<i64> {
     let text = "INSERT INTO sign_in_attempts (key, failures, first_at, last_at)
         VALUES ($1, 1, $2, $2)
         ON CONFLICT (key) DO UPDATE SET
@@ -50,11 +45,16 @@ pub async fn failures(
 
 /// Forgets the failures of a name or address.
 pub async fn clear(tx: &mut Tx, key: &str) -> Result<()> {
-    tx.execute("DELETE FROM sign_in_attempts WHERE key = $1", args![key]).await?;
+    tx.execute("DELETE FROM sign_in_attempts WHERE key = $1", args![key])
+        .await?;
     Ok(())
 }
 
 /// Removes what last happened before a time; how much there was.
 pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64> {
-    tx.execute("DELETE FROM sign_in_attempts WHERE last_at < $1", args![before]).await
+    tx.execute(
+        "DELETE FROM sign_in_attempts WHERE last_at < $1",
+        args![before],
+    )
+    .await
 }

@@ -44,7 +44,9 @@ fn read(row: &Row) -> Result<TicketComment> {
 /// Adds a comment; the ticket counts as changed then, at the same version.
 pub async fn add(tx: &mut Tx, comment: &TicketComment) -> Result<()> {
     let touch = "UPDATE tickets SET updated_at = $2 WHERE id = $1";
-    let touched = tx.execute(touch, args![comment.ticket_id, comment.created_at]).await?;
+    let touched = tx
+        .execute(touch, args![comment.ticket_id, comment.created_at])
+        .await?;
     if touched == 0 {
         return Err(StoreError::NotFound { what: "ticket" });
     }
@@ -81,6 +83,9 @@ pub async fn list(
         query.push(" AND (created_at, id) > (?, ?)", args![after.at, after.id]);
     }
     query.push(" ORDER BY created_at, id", []);
-    let place = |comment: &TicketComment| TimeKey { at: comment.created_at, id: comment.id.0 };
+    let place = |comment: &TicketComment| TimeKey {
+        at: comment.created_at,
+        id: comment.id.0,
+    };
     query.page(on, limit, read, place).await
 }

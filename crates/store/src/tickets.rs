@@ -151,8 +151,14 @@ pub async fn list(
 ) -> Result<Page<Ticket, i64>> {
     let mut query = Query::new("SELECT * FROM tickets WHERE TRUE");
     query
-        .maybe(" AND status = ?", filter.status.as_ref().map(json::name).transpose()?)
-        .maybe(" AND priority = ?", filter.priority.as_ref().map(json::name).transpose()?)
+        .maybe(
+            " AND status = ?",
+            filter.status.as_ref().map(json::name).transpose()?,
+        )
+        .maybe(
+            " AND priority = ?",
+            filter.priority.as_ref().map(json::name).transpose()?,
+        )
         .maybe(" AND account_id = ?", filter.account_id)
         .maybe(" AND contact_id = ?", filter.contact_id)
         .maybe(" AND assignee_id = ?", filter.assignee_id)

@@ -78,7 +78,11 @@ fn read(row: &Row) -> Result<Delivery> {
     })
 }
 
-const EMIT: &[(&str, Type)] = &[("place", Type::Int), ("event", Type::Text), ("body", Type::Text)];
+const EMIT: &[(&str, Type)] = &[
+    ("place", Type::Int),
+    ("event", Type::Text),
+    ("body", Type::Text),
+];
 
 /// Writes one delivery for each message and each enabled webhook that listens,
 /// in order; how many.
@@ -152,7 +156,12 @@ pub async fn retry(
             next_at = COALESCE($6, next_at)
         WHERE id = $1 AND attempts = $2 AND status = 'pending'";
     let status = json::name(&status)?;
-    settle(tx, text, args![id, attempt, status, http_status, error, next_at]).await
+    settle(
+        tx,
+        text,
+        args![id, attempt, status, http_status, error, next_at],
+    )
+    .await
 }
 
 async fn settle(tx: &mut Tx, text: &'static str, args: Vec<Arg>) -> Result<()> {
@@ -191,7 +200,10 @@ pub async fn list(
     let mut query = Query::new("SELECT * FROM webhook_deliveries WHERE ");
     query
         .push("webhook_id = ?", args![webhook_id])
-        .maybe(" AND status = ?", status.as_ref().map(json::name).transpose()?)
+        .maybe(
+            " AND status = ?",
+            status.as_ref().map(json::name).transpose()?,
+        )
         .maybe(" AND id < ?", after.copied())
         .push(" ORDER BY id DESC", []);
     query.page(on, limit, read, |delivery| delivery.id).await

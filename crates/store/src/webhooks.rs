@@ -116,19 +116,28 @@ pub async fn insert(tx: &mut Tx, webhook: &Webhook) -> Result<()> {
 
 /// One webhook.
 pub async fn get(on: impl Into<Source<'_>>, id: WebhookId) -> Result<Option<Webhook>> {
-    let row = on.into().row("SELECT * FROM webhooks WHERE id = $1", args![id]).await?;
+    let row = on
+        .into()
+        .row("SELECT * FROM webhooks WHERE id = $1", args![id])
+        .await?;
     row.as_ref().map(read).transpose()
 }
 
 /// All webhooks, oldest first.
 pub async fn list(on: impl Into<Source<'_>>) -> Result<Vec<Webhook>> {
-    let rows = on.into().rows("SELECT * FROM webhooks ORDER BY created_at, id", args![]).await?;
+    let rows = on
+        .into()
+        .rows("SELECT * FROM webhooks ORDER BY created_at, id", args![])
+        .await?;
     rows.iter().map(read).collect()
 }
 
 /// What any enabled webhook listens to: nothing else needs to be put in words.
 pub async fn wanted(on: impl Into<Source<'_>>) -> Result<BTreeSet<WebhookEvent>> {
-    let rows = on.into().rows("SELECT events FROM webhooks WHERE enabled", args![]).await?;
+    let rows = on
+        .into()
+        .rows("SELECT events FROM webhooks WHERE enabled", args![])
+        .await?;
     let mut wanted = BTreeSet::new();
     for row in &rows {
         wanted.extend(row.json::<Vec<WebhookEvent>>("events")?);

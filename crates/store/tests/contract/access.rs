@@ -163,14 +163,23 @@ fn a_scope_includes_reading_and_admin_includes_all() {
         (vec![Provisioning], vec![Read, Provisioning]),
         (vec![Admin], vec![Read, People, Provisioning, Admin]),
     ] {
-        let token = ApiToken { scopes, ..token(1, None) };
-        let has: Vec<_> = TokenScope::ALL.into_iter().filter(|scope| token.has(*scope)).collect();
+        let token = ApiToken {
+            scopes,
+            ..token(1, None)
+        };
+        let has: Vec<_> = TokenScope::ALL
+            .into_iter()
+            .filter(|scope| token.has(*scope))
+            .collect();
         assert_eq!(has, allowed);
     }
 }
 
 #[test]
 fn a_token_ends_when_it_says() {
-    let token = ApiToken { expires_at: Some(time(10)), ..token(1, None) };
+    let token = ApiToken {
+        expires_at: Some(time(10)),
+        ..token(1, None)
+    };
     assert!(token.is_usable(time(9)) && !token.is_usable(time(10)));
 }

@@ -30,7 +30,10 @@ pub(crate) fn account(n: u128, name: &str) -> Account {
 /// Writes records as they are.
 pub(crate) async fn write(db: &Db, list: Vec<provisioning::psa::Record>) {
     let mut tx = db.begin().await.unwrap();
-    let write = |record| RecordWrite { record, expected_version: 0 };
+    let write = |record| RecordWrite {
+        record,
+        expected_version: 0,
+    };
     let writes: Vec<_> = list.into_iter().map(write).collect();
     assert_eq!(records::write(&mut tx, &writes, time(0)).await.unwrap(), []);
     tx.commit().await.unwrap();
@@ -65,7 +68,9 @@ fn entry(n: u128, name: &str) -> Entry {
 async fn names(db: &Db, filter: &AccountFilter, limit: i64) -> Vec<Vec<String>> {
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
-        let page = accounts::list(db, filter, after.as_ref(), limit).await.unwrap();
+        let page = accounts::list(db, filter, after.as_ref(), limit)
+            .await
+            .unwrap();
         pages.push(page.items.into_iter().map(|account| account.name).collect());
         match page.next {
             Some(next) => after = Some(next),

@@ -53,7 +53,9 @@ fn invoice(n: u128, number: &str) -> Invoice {
 /// An account, a contact (5) of it and an employee (6).
 async fn ground(db: &Db) {
     let mut tx = db.begin().await.unwrap();
-    accounts::insert(&mut tx, &account(1, "Alpha")).await.unwrap();
+    accounts::insert(&mut tx, &account(1, "Alpha"))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let mut contact = record(5, Kind::Contact);
     contact.account_id = Some(ALPHA);
@@ -63,7 +65,9 @@ async fn ground(db: &Db) {
 async fn numbers(db: &Db, filter: &TicketFilter, limit: i64) -> Vec<Vec<i64>> {
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
-        let page = tickets::list(db, filter, after.as_ref(), limit).await.unwrap();
+        let page = tickets::list(db, filter, after.as_ref(), limit)
+            .await
+            .unwrap();
         pages.push(page.items.into_iter().map(|ticket| ticket.number).collect());
         match page.next {
             Some(next) => after = Some(next),
@@ -75,8 +79,15 @@ async fn numbers(db: &Db, filter: &TicketFilter, limit: i64) -> Vec<Vec<i64>> {
 async fn invoice_numbers(db: &Db, filter: &InvoiceFilter, limit: i64) -> Vec<Vec<String>> {
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
-        let page = invoices::list(db, filter, after.as_ref(), limit).await.unwrap();
-        pages.push(page.items.into_iter().map(|invoice| invoice.number).collect());
+        let page = invoices::list(db, filter, after.as_ref(), limit)
+            .await
+            .unwrap();
+        pages.push(
+            page.items
+                .into_iter()
+                .map(|invoice| invoice.number)
+                .collect(),
+        );
         match page.next {
             Some(next) => after = Some(next),
             None => return pages,

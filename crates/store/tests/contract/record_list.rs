@@ -17,7 +17,10 @@ fn person(n: u128, first: &str, last: &str, username: &str) -> Record {
     record.first_name = Some(first.to_owned());
     record.last_name = Some(last.to_owned());
     record.username = Some(username.to_owned()).filter(|name| !name.is_empty());
-    record.email = record.username.as_ref().map(|name| format!("{name}@Fabrikam.com"));
+    record.email = record
+        .username
+        .as_ref()
+        .map(|name| format!("{name}@Fabrikam.com"));
     record.access = true;
     record
 }
@@ -25,7 +28,9 @@ fn person(n: u128, first: &str, last: &str, username: &str) -> Record {
 /// Nine employees, numbered 1 to 9 in the order of their names, and one contact.
 async fn people(db: &Db) {
     let mut tx = db.begin().await.unwrap();
-    accounts::insert(&mut tx, &account(7, "Alpha")).await.unwrap();
+    accounts::insert(&mut tx, &account(7, "Alpha"))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let mut list = vec![
         person(1, "Zoe", "Abbot", "zabbot"),
@@ -53,9 +58,16 @@ async fn people(db: &Db) {
     let mut tx = db.begin().await.unwrap();
     let mut linked = link(1, LinkRole::Primary, 8);
     linked.link.applied.rule_id = Some(RuleId(Uuid::from_u128(0xabc)));
-    links::write(&mut tx, &[linked, link(2, LinkRole::Secondary, 3)]).await.unwrap();
-    let details = records::Details { is_poc: true, ..Default::default() };
-    records::write_details(&mut tx, record_id(20), &details, 1, time(0)).await.unwrap();
+    links::write(&mut tx, &[linked, link(2, LinkRole::Secondary, 3)])
+        .await
+        .unwrap();
+    let details = records::Details {
+        is_poc: true,
+        ..Default::default()
+    };
+    records::write_details(&mut tx, record_id(20), &details, 1, time(0))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -63,9 +75,16 @@ async fn people(db: &Db) {
 async fn pages(db: &Db, filter: &RecordFilter, order: Order, limit: i64) -> Vec<Vec<u128>> {
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
-        let page = record_list::list(db, filter, order, after.as_ref(), limit).await.unwrap();
+        let page = record_list::list(db, filter, order, after.as_ref(), limit)
+            .await
+            .unwrap();
         let cursor = page.cursor();
-        pages.push(page.items.iter().map(|row| row.record.id.0.as_u128()).collect());
+        pages.push(
+            page.items
+                .iter()
+                .map(|row| row.record.id.0.as_u128())
+                .collect(),
+        );
         match cursor {
             Some(text) => after = Some(Position::parse(&text, filter, order).unwrap()),
             None => return pages,
@@ -199,7 +218,10 @@ both! {
 
 #[test]
 fn a_cursor_of_another_order_is_refused() {
-    let order = Order { sort: Sort::Name, descending: false };
+    let order = Order {
+        sort: Sort::Name,
+        descending: false,
+    };
     let wrong = [
         "",
         "x",

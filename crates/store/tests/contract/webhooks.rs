@@ -26,11 +26,16 @@ fn webhook(n: u128, events: &[WebhookEvent]) -> Webhook {
 }
 
 fn message(event: WebhookEvent, n: u32) -> Message {
-    Message { event, body: format!("{{\"n\":{n}}}") }
+    Message {
+        event,
+        body: format!("{{\"n\":{n}}}"),
+    }
 }
 
 async fn emit(tx: &mut Tx, messages: &[Message]) -> u64 {
-    webhook_deliveries::emit(tx, messages, time(0)).await.unwrap()
+    webhook_deliveries::emit(tx, messages, time(0))
+        .await
+        .unwrap()
 }
 
 fn bodies(list: &[Delivery]) -> Vec<&str> {
