@@ -1,5 +1,7 @@
 //! Graph as the emulator serves it, called in process: one module per area, tables from the documentation.
 
+// One-element lists read best written as lists.
+#![allow(clippy::cloned_ref_to_slice_refs)]
 // Panics are how tests fail.
 #![allow(clippy::unwrap_used)]
 
