@@ -82,7 +82,7 @@ async fn list(state: AppState, user: CurrentUser, kind: Kind, wanted: Wanted) ->
         Problem::invalid("after: this place in the list is not known").cure("Start at the first page.")
     })?;
     let found = record_list::list(state.engine.db(), &filter, order, after.as_ref(), PAGE).await?;
-    let next = found.next.as_ref().map(Position::encode);
+    let next = found.cursor();
     let rows = found.items.into_iter().map(|row| Line {
         id: row.record.id.to_string(),
         name: full_name(&row.record),
