@@ -1,19 +1,26 @@
 //! The REST API: one file for each resource.
 
 mod accounts;
+mod api_tokens;
+mod audit;
 mod connections;
 mod employee_defaults;
 mod finance;
+mod lookups;
 mod mapping_rules;
-mod people;
+pub(crate) mod people;
 mod plans;
 mod review_items;
 mod sync_runs;
 mod tickets;
+mod webhooks;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, patch, post};
+use axum::routing::{get, post};
+use provisioning::psa::Kind;
+use serde_json::{Value, json};
+use store::references::Reference;
 
 use crate::AppState;
 use crate::auth::authenticate;
@@ -59,21 +66,31 @@ fn routes() -> Router<AppState> {
         .route("/sync-runs/{id}/actions", get(sync_runs::actions))
         .route("/review-items", get(review_items::list))
         .route("/review-items/{id}/resolve", post(review_items::resolve))
-        .route("/employees", get(people::employees).post(people::create_employee))
-        .route("/employees/{id}", patch(people::update).get(people::show))
-        .route("/employees/{id}/why", get(people::why))
-        .route("/employees/{id}/timeline", get(people::timeline))
-        .route("/employees/{id}/resync", post(people::resync))
-        .route("/employees/{id}/reapply", post(people::reapply))
-        .route("/contacts", get(people::contacts).post(people::create_contact))
-        .route("/contacts/{id}", patch(people::update).get(people::show))
-        .route("/contacts/{id}/why", get(people::why))
-        .route("/contacts/{id}/timeline", get(people::timeline))
-        .route("/contacts/{id}/resync", post(people::resync))
-        .route("/contacts/{id}/reapply", post(people::reapply))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route("/accounts/{id}", get(accounts::show))
         .route("/security-roles", get(accounts::security_roles))
         .route("/tickets", get(tickets::list).post(tickets::create))
         .route("/invoices", get(finance::list).post(finance::create))
+        .merge(people::routes(Kind::Employee))
+        .merge(people::routes(Kind::Contact))
+        .merge(lookups::routes())
+        .route("/audit", get(audit::list))
+        .route("/me", get(api_tokens::me))
+        .route("/api-tokens", get(api_tokens::list).post(api_tokens::create))
+        .route("/api-tokens/{id}", get(api_tokens::show).delete(api_tokens::revoke))
+        .route("/webhooks", get(webhooks::list).post(webhooks::create))
+        .route(
+            "/webhooks/{id}",
+            get(webhooks::show).patch(webhooks::update).delete(webhooks::remove),
+        )
+        .route("/webhooks/{id}/deliveries", get(webhooks::deliveries))
+        .route("/webhooks/{id}/deliveries/{delivery}/redeliver", post(webhooks::redeliver))
+}
+
+/// What refers to something, for 409 `record_in_use`.
+pub(crate) fn references(found: &[Reference]) -> Value {
+    let one = |found: &Reference| {
+        json!({ "kind": found.kind.name(), "id": found.id, "label": found.label })
+    };
+    found.iter().map(one).collect()
 }

@@ -135,6 +135,7 @@ const LARGEST_LIMIT: i64 = 1_000;
 
 /// Where in a list to begin, and how much of it to give.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Paging {
     limit: Option<i64>,
     /// The cursor as it was sent.
@@ -144,7 +145,7 @@ pub(crate) struct Paging {
 impl Paging {
     /// How many items a page has: at least one, at most a thousand.
     pub(crate) fn limit(&self) -> i64 {
-        self.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, LARGEST_LIMIT)
+        page_size(self.limit)
     }
 
     /// The place after which the page begins.
@@ -152,6 +153,11 @@ impl Paging {
         let place = self.after.as_deref().map(store::page::decode);
         place.transpose().map_err(|_| bad_cursor())
     }
+}
+
+/// How many items a page has: what was asked for, within bounds.
+pub(crate) fn page_size(asked: Option<i64>) -> i64 {
+    asked.unwrap_or(DEFAULT_LIMIT).clamp(1, LARGEST_LIMIT)
 }
 
 /// 400: a cursor that this list did not give.

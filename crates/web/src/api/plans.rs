@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use provisioning::action::Action;
+use provisioning::action::{Action, ActionKind};
+use provisioning::field::Field;
 use provisioning::ids::PlanId;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,8 +18,9 @@ use crate::auth::Caller;
 use crate::error::{Problem, Result};
 use crate::extract::{Body, Id};
 
-/// How many people a plan shows at once; the rest is under its run's actions.
-const MOST: u32 = 1_000;
+/// How many people a plan shows; of a larger one the rest is under its run's
+/// actions, page by page.
+const MOST: u32 = 10_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,38 +28,45 @@ pub(crate) struct Approval {
     hash: String,
 }
 
+/// What an action changes, field by field. Whether the sync itself made a
+/// record inactive is its own bookkeeping.
+pub(super) fn changes(action: &Action) -> Value {
+    let shown = action.changes.iter().filter(|change| change.field != Field::DeactivatedBySync);
+    let shown = shown.map(|change| {
+        json!({
+            "field": change.field.path(action.record_kind),
+            "old": change.old, "new": change.new,
+        })
+    });
+    shown.collect()
+}
+
+/// Why an action is done, in words.
+pub(super) fn reason(action: &Action) -> Value {
+    action.reason.cause.describe().into()
+}
+
 /// A decision's actions as the API shows them.
 pub(crate) fn actions(row: &DecisionRow) -> Vec<Value> {
     let decision = &row.decision;
     let one = |action: &Action| {
-        let changes = action.changes.iter().map(|change| {
-            json!({
-                "field": change.field.path(action.record_kind),
-                "old": change.old, "new": change.new,
-            })
-        });
-        let changes: Vec<Value> = changes.collect();
-        let reactivate = action.kind == provisioning::action::ActionKind::Adopt
+        let reactivate = action.kind == ActionKind::Adopt
             && action.changes.iter().any(|change| {
-                change.field == provisioning::field::Field::Status
+                change.field == Field::Status
                     && change.old.as_ref().and_then(|old| old.as_text()) == Some("inactive")
             });
+        // The id of a record that is yet to be made means nothing to anybody.
+        let id = action.record_id.filter(|_| action.kind != ActionKind::Create || row.state.is_some());
         json!({
             "person": {
-                "kind": action.record_kind, "id": action.record_id, "name": decision.name,
+                "kind": action.record_kind, "id": id, "name": decision.name,
                 "email": decision.email, "username": decision.username,
                 "tenant_id": decision.tenant_id, "object_id": decision.object_id,
             },
-            "kind": action.record_kind,
-            "action": action.kind,
-            "changes": changes,
-            "reactivate": reactivate,
-            "reason": action.reason.cause.describe(),
-            "cause": action.reason.cause,
-            "rule_id": action.reason.rule_id,
-            "group_path": action.reason.group_path,
-            "loss": action.reason.loss,
-            "state": row.state,
+            "kind": action.record_kind, "action": action.kind, "changes": changes(action),
+            "reactivate": reactivate, "reason": reason(action), "cause": action.reason.cause,
+            "rule_id": action.reason.rule_id, "group_path": action.reason.group_path,
+            "loss": action.reason.loss, "state": row.state,
         })
     };
     decision.actions.iter().map(one).collect()
@@ -74,7 +83,7 @@ pub(crate) async fn view(state: &AppState, id: PlanId) -> Result<Value> {
     let rows = decisions::page(db, id, 0, MOST, &filter).await?;
     let shown: Vec<Value> = rows.iter().flat_map(actions).collect();
     let mut counts = serde_json::Map::new();
-    for kind in provisioning::action::ActionKind::ALL {
+    for kind in ActionKind::ALL {
         counts.insert(kind.name().to_owned(), plan.counts.of(kind).into());
     }
     Ok(json!({

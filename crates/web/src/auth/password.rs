@@ -39,6 +39,12 @@ pub(crate) async fn hash(state: &AppState, password: SecretString) -> Result<Str
     .map_err(|error| Problem::internal(&Failed(error)))
 }
 
+/// The hash of an acceptable password.
+pub(crate) async fn checked_hash(state: &AppState, password: SecretString) -> Result<String> {
+    check_password(&password)?;
+    hash(state, password).await
+}
+
 /// Whether the password is the one with this hash; without a hash it takes as
 /// long and is wrong.
 pub(crate) async fn verify(state: &AppState, password: SecretString, hash: Option<String>) -> Result<bool> {

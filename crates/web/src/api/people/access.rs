@@ -1,0 +1,80 @@
+//! Pinning a record, and its local password.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use provisioning::ids::RecordId;
+use provisioning::psa::Kind;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::json;
+use store::api_tokens::TokenScope::{Admin, People};
+use store::journal::{self, NewEntry};
+use store::{records, sessions};
+
+use super::edit::write;
+use super::found;
+use super::list::shown;
+use crate::AppState;
+use crate::auth::{Caller, hash_password};
+use crate::error::Result;
+use crate::extract::{Body, Id};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pin {
+    pinned: bool,
+    reason: Option<String>,
+}
+
+/// `POST …/{id}/pin`: a pinned record is never touched by the directory.
+pub(super) async fn pin(
+    kind: Kind,
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<RecordId>,
+    Body(pin): Body<Pin>,
+) -> Result<Response> {
+    let actor = caller.needs(People)?;
+    let mut tx = state.engine.db().begin().await?;
+    let old = found(&mut tx, kind, id).await?;
+    let mut new = old.clone();
+    new.record.pinned = pin.pinned;
+    new.details.pin_reason = pin.reason.filter(|_| pin.pinned);
+    let action = if pin.pinned { "pin" } else { "unpin" };
+    write(&state, &mut tx, &actor, action, &old, &new).await?;
+    tx.commit().await?;
+    shown(&state, kind, id, StatusCode::OK).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Password {
+    password: String,
+}
+
+/// `PUT …/{id}/password`: a new local password; sessions end.
+pub(super) async fn password(
+    kind: Kind,
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<RecordId>,
+    Body(body): Body<Password>,
+) -> Result<StatusCode> {
+    let actor = caller.needs(Admin)?;
+    found(state.engine.db(), kind, id).await?;
+    let hash = hash_password(&state, SecretString::from(body.password)).await?;
+    let now = state.engine.now();
+    let mut tx = state.engine.db().begin().await?;
+    records::set_password(&mut tx, id, Some(&hash), now).await?;
+    let ended = sessions::end_sessions(&mut tx, &[id]).await?;
+    let entry = NewEntry {
+        actor: Some(actor.name),
+        record_id: Some(id),
+        body: Some(json!({ "sessions_ended": ended })),
+        ..NewEntry::new(now, actor.origin, "password_reset")
+    };
+    journal::append(&mut tx, &[entry]).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,267 @@
+//! `/webhooks`: outgoing, signed as Standard Webhooks, with their deliveries.
+//! What is sent is written to an outbox in the transaction of the change.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use provisioning::psa::Record;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::api_tokens::TokenScope::Admin;
+use store::psa_ids::WebhookId;
+use store::secrets::{self, Place};
+use store::webhook_deliveries::{self, Delivery, DeliveryStatus, Message};
+use store::webhooks::{self, Webhook, WebhookEvent};
+use store::{Source, Tx};
+use url::{Host, Url};
+
+use crate::AppState;
+use crate::auth::Caller;
+use crate::error::{Problem, Result};
+use crate::extract::{Body, Id, Query, expected_version, list as answer, page_size};
+
+const PURPOSE: &str = "webhook";
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Draft {
+    url: Option<String>,
+    events: Option<Vec<WebhookEvent>>,
+    description: Option<String>,
+    enabled: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Filter {
+    status: Option<DeliveryStatus>,
+    limit: Option<i64>,
+    after: Option<String>,
+}
+
+fn view(webhook: &Webhook) -> Value {
+    json!({
+        "id": webhook.id, "url": webhook.url, "events": webhook.events,
+        "description": webhook.description, "enabled": webhook.enabled,
+        "created_at": webhook.created_at, "updated_at": webhook.updated_at,
+    })
+}
+
+fn delivery_view(delivery: &Delivery) -> Value {
+    json!({
+        "id": delivery.id, "webhook_id": delivery.webhook_id, "event": delivery.event,
+        "status": delivery.status, "attempts": delivery.attempts, "next_at": delivery.next_at,
+        "last_status": delivery.last_status, "last_error": delivery.last_error,
+        "body": delivery.body, "created_at": delivery.created_at,
+        "delivered_at": delivery.delivered_at,
+    })
+}
+
+fn tagged(status: StatusCode, version: i64, body: Value) -> Response {
+    (status, [(header::ETAG, format!("\"{version}\""))], Json(body)).into_response()
+}
+
+/// An address we may post to: https to a public host, unless the operator
+/// allows private ones. Names are looked at again when something is sent.
+fn check_url(state: &AppState, text: &str) -> Result<()> {
+    let invalid = |detail: &str| Problem::invalid(format!("url: {detail}"));
+    let url = Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
+    if !matches!(url.scheme(), "https" | "http") || !url.username().is_empty() {
+        return Err(invalid("an https address without a user name is needed"));
+    }
+    if state.options.allow_private_webhooks {
+        return Ok(());
+    }
+    let is_private = match url.host() {
+        None => true,
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost") || !name.contains('.')
+        }
+        Some(Host::Ipv4(ip)) => {
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()
+        }
+        Some(Host::Ipv6(ip)) => {
+            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
+    };
+    if is_private || url.scheme() == "http" {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return Err(Problem::new(status, "private_target", "url: only https to public addresses")
+            .cure("Set webhooks.allow_private = true to allow private targets."));
+    }
+    Ok(())
+}
+
+async fn found(on: impl Into<Source<'_>>, id: WebhookId) -> Result<Webhook> {
+    webhooks::get(on, id).await?.ok_or_else(|| Problem::not_found("webhook"))
+}
+
+/// `GET /webhooks`
+pub(super) async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<Value>> {
+    caller.needs(Admin)?;
+    let all = webhooks::list(state.engine.db()).await?;
+    Ok(answer(all.iter().map(view).collect(), None))
+}
+
+/// `GET /webhooks/{id}`
+pub(super) async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+) -> Result<Response> {
+    caller.needs(Admin)?;
+    let webhook = found(state.engine.db(), id).await?;
+    Ok(tagged(StatusCode::OK, webhook.version, view(&webhook)))
+}
+
+/// `POST /webhooks`: the answer holds the signing secret, once.
+pub(super) async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    Body(draft): Body<Draft>,
+) -> Result<Response> {
+    caller.needs(Admin)?;
+    let url = draft.url.ok_or_else(|| Problem::invalid("url is missing"))?;
+    check_url(&state, &url)?;
+    let events = draft.events.filter(|events| !events.is_empty());
+    let events = events.ok_or_else(|| Problem::invalid("events: name at least one"))?;
+    let now = state.engine.now();
+    let webhook = Webhook {
+        id: WebhookId(state.engine.new_id()),
+        url,
+        description: draft.description.unwrap_or_default(),
+        events,
+        enabled: draft.enabled.unwrap_or(true),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut key = [0; 32];
+    state.engine.fill(&mut key);
+    let secret = format!("whsec_{}", STANDARD.encode(key));
+    let mut tx = state.engine.db().begin().await?;
+    webhooks::insert(&mut tx, &webhook).await?;
+    let place = Place { connection_id: None, owner: webhook.id.0, purpose: PURPOSE };
+    let random = |out: &mut [u8]| state.engine.fill(out);
+    let (sealer, key_id) = (state.engine.sealer(), state.engine.new_id());
+    let kept = SecretString::from(secret.clone());
+    secrets::put(&mut tx, sealer, &random, key_id, place, &kept, now).await?;
+    tx.commit().await?;
+    let mut body = view(&webhook);
+    body["secret"] = secret.into();
+    Ok(tagged(StatusCode::CREATED, webhook.version, body))
+}
+
+/// `PATCH /webhooks/{id}`
+pub(super) async fn update(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+    headers: HeaderMap,
+    Body(draft): Body<Draft>,
+) -> Result<Response> {
+    caller.needs(Admin)?;
+    let mut tx = state.engine.db().begin().await?;
+    let mut webhook = found(&mut tx, id).await?;
+    if let Some(url) = draft.url {
+        check_url(&state, &url)?;
+        webhook.url = url;
+    }
+    webhook.events = draft.events.unwrap_or(webhook.events);
+    webhook.description = draft.description.unwrap_or(webhook.description);
+    webhook.enabled = draft.enabled.unwrap_or(webhook.enabled);
+    let expected = expected_version(&headers)?.unwrap_or(webhook.version);
+    let version = webhooks::update(&mut tx, &webhook, expected, state.engine.now()).await?;
+    tx.commit().await?;
+    Ok(tagged(StatusCode::OK, version, view(&webhook)))
+}
+
+/// `DELETE /webhooks/{id}`
+pub(super) async fn remove(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+    headers: HeaderMap,
+) -> Result<StatusCode> {
+    caller.needs(Admin)?;
+    let mut tx = state.engine.db().begin().await?;
+    let webhook = found(&mut tx, id).await?;
+    let expected = expected_version(&headers)?.unwrap_or(webhook.version);
+    webhooks::delete(&mut tx, id, expected).await?;
+    secrets::delete(&mut tx, id.0, PURPOSE).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /webhooks/{id}/deliveries`, newest first
+pub(super) async fn deliveries(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>> {
+    caller.needs(Admin)?;
+    let db = state.engine.db();
+    found(db, id).await?;
+    let after = filter.after.as_deref().map(store::page::decode::<i64>).transpose();
+    let after = after.map_err(|_| crate::extract::bad_cursor())?;
+    let limit = page_size(filter.limit);
+    let page = webhook_deliveries::list(db, id, filter.status, after.as_ref(), limit).await?;
+    let next = page.cursor();
+    Ok(answer(page.items.iter().map(delivery_view).collect(), next))
+}
+
+/// `POST /webhooks/{id}/deliveries/{delivery}/redeliver`
+pub(super) async fn redeliver(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((id, delivery)): Path<(String, String)>,
+) -> Result<StatusCode> {
+    caller.needs(Admin)?;
+    let missing = || Problem::not_found("delivery");
+    let id: WebhookId = id.parse().map_err(|_| missing())?;
+    let delivery: i64 = delivery.parse().map_err(|_| missing())?;
+    let mut tx = state.engine.db().begin().await?;
+    let known = webhook_deliveries::get(&mut tx, delivery).await?;
+    known.filter(|known| known.webhook_id == id).ok_or_else(missing)?;
+    webhook_deliveries::redeliver(&mut tx, delivery, state.engine.now()).await?;
+    tx.commit().await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Puts the event of a change by hand into the outbox, for those who listen.
+pub(super) async fn person_changed(
+    tx: &mut Tx,
+    action: &str,
+    record: &Record,
+    now: Timestamp,
+) -> Result<()> {
+    let event = match action {
+        "create" => WebhookEvent::PersonCreated,
+        "restore" => WebhookEvent::PersonRestored,
+        "deactivate" => WebhookEvent::PersonDeactivated,
+        "reactivate" => WebhookEvent::PersonReactivated,
+        "grant" => WebhookEvent::PersonAccessGranted,
+        "revoke" => WebhookEvent::PersonAccessRevoked,
+        _ => WebhookEvent::PersonUpdated,
+    };
+    if !webhooks::wanted(&mut *tx).await?.contains(&event) {
+        return Ok(());
+    }
+    let body = json!({
+        "type": event, "timestamp": now,
+        "data": {
+            "id": record.id, "kind": record.kind, "username": record.username,
+            "email": record.email, "status": record.status,
+        },
+    });
+    let message = Message { event, body: body.to_string() };
+    webhook_deliveries::emit(tx, &[message], now).await?;
+    Ok(())
+}
