@@ -15,7 +15,8 @@ impl Domain {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_end_matches('.');
         let ascii = idna::domain_to_ascii_strict(text).ok()?;
-        (!ascii.is_empty() && ascii.split('.').all(|label| !label.is_empty())).then_some(Self(ascii))
+        (!ascii.is_empty() && ascii.split('.').all(|label| !label.is_empty()))
+            .then_some(Self(ascii))
     }
 
     /// The first label, for telling usernames apart.
@@ -132,7 +133,10 @@ mod tests {
     #[test]
     fn the_home_upn_is_cut_at_the_last_underscore() {
         for (upn, home) in [
-            ("bob_fabrikam.com#EXT#@host.onmicrosoft.com", Some("bob@fabrikam.com")),
+            (
+                "bob_fabrikam.com#EXT#@host.onmicrosoft.com",
+                Some("bob@fabrikam.com"),
+            ),
             ("a_b_fabrikam.com#ext#@host", Some("a_b@fabrikam.com")),
             ("bob#EXT#@host", None),
             ("bob_local#EXT#@host", None),

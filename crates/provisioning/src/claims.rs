@@ -18,7 +18,9 @@ pub struct Claims {
 
 fn short(text: &str) -> u64 {
     let hash = blake3::hash(text.as_bytes());
-    hash.as_bytes()[..8].try_into().map_or(0, u64::from_le_bytes)
+    hash.as_bytes()[..8]
+        .try_into()
+        .map_or(0, u64::from_le_bytes)
 }
 
 impl Claims {

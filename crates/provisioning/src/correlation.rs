@@ -86,9 +86,9 @@ fn at_home_elsewhere(
         return Match::Review(ReviewReason::EmailOfAnotherTenant, ids(candidates));
     }
     let home = policy.foreign_domains.get(email.domain());
-    let at_home = candidates.iter().find(|candidate| {
-        candidate.linked_to.map(|(tenant, _)| tenant).as_ref() == home
-    });
+    let at_home = candidates
+        .iter()
+        .find(|candidate| candidate.linked_to.map(|(tenant, _)| tenant).as_ref() == home);
     match at_home {
         Some(candidate) => Match::Secondary(candidate.record.id),
         None => Match::Skip(Skip::AtHomeElsewhere),
@@ -112,7 +112,9 @@ fn one_candidate(
         return review(ReviewReason::Privileged);
     }
     let account = target.account_id();
-    if record.kind == Kind::Contact && record.account_id.is_some() && account.is_some()
+    if record.kind == Kind::Contact
+        && record.account_id.is_some()
+        && account.is_some()
         && record.account_id != account
     {
         return review(ReviewReason::OtherAccount);
@@ -124,7 +126,10 @@ fn one_candidate(
 }
 
 fn ids(candidates: &[&Candidate]) -> Vec<RecordId> {
-    candidates.iter().map(|candidate| candidate.record.id).collect()
+    candidates
+        .iter()
+        .map(|candidate| candidate.record.id)
+        .collect()
 }
 
 /// Whether somebody unknown is worth making a record for.

@@ -41,8 +41,13 @@ pub struct Winner<'a> {
 /// The rules that apply to a person, best first.
 pub fn applicable<'a>(case: &Case, policy: &'a Policy) -> impl Iterator<Item = Winner<'a>> {
     policy.rules.iter().filter_map(|rule| {
-        let path = case.groups.iter().find_map(|group| rule.groups.get(group))?;
-        rule.scope.takes(&case.person).then_some(Winner { rule, path })
+        let path = case
+            .groups
+            .iter()
+            .find_map(|group| rule.groups.get(group))?;
+        rule.scope
+            .takes(&case.person)
+            .then_some(Winner { rule, path })
     })
 }
 
@@ -55,7 +60,12 @@ pub fn names_needed(case: &Case, policy: &Policy) -> Vec<String> {
         .map(|form| fold(&form))
         .collect();
     let of_candidates = case.candidates.iter().map(|candidate| &candidate.record);
-    for record in case.record.iter().chain(&case.archived).chain(of_candidates) {
+    for record in case
+        .record
+        .iter()
+        .chain(&case.archived)
+        .chain(of_candidates)
+    {
         names.extend(record.original_username.as_deref().map(fold));
         if let Some(name) = record.username.as_deref().map(fold) {
             names.push(format!("{name}_archived"));
@@ -87,8 +97,7 @@ pub fn decide(
         around,
         email: email.as_ref(),
     };
-    let is_enabled =
-        case.person.enabled || policy.connection.on_disabled == OnDisabled::Ignore;
+    let is_enabled = case.person.enabled || policy.connection.on_disabled == OnDisabled::Ignore;
     let basis = Basis {
         person_version: case.person_version,
         stance: hash(&(
@@ -164,8 +173,7 @@ impl Planner<'_> {
         } = self.context;
         let claimed = email.is_some_and(|email| self.claims.has_email(email.key()));
         let target = winner.rule.rule.target;
-        let found =
-            correlation::correlate(case, candidates, policy, target, email, claimed);
+        let found = correlation::correlate(case, candidates, policy, target, email, claimed);
         let Match::Review(reason, ids) = &found else {
             return Ok(found);
         };
@@ -203,7 +211,12 @@ impl Planner<'_> {
             return self.deactivate(record, AccessReason::Deleted, Cause::Deleted, loss);
         }
         if !self.is_enabled {
-            return self.deactivate(record, AccessReason::Disabled, Cause::Disabled, Loss::Disabled);
+            return self.deactivate(
+                record,
+                AccessReason::Disabled,
+                Cause::Disabled,
+                Loss::Disabled,
+            );
         }
         let Some(winner) = self.winner else {
             return self.revoke(applied, record);
@@ -222,7 +235,9 @@ impl Planner<'_> {
         loss: Loss,
     ) -> Outcome {
         if self.is_protected(record) {
-            return Outcome::Skipped(Skip::Protected { record_id: record.id });
+            return Outcome::Skipped(Skip::Protected {
+                record_id: record.id,
+            });
         }
         let mut next = record.clone();
         shape::deactivate(&mut next, why);
@@ -240,17 +255,26 @@ impl Planner<'_> {
             // Still in the group, but no longer taken by a filter: read from
             // the person, so no proof of absence is needed.
             let groups = &self.context.case.groups;
-            let still_in = rule.is_some_and(|rule| groups.iter().any(|g| rule.groups.contains_key(g)));
+            let still_in =
+                rule.is_some_and(|rule| groups.iter().any(|g| rule.groups.contains_key(g)));
             match (&self.context.case.absence, still_in) {
-                (Some(absence), false) => Loss::LeftGroups { absence: absence.clone() },
+                (Some(absence), false) => Loss::LeftGroups {
+                    absence: absence.clone(),
+                },
                 (None, false) => return Outcome::Skipped(Skip::NoProof),
-                (_, true) => Loss::RuleChanged { rule_id: applied.rule_id },
+                (_, true) => Loss::RuleChanged {
+                    rule_id: applied.rule_id,
+                },
             }
         } else {
-            Loss::RuleChanged { rule_id: applied.rule_id }
+            Loss::RuleChanged {
+                rule_id: applied.rule_id,
+            }
         };
         if self.is_protected(record) {
-            return Outcome::Skipped(Skip::Protected { record_id: record.id });
+            return Outcome::Skipped(Skip::Protected {
+                record_id: record.id,
+            });
         }
         let mut next = record.clone();
         shape::revoke(&mut next);
@@ -355,8 +379,17 @@ impl Planner<'_> {
         } else {
             shape::deactivate(&mut next, AccessReason::Disabled);
         }
-        let chosen = self.context.case.review.as_ref().is_some_and(|r| r.answer.is_some());
-        let cause = if chosen { Cause::ChosenByReviewer } else { Cause::SameEmail };
+        let chosen = self
+            .context
+            .case
+            .review
+            .as_ref()
+            .is_some_and(|r| r.answer.is_some());
+        let cause = if chosen {
+            Cause::ChosenByReviewer
+        } else {
+            Cause::SameEmail
+        };
         let loss = (!next.access).then_some(Loss::Disabled);
         let reason = self.reason(cause, loss);
         self.act(ActionKind::Adopt, record, &next, reason);
@@ -377,9 +410,10 @@ impl Planner<'_> {
             return self.review(winner, ReviewReason::TypeChangeRefused, vec![record.id]);
         }
         let case = self.context.case;
-        let earlier = case.archived.as_ref().filter(|archived| {
-            Some(archived.id) == earlier && archived.kind == rule.target.kind()
-        });
+        let earlier = case
+            .archived
+            .as_ref()
+            .filter(|archived| Some(archived.id) == earlier && archived.kind == rule.target.kind());
         let others: Vec<&Candidate> = case
             .candidates
             .iter()
@@ -566,7 +600,10 @@ impl Planner<'_> {
         Reason {
             cause,
             rule_id: self.winner.map(|winner| winner.rule.rule.id),
-            group_path: self.winner.map(|winner| winner.path.to_vec()).unwrap_or_default(),
+            group_path: self
+                .winner
+                .map(|winner| winner.path.to_vec())
+                .unwrap_or_default(),
             loss,
         }
     }
@@ -592,7 +629,12 @@ impl Planner<'_> {
     }
 
     fn done(&mut self, next: &Record) -> Outcome {
-        let archived_id = self.context.case.link.as_ref().and_then(|link| link.archived_id);
+        let archived_id = self
+            .context
+            .case
+            .link
+            .as_ref()
+            .and_then(|link| link.archived_id);
         self.finish(next, archived_id)
     }
 

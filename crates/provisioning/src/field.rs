@@ -215,8 +215,7 @@ impl Serialize for FieldChange {
 
 impl<'de> Deserialize<'de> for FieldChange {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (field, old, new) =
-            <(Field, Option<Value>, Option<Value>)>::deserialize(deserializer)?;
+        let (field, old, new) = <(Field, Option<Value>, Option<Value>)>::deserialize(deserializer)?;
         let (old, new) = (old.map(|v| v.typed(field)), new.map(|v| v.typed(field)));
         if old == new {
             return Err(D::Error::custom("a change from a value to itself"));

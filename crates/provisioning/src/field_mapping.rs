@@ -61,7 +61,10 @@ pub fn project(
     policy: &Policy,
 ) -> Vec<(Field, Option<Value>)> {
     let text = |text: &Option<String>| {
-        let text = text.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let text = text
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
         text.map(Value::from)
     };
     let all = [
@@ -76,7 +79,9 @@ pub fn project(
         (Field::EmployeeId, text(&person.employee_id)),
     ];
     let mapped = |field| policy.fields.of(kind, field).enabled;
-    all.into_iter().filter(|(field, _)| mapped(*field)).collect()
+    all.into_iter()
+        .filter(|(field, _)| mapped(*field))
+        .collect()
 }
 
 #[cfg(test)]
@@ -96,23 +101,98 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines)] // a table
     fn email_follows_the_source() {
         const EXT: &str = "bob_fabrikam.com#EXT#@msp.onmicrosoft.com";
         const BAD_EXT: &str = "bob#EXT#@msp.onmicrosoft.com";
         for (source, upn, mail, other, from, expected) in [
-            (Source::AzureAd, "amy@msp.com", Some("a@x.com"), None, EmailSource::Upn, Some("amy@msp.com")),
-            (Source::AzureAd, "amy@msp.com", Some("a@x.com"), None, EmailSource::Mail, Some("a@x.com")),
-            (Source::AzureAd, "amy@msp.com", None, None, EmailSource::Mail, None),
-            (Source::WindowsServerAd, "amy@msp.com", None, None, EmailSource::Upn, Some("amy@msp.com")),
-            (Source::ExternalAzureAd, EXT, Some("b@y.com"), None, EmailSource::Upn, Some("bob@fabrikam.com")),
-            (Source::ExternalAzureAd, BAD_EXT, Some("b@y.com"), None, EmailSource::Upn, Some("b@y.com")),
-            (Source::AzureAd, EXT, None, None, EmailSource::Upn, Some("bob@fabrikam.com")),
-            (Source::MicrosoftAccount, "c_outlook.com#EXT#@msp.onmicrosoft.com", Some("c@live.com"), None, EmailSource::Upn, Some("c@live.com")),
-            (Source::MicrosoftAccount, "c_outlook.com#EXT#@msp.onmicrosoft.com", None, Some("o@live.com"), EmailSource::Upn, Some("o@live.com")),
-            (Source::MicrosoftAccount, "c_outlook.com#EXT#@msp.onmicrosoft.com", None, None, EmailSource::Upn, None),
+            (
+                Source::AzureAd,
+                "amy@msp.com",
+                Some("a@x.com"),
+                None,
+                EmailSource::Upn,
+                Some("amy@msp.com"),
+            ),
+            (
+                Source::AzureAd,
+                "amy@msp.com",
+                Some("a@x.com"),
+                None,
+                EmailSource::Mail,
+                Some("a@x.com"),
+            ),
+            (
+                Source::AzureAd,
+                "amy@msp.com",
+                None,
+                None,
+                EmailSource::Mail,
+                None,
+            ),
+            (
+                Source::WindowsServerAd,
+                "amy@msp.com",
+                None,
+                None,
+                EmailSource::Upn,
+                Some("amy@msp.com"),
+            ),
+            (
+                Source::ExternalAzureAd,
+                EXT,
+                Some("b@y.com"),
+                None,
+                EmailSource::Upn,
+                Some("bob@fabrikam.com"),
+            ),
+            (
+                Source::ExternalAzureAd,
+                BAD_EXT,
+                Some("b@y.com"),
+                None,
+                EmailSource::Upn,
+                Some("b@y.com"),
+            ),
+            (
+                Source::AzureAd,
+                EXT,
+                None,
+                None,
+                EmailSource::Upn,
+                Some("bob@fabrikam.com"),
+            ),
+            (
+                Source::MicrosoftAccount,
+                "c_outlook.com#EXT#@msp.onmicrosoft.com",
+                Some("c@live.com"),
+                None,
+                EmailSource::Upn,
+                Some("c@live.com"),
+            ),
+            (
+                Source::MicrosoftAccount,
+                "c_outlook.com#EXT#@msp.onmicrosoft.com",
+                None,
+                Some("o@live.com"),
+                EmailSource::Upn,
+                Some("o@live.com"),
+            ),
+            (
+                Source::MicrosoftAccount,
+                "c_outlook.com#EXT#@msp.onmicrosoft.com",
+                None,
+                None,
+                EmailSource::Upn,
+                None,
+            ),
         ] {
             let found = email(&person(source, upn, mail, other), from);
-            assert_eq!(found.as_ref().map(Address::written), expected, "{source:?} {upn}");
+            assert_eq!(
+                found.as_ref().map(Address::written),
+                expected,
+                "{source:?} {upn}"
+            );
         }
     }
 }

@@ -174,7 +174,11 @@ pub fn check(
                     RoleType::External => "contacts",
                 };
                 let role = role.clone();
-                return Err(RuleError::WrongRoleType { role, is_for, makes });
+                return Err(RuleError::WrongRoleType {
+                    role,
+                    is_for,
+                    makes,
+                });
             }
             Some(_) => {}
         }

@@ -157,9 +157,7 @@ impl ReviewReason {
                 "The record with this email address is an administrator, and this tenant has not verified the email's domain"
             }
             Self::OtherAccount => "The contact with this email address belongs to another account",
-            Self::EmailOfAnotherTenant => {
-                "The email's domain belongs to another connected tenant"
-            }
+            Self::EmailOfAnotherTenant => "The email's domain belongs to another connected tenant",
             Self::TypeChangeRefused => {
                 "The existing record may not be archived by this connection: root, the last administrator, or no authority over its kind"
             }

@@ -15,9 +15,15 @@ const NUMBERED: u32 = 50;
 /// The name a person would have if nobody else had it.
 pub fn wanted(person: &Person, email: Option<&Address>) -> String {
     let upn = person.upn.as_deref().filter(|upn| !is_external_upn(upn));
-    let of_upn = upn.and_then(|upn| upn.split_once('@')).map(|(local, _)| local);
+    let of_upn = upn
+        .and_then(|upn| upn.split_once('@'))
+        .map(|(local, _)| local);
     let local = of_upn.or_else(|| email.map(Address::local));
-    local.map(str::trim).filter(|name| !name.is_empty()).unwrap_or("person").to_owned()
+    local
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .unwrap_or("person")
+        .to_owned()
 }
 
 /// Every form the name may take, best first: `sam`, `sam-fabrikam`,

@@ -6,8 +6,10 @@ mod audit;
 mod connections;
 mod employee_defaults;
 mod finance;
+mod idempotency;
 mod lookups;
 mod mapping_rules;
+mod openapi;
 pub(crate) mod people;
 mod plans;
 mod review_items;
@@ -22,6 +24,9 @@ use provisioning::psa::Kind;
 use serde_json::{Value, json};
 use store::references::Reference;
 
+pub(crate) use openapi::openapi;
+pub use openapi::openapi_json;
+
 use crate::AppState;
 use crate::auth::authenticate;
 
@@ -30,25 +35,37 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
     routes()
         .fallback(crate::router::not_found)
         .method_not_allowed_fallback(crate::router::wrong_method)
+        .layer(from_fn_with_state(state.clone(), idempotency::once))
         .layer(from_fn_with_state(state.clone(), authenticate))
 }
 
+#[allow(clippy::too_many_lines)] // one line for each address
 fn routes() -> Router<AppState> {
     Router::new()
-        .route("/connections", get(connections::list).post(connections::create))
+        .route(
+            "/connections",
+            get(connections::list).post(connections::create),
+        )
         .route(
             "/connections/{id}",
-            get(connections::show).patch(connections::update).delete(connections::remove),
+            get(connections::show)
+                .patch(connections::update)
+                .delete(connections::remove),
         )
         .route("/connections/{id}/connect", post(connections::connect))
         .route("/connections/{id}/sync", post(connections::sync))
         .route("/connections/{id}/check", get(connections::check))
         .route("/connections/{id}/groups", get(connections::groups))
-        .route("/mapping-rules", get(mapping_rules::list).post(mapping_rules::create))
+        .route(
+            "/mapping-rules",
+            get(mapping_rules::list).post(mapping_rules::create),
+        )
         .route("/mapping-rules/reorder", post(mapping_rules::reorder))
         .route(
             "/mapping-rules/{id}",
-            get(mapping_rules::show).patch(mapping_rules::update).delete(mapping_rules::remove),
+            get(mapping_rules::show)
+                .patch(mapping_rules::update)
+                .delete(mapping_rules::remove),
         )
         .route(
             "/employee-defaults",
@@ -67,30 +84,56 @@ fn routes() -> Router<AppState> {
         .route("/review-items", get(review_items::list))
         .route("/review-items/{id}/resolve", post(review_items::resolve))
         .route("/accounts", get(accounts::list).post(accounts::create))
-        .route("/accounts/{id}", get(accounts::show))
+        .route(
+            "/accounts/{id}",
+            get(accounts::show)
+                .patch(accounts::update)
+                .delete(accounts::remove),
+        )
         .route("/security-roles", get(accounts::security_roles))
         .route("/tickets", get(tickets::list).post(tickets::create))
         .route("/invoices", get(finance::list).post(finance::create))
+        .route(
+            "/tickets/{id}",
+            get(tickets::show)
+                .patch(tickets::update)
+                .delete(tickets::remove),
+        )
+        .route(
+            "/invoices/{id}",
+            get(finance::show)
+                .patch(finance::update)
+                .delete(finance::remove),
+        )
         .merge(people::routes(Kind::Employee))
         .merge(people::routes(Kind::Contact))
         .merge(lookups::routes())
         .route("/audit", get(audit::list))
         .route("/me", get(api_tokens::me))
-        .route("/api-tokens", get(api_tokens::list).post(api_tokens::create))
-        .route("/api-tokens/{id}", get(api_tokens::show).delete(api_tokens::revoke))
+        .route(
+            "/api-tokens",
+            get(api_tokens::list).post(api_tokens::create),
+        )
+        .route(
+            "/api-tokens/{id}",
+            get(api_tokens::show).delete(api_tokens::revoke),
+        )
         .route("/webhooks", get(webhooks::list).post(webhooks::create))
         .route(
             "/webhooks/{id}",
-            get(webhooks::show).patch(webhooks::update).delete(webhooks::remove),
+            get(webhooks::show)
+                .patch(webhooks::update)
+                .delete(webhooks::remove),
         )
         .route("/webhooks/{id}/deliveries", get(webhooks::deliveries))
-        .route("/webhooks/{id}/deliveries/{delivery}/redeliver", post(webhooks::redeliver))
+        .route(
+            "/webhooks/{id}/deliveries/{delivery}/redeliver",
+            post(webhooks::redeliver),
+        )
 }
 
 /// What refers to something, for 409 `record_in_use`.
 pub(crate) fn references(found: &[Reference]) -> Value {
-    let one = |found: &Reference| {
-        json!({ "kind": found.kind.name(), "id": found.id, "label": found.label })
-    };
+    let one = |found: &Reference| json!({ "kind": found.kind.name(), "id": found.id, "label": found.label });
     found.iter().map(one).collect()
 }

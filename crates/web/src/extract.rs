@@ -3,15 +3,15 @@
 
 use std::str::FromStr;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{CONTENT_TYPE, IF_MATCH};
 use axum::http::request::Parts;
-use axum::Json;
 use axum::http::{HeaderMap, StatusCode};
-use serde::de::{DeserializeOwned, Deserializer};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::{Value, json};
 
 use crate::error::{Problem, Result};
@@ -57,17 +57,25 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for MaybeBody
 pub(crate) struct Nothing {}
 
 async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
-    Bytes::from_request(request, state).await.map_err(|error| match error {
-        BytesRejection::FailedToBufferBody(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(error.status(), "too_large", "the body is too large")
-        }
-        error => Problem::new(error.status(), "unreadable", error.body_text()),
-    })
+    Bytes::from_request(request, state)
+        .await
+        .map_err(|error| match error {
+            BytesRejection::FailedToBufferBody(error)
+                if error.status() == StatusCode::PAYLOAD_TOO_LARGE =>
+            {
+                Problem::new(error.status(), "too_large", "the body is too large")
+            }
+            error => Problem::new(error.status(), "unreadable", error.body_text()),
+        })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
@@ -83,7 +91,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 fn refuse(words: String) -> Problem {
     let is_unknown = words.starts_with("unknown field");
-    let code = if is_unknown { "unknown_field" } else { "validation" };
+    let code = if is_unknown {
+        "unknown_field"
+    } else {
+        "validation"
+    };
     let field = words.split('`').nth(1).map(str::to_owned);
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, words);
     match field {
@@ -102,7 +114,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
         let query = axum::extract::Query::<T>::try_from_uri(&parts.uri);
         query.map(|query| Self(query.0)).map_err(|error| {
             use std::error::Error as _;
-            let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            let words = error
+                .source()
+                .map_or_else(|| error.to_string(), ToString::to_string);
             refuse(words)
         })
     }
@@ -137,7 +151,8 @@ const LARGEST_LIMIT: i64 = 1_000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Paging {
-    limit: Option<i64>,
+    /// How many were asked for.
+    pub(crate) limit: Option<i64>,
     /// The cursor as it was sent.
     pub(crate) after: Option<String>,
 }
@@ -180,7 +195,11 @@ pub(crate) fn expected_version(headers: &HeaderMap) -> Result<Option<i64>> {
     if text == "*" {
         return Ok(None);
     }
-    let version = text.strip_prefix("W/").unwrap_or(text).trim_matches('"').parse();
+    let version = text
+        .strip_prefix("W/")
+        .unwrap_or(text)
+        .trim_matches('"')
+        .parse();
     // A tag we never gave matches no version.
     version.map(Some).map_err(|_| Problem::stale("record"))
 }

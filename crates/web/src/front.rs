@@ -5,11 +5,11 @@
 use std::any::Any;
 
 use axum::extract::{Request, State};
+use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -21,8 +21,15 @@ use crate::error::Problem;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives each request an id, a span, a log line and a measurement.
-pub(crate) async fn record(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+pub(crate) async fn record(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let given = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
     let id = match given {
         Some(id) if is_id(id) => id.to_owned(),
         _ => state.engine.new_id().to_string(),
@@ -33,7 +40,12 @@ pub(crate) async fn record(State(state): State<AppState>, request: Request, next
     let started = state.engine.now();
     let span = tracing::info_span!("request", request_id = id, %method, path);
     let mut response = next.run(request).instrument(span.clone()).await;
-    let took = state.engine.now().duration_since(started).as_secs_f64().max(0.0);
+    let took = state
+        .engine
+        .now()
+        .duration_since(started)
+        .as_secs_f64()
+        .max(0.0);
     let status = response.status();
     span.in_scope(|| {
         if status.is_server_error() {
@@ -55,12 +67,22 @@ fn is_id(text: &str) -> bool {
 }
 
 /// Security headers on every answer.
-pub(crate) async fn headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(crate) async fn headers(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
     let is_asset = request.uri().path().starts_with("/assets/");
     let mut response = next.run(request).await;
     // Browsers hold the redirect after a form to `form-action` too: Azure
     // Connect is a form that leads to Microsoft.
-    let login = state.engine.options().cloud.login_url().origin().ascii_serialization();
+    let login = state
+        .engine
+        .options()
+        .cloud
+        .login_url()
+        .origin()
+        .ascii_serialization();
     let policy = format!(
         "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; \
          form-action 'self' {login}"
@@ -73,8 +95,14 @@ pub(crate) async fn headers(State(state): State<AppState>, request: Request, nex
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),
         (REFERRER_POLICY, "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), microphone=(), geolocation=()",
+        ),
     ];
     for (name, value) in fixed {
         headers.insert(name, HeaderValue::from_static(value));
@@ -91,8 +119,15 @@ pub(crate) async fn headers(State(state): State<AppState>, request: Request, nex
 
 /// Refuses changes that another site's page asks a browser for. Requests with
 /// a token or without any cookie carry no browser's authority.
-pub(crate) async fn same_site(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+pub(crate) async fn same_site(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_safe = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
     let headers = request.headers();
     let has_authority = headers.contains_key(COOKIE) && !headers.contains_key(AUTHORIZATION);
     let signs_in = request.uri().path().starts_with("/sign-in");
@@ -117,7 +152,12 @@ fn is_ours(state: &AppState, headers: &HeaderMap) -> bool {
     let Some(origin) = text(ORIGIN) else {
         return true;
     };
-    let public = state.engine.options().public_url.origin().ascii_serialization();
+    let public = state
+        .engine
+        .options()
+        .public_url
+        .origin()
+        .ascii_serialization();
     let host = origin.split_once("://").map(|(_, host)| host);
     origin == public || (host.is_some() && host == text(HOST))
 }
@@ -126,10 +166,17 @@ fn is_ours(state: &AppState, headers: &HeaderMap) -> bool {
 /// must sign in to where they can.
 pub(crate) async fn pages(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = request
+        .headers()
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok());
     let wants_page = !path.starts_with("/api/") && accept.is_some_and(|a| a.contains("text/html"));
     let is_get = request.method() == Method::GET;
-    let wanted = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+    let wanted = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str())
+        .to_owned();
     let mut response = next.run(request).await;
     if !wants_page {
         return response;

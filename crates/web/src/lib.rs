@@ -14,6 +14,7 @@ mod pages;
 mod router;
 mod state;
 
+pub use api::openapi_json;
 pub use outside::BINDING_COOKIE;
 pub use router::{router, serve};
 pub use state::{AppState, WebOptions};

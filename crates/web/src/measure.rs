@@ -15,13 +15,16 @@ use crate::error::Result;
 static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// The upper ends of the buckets for seconds.
-const SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const SECONDS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
 
 /// Starts counting, once for the process.
 pub(crate) fn install() {
     HANDLE.get_or_init(|| {
         let builder = PrometheusBuilder::new();
-        let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS);
+        let builder =
+            builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS);
         let recorder = builder.ok()?.build_recorder();
         let handle = recorder.handle();
         // A recorder of somebody else's keeps its place; then only what is
@@ -33,7 +36,10 @@ pub(crate) fn install() {
 
 /// Counts an answer.
 pub(crate) fn answered(method: &Method, status: StatusCode, seconds: f64) {
-    let labels = [("method", method.as_str().to_owned()), ("status", status.as_str().to_owned())];
+    let labels = [
+        ("method", method.as_str().to_owned()),
+        ("status", status.as_str().to_owned()),
+    ];
     metrics::counter!("rollcall_http_requests_total", &labels).increment(1);
     metrics::histogram!("rollcall_http_request_seconds").record(seconds);
 }
@@ -63,23 +69,35 @@ pub(crate) async fn render(state: &AppState) -> Result<String> {
     put(format_args!("# TYPE rollcall_connections gauge\n"));
     for (status, name) in statuses {
         let count = all.iter().filter(|c| c.health.status == status).count();
-        put(format_args!("rollcall_connections{{status=\"{name}\"}} {count}\n"));
+        put(format_args!(
+            "rollcall_connections{{status=\"{name}\"}} {count}\n"
+        ));
     }
-    put(format_args!("# TYPE rollcall_connection_age_seconds gauge\n"));
+    put(format_args!(
+        "# TYPE rollcall_connection_age_seconds gauge\n"
+    ));
     let now = state.engine.now();
     for connection in &all {
         if let Some(as_of) = connection.progress.as_of {
             let age = now.duration_since(as_of).as_secs().max(0);
             let id = connection.id;
-            put(format_args!("rollcall_connection_age_seconds{{connection=\"{id}\"}} {age}\n"));
+            put(format_args!(
+                "rollcall_connection_age_seconds{{connection=\"{id}\"}} {age}\n"
+            ));
         }
     }
     let open = review_items::count_open(db, None).await?;
-    put(format_args!("# TYPE rollcall_review_items_open gauge\nrollcall_review_items_open {open}\n"));
+    put(format_args!(
+        "# TYPE rollcall_review_items_open gauge\nrollcall_review_items_open {open}\n"
+    ));
     put(format_args!("# TYPE rollcall_jobs gauge\n"));
     for (kind, waiting, running) in jobs::counts(db).await? {
-        put(format_args!("rollcall_jobs{{kind=\"{kind}\",state=\"waiting\"}} {waiting}\n"));
-        put(format_args!("rollcall_jobs{{kind=\"{kind}\",state=\"running\"}} {running}\n"));
+        put(format_args!(
+            "rollcall_jobs{{kind=\"{kind}\",state=\"waiting\"}} {waiting}\n"
+        ));
+        put(format_args!(
+            "rollcall_jobs{{kind=\"{kind}\",state=\"running\"}} {running}\n"
+        ));
     }
     Ok(text)
 }

@@ -19,9 +19,17 @@ use crate::error::Problem;
 pub use callback::BINDING_COOKIE;
 pub(crate) use callback::{bind, local_path};
 
-const CALLBACKS: Allowance = Allowance { purpose: "callback", burst: 60.0, rate: 1.0 };
+const CALLBACKS: Allowance = Allowance {
+    purpose: "callback",
+    burst: 60.0,
+    rate: 1.0,
+};
 /// Microsoft sends from a few addresses, in bursts.
-const NOTIFICATIONS: Allowance = Allowance { purpose: "notifications", burst: 2_000.0, rate: 200.0 };
+const NOTIFICATIONS: Allowance = Allowance {
+    purpose: "notifications",
+    burst: 2_000.0,
+    rate: 200.0,
+};
 
 pub(crate) fn router(state: &AppState) -> Router<AppState> {
     let limited = |allowance: Allowance| {

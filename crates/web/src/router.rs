@@ -21,6 +21,7 @@ pub fn router(state: AppState) -> Router {
     measure::install();
     Router::new()
         .nest("/api/v1", api::router(&state))
+        .route("/api/openapi.json", axum::routing::get(api::openapi))
         .merge(outside::router(&state))
         .merge(pages::router())
         .fallback(not_found)
@@ -54,6 +55,10 @@ pub(crate) async fn not_found(request: Request) -> Problem {
 
 /// 405.
 pub(crate) async fn wrong_method(request: Request) -> Problem {
-    let detail = format!("{} is not possible at {}", request.method(), request.uri().path());
+    let detail = format!(
+        "{} is not possible at {}",
+        request.method(),
+        request.uri().path()
+    );
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }

@@ -1,20 +1,20 @@
 //! `/accounts` and `/security-roles`: companies, and the rights there are.
 
 use axum::Json;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use provisioning::ids::AccountId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::accounts::{self, Account, AccountFilter};
 use store::api_tokens::TokenScope::{People, Read};
-use store::security_roles;
+use store::{Source, security_roles};
 
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
-use crate::extract::{Id, Body, Paging, list as answer};
+use crate::extract::{Body, Id, Paging, Query, expected_version, list as answer};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,9 +23,19 @@ pub(crate) struct New {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Change {
+    name: Option<String>,
+    is_active: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Filter {
     search: Option<String>,
     name: Option<String>,
+    limit: Option<i64>,
+    after: Option<String>,
 }
 
 fn view(account: &Account) -> Value {
@@ -39,9 +49,12 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Query(filter): Query<Filter>,
-    Query(paging): Query<Paging>,
 ) -> Result<Json<Value>> {
     caller.needs(Read)?;
+    let paging = Paging {
+        limit: filter.limit,
+        after: filter.after,
+    };
     let filter = AccountFilter {
         search: filter.search,
         name: filter.name,
@@ -53,15 +66,75 @@ pub(crate) async fn list(
     Ok(answer(page.items.iter().map(view).collect(), next))
 }
 
+async fn found(on: impl Into<Source<'_>>, id: AccountId) -> Result<Account> {
+    let found = accounts::get(on, &[id]).await?.pop();
+    found.ok_or_else(|| Problem::not_found("account"))
+}
+
+fn tagged(status: StatusCode, version: i64, account: &Account) -> Response {
+    (
+        status,
+        [(header::ETAG, format!("\"{version}\""))],
+        Json(view(account)),
+    )
+        .into_response()
+}
+
 pub(crate) async fn show(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<AccountId>,
-) -> Result<Json<Value>> {
+) -> Result<Response> {
     caller.needs(Read)?;
-    let found = accounts::get(state.engine.db(), &[id]).await?;
-    let account = found.first().ok_or_else(|| Problem::not_found("account"))?;
-    Ok(Json(view(account)))
+    let account = found(state.engine.db(), id).await?;
+    Ok(tagged(StatusCode::OK, account.version, &account))
+}
+
+pub(crate) async fn update(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<AccountId>,
+    headers: HeaderMap,
+    Body(draft): Body<Change>,
+) -> Result<Response> {
+    caller.needs(People)?;
+    let mut tx = state.engine.db().begin().await?;
+    let mut account = found(&mut tx, id).await?;
+    if let Some(name) = draft.name {
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(Problem::invalid("name is empty"));
+        }
+        account.name = name.to_owned();
+    }
+    account.is_active = draft.is_active.unwrap_or(account.is_active);
+    let expected = expected_version(&headers)?.unwrap_or(account.version);
+    let version = accounts::update(&mut tx, &account, expected, state.engine.now()).await?;
+    tx.commit().await?;
+    Ok(tagged(StatusCode::OK, version, &account))
+}
+
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<AccountId>,
+    headers: HeaderMap,
+) -> Result<StatusCode> {
+    caller.needs(People)?;
+    let mut tx = state.engine.db().begin().await?;
+    let account = found(&mut tx, id).await?;
+    let held = accounts::references(&mut tx, id, 100).await?;
+    if !held.is_empty() {
+        return Err(Problem::conflict(
+            "record_in_use",
+            "the account is not deleted while these refer to it",
+        )
+        .with("records", super::references(&held)));
+    }
+    let expected = expected_version(&headers)?.unwrap_or(account.version);
+    accounts::delete(&mut tx, id, expected).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 pub(crate) async fn create(
@@ -86,7 +159,7 @@ pub(crate) async fn create(
     let mut tx = state.engine.db().begin().await?;
     accounts::insert(&mut tx, &account).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(&account))).into_response())
+    Ok(tagged(StatusCode::CREATED, 1, &account))
 }
 
 pub(crate) async fn security_roles(

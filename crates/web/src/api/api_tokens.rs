@@ -97,7 +97,9 @@ pub(super) async fn show(
 ) -> Result<Json<Value>> {
     caller.needs(Admin)?;
     let found = api_tokens::get(state.engine.db(), id).await?;
-    Ok(Json(view(&found.ok_or_else(|| Problem::not_found("API token"))?)))
+    Ok(Json(view(
+        &found.ok_or_else(|| Problem::not_found("API token"))?,
+    )))
 }
 
 /// `DELETE /api-tokens/{id}`: it ends at once and stays in the list.

@@ -51,7 +51,10 @@ pub(super) async fn list(
     };
     let entries = journal::list(state.engine.db(), &wanted, before, limit).await?;
     let is_full = entries.len() as u64 >= u64::from(limit);
-    let next = entries.last().filter(|_| is_full).map(|entry| entry.seq.to_string());
+    let next = entries
+        .last()
+        .filter(|_| is_full)
+        .map(|entry| entry.seq.to_string());
     Ok(answer(entries.iter().map(view).collect(), next))
 }
 

@@ -1,7 +1,7 @@
 //! `/connections`: tenants with credentials. The key is never shown.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{ConnectionChange, Mode, NewConnection, PeopleOnRemoval, SyncRequest};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
-use crate::extract::{Id, Body, MaybeBody, Nothing, expected_version, list as answer};
+use crate::extract::{Body, Id, MaybeBody, Nothing, Query, expected_version, list as answer};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,7 +75,8 @@ pub(crate) struct Sync {
     plan_only: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Removal {
     #[serde(default)]
     people: Option<String>,
@@ -83,14 +84,18 @@ pub(crate) struct Removal {
     plan_only: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Search {
     search: Option<String>,
 }
 
 async fn view(state: &AppState, connection: &Connection) -> Result<Value> {
     let expiry = subscriptions::list(state.engine.db(), connection.id).await?;
-    let expiry = expiry.iter().map(|subscription| subscription.expires_at).min();
+    let expiry = expiry
+        .iter()
+        .map(|subscription| subscription.expires_at)
+        .min();
     let configuration = &connection.configuration;
     Ok(json!({
         "id": connection.id,
@@ -199,7 +204,10 @@ pub(crate) async fn update(
         limits: change.limits,
     };
     let version = expected_version(&headers)?;
-    let mut connection = state.engine.update_connection(id, change, version, &actor).await?;
+    let mut connection = state
+        .engine
+        .update_connection(id, change, version, &actor)
+        .await?;
     if let Some(paused) = paused {
         connection = state.engine.pause(id, paused, &actor).await?;
     }
@@ -216,9 +224,16 @@ pub(crate) async fn remove(
     let people = match removal.people.as_deref() {
         None | Some("keep") => PeopleOnRemoval::Keep,
         Some("deactivate") => PeopleOnRemoval::Deactivate,
-        Some(other) => return Err(Problem::invalid(format!("people: `{other}` is neither keep nor deactivate"))),
+        Some(other) => {
+            return Err(Problem::invalid(format!(
+                "people: `{other}` is neither keep nor deactivate"
+            )));
+        }
     };
-    state.engine.remove_connection(id, people, removal.plan_only, &actor).await?;
+    state
+        .engine
+        .remove_connection(id, people, removal.plan_only, &actor)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,12 +1,13 @@
 //! `/invoices`: what accounts owe; a reason an archived record must stay.
 
 use axum::Json;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use provisioning::ids::{AccountId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::Source;
 use store::api_tokens::TokenScope::{People, Read};
 use store::invoices::{self, Amount, Currency, Invoice, InvoiceFilter, InvoiceStatus};
 use store::psa_ids::InvoiceId;
@@ -14,7 +15,7 @@ use store::psa_ids::InvoiceId;
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
-use crate::extract::{Body, Paging, list as answer};
+use crate::extract::{Body, Id, Paging, Query, expected_version, given, list as answer};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,18 +23,34 @@ pub(crate) struct New {
     number: String,
     account_id: AccountId,
     contact_id: Option<RecordId>,
-    amount: Amount,
-    currency: Currency,
+    amount: Option<Amount>,
+    currency: Option<Currency>,
     status: Option<InvoiceStatus>,
     issued_on: Option<jiff::civil::Date>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Change {
+    number: Option<String>,
+    account_id: Option<AccountId>,
+    #[serde(deserialize_with = "given")]
+    contact_id: Option<Option<RecordId>>,
+    amount: Option<Amount>,
+    currency: Option<Currency>,
+    status: Option<InvoiceStatus>,
+    issued_on: Option<jiff::civil::Date>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Filter {
     status: Option<InvoiceStatus>,
     account_id: Option<AccountId>,
     contact_id: Option<RecordId>,
     search: Option<String>,
+    limit: Option<i64>,
+    after: Option<String>,
 }
 
 fn view(invoice: &Invoice) -> Value {
@@ -49,9 +66,12 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Query(filter): Query<Filter>,
-    Query(paging): Query<Paging>,
 ) -> Result<Json<Value>> {
     caller.needs(Read)?;
+    let paging = Paging {
+        limit: filter.limit,
+        after: filter.after,
+    };
     let filter = InvoiceFilter {
         status: filter.status,
         account_id: filter.account_id,
@@ -80,8 +100,14 @@ pub(crate) async fn create(
         number: new.number.trim().to_owned(),
         account_id: new.account_id,
         contact_id: new.contact_id,
-        amount: new.amount,
-        currency: new.currency,
+        amount: new
+            .amount
+            .map_or_else(|| Amount::parse("0"), Ok)
+            .map_err(bad_money)?,
+        currency: new
+            .currency
+            .map_or_else(|| Currency::parse("USD"), Ok)
+            .map_err(bad_money)?,
         status: new.status.unwrap_or(InvoiceStatus::Draft),
         issued_on: new.issued_on.unwrap_or(today),
         version: 1,
@@ -91,5 +117,78 @@ pub(crate) async fn create(
     let mut tx = state.engine.db().begin().await?;
     invoices::insert(&mut tx, &invoice).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(&invoice))).into_response())
+    Ok(tagged(StatusCode::CREATED, 1, &invoice))
+}
+
+async fn found(on: impl Into<Source<'_>>, id: InvoiceId) -> Result<Invoice> {
+    invoices::get(on, id)
+        .await?
+        .ok_or_else(|| Problem::not_found("invoice"))
+}
+
+fn tagged(status: StatusCode, version: i64, invoice: &Invoice) -> Response {
+    (
+        status,
+        [(header::ETAG, format!("\"{version}\""))],
+        Json(view(invoice)),
+    )
+        .into_response()
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<InvoiceId>,
+) -> Result<Response> {
+    caller.needs(Read)?;
+    let invoice = found(state.engine.db(), id).await?;
+    Ok(tagged(StatusCode::OK, invoice.version, &invoice))
+}
+
+pub(crate) async fn update(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<InvoiceId>,
+    headers: HeaderMap,
+    Body(change): Body<Change>,
+) -> Result<Response> {
+    caller.needs(People)?;
+    let mut tx = state.engine.db().begin().await?;
+    let mut invoice = found(&mut tx, id).await?;
+    if let Some(number) = change.number {
+        if number.trim().is_empty() {
+            return Err(Problem::invalid("number is empty"));
+        }
+        invoice.number = number.trim().to_owned();
+    }
+    invoice.account_id = change.account_id.unwrap_or(invoice.account_id);
+    invoice.contact_id = change.contact_id.unwrap_or(invoice.contact_id);
+    invoice.amount = change.amount.unwrap_or(invoice.amount);
+    invoice.currency = change.currency.unwrap_or(invoice.currency);
+    invoice.status = change.status.unwrap_or(invoice.status);
+    invoice.issued_on = change.issued_on.unwrap_or(invoice.issued_on);
+    let expected = expected_version(&headers)?.unwrap_or(invoice.version);
+    let version = invoices::update(&mut tx, &invoice, expected, state.engine.now()).await?;
+    let invoice = found(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(tagged(StatusCode::OK, version, &invoice))
+}
+
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<InvoiceId>,
+    headers: HeaderMap,
+) -> Result<StatusCode> {
+    caller.needs(People)?;
+    let mut tx = state.engine.db().begin().await?;
+    let invoice = found(&mut tx, id).await?;
+    let expected = expected_version(&headers)?.unwrap_or(invoice.version);
+    invoices::delete(&mut tx, id, expected).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn bad_money(error: invoices::BadMoney) -> Problem {
+    Problem::invalid(error.to_string())
 }

@@ -75,7 +75,12 @@ fn view(entry: &Entry) -> Value {
 }
 
 fn tagged(status: StatusCode, version: i64, entry: &Entry) -> Response {
-    (status, [(header::ETAG, format!("\"{version}\""))], Json(view(entry))).into_response()
+    (
+        status,
+        [(header::ETAG, format!("\"{version}\""))],
+        Json(view(entry)),
+    )
+        .into_response()
 }
 
 fn name_of(text: &str) -> Result<String> {
@@ -149,7 +154,9 @@ async fn refuse_used(tx: &mut Tx, lookup: Lookup, name: &str) -> Result<()> {
     let rows = records::get(&mut *tx, &users).await?;
     let list = rows.iter().map(|row| {
         let record = &row.record;
-        let names = [&record.first_name, &record.last_name].into_iter().flatten();
+        let names = [&record.first_name, &record.last_name]
+            .into_iter()
+            .flatten();
         let label = names.cloned().collect::<Vec<_>>().join(" ");
         json!({ "kind": record.kind, "id": record.id, "label": label })
     });

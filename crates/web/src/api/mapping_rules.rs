@@ -2,7 +2,7 @@
 //! shows the plan instead.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{Change, RuleChange, RuleDraft};
@@ -18,7 +18,7 @@ use super::plans;
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
-use crate::extract::{Id, Body, expected_version, list as answer};
+use crate::extract::{Body, Id, Query, expected_version, list as answer};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,7 +39,8 @@ pub(crate) struct Draft {
     enabled: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct How {
     #[serde(default)]
     pub(crate) plan_only: bool,
@@ -62,7 +63,10 @@ impl Draft {
         let group_id = self.group_id.or(known.map(|rule| rule.group_id));
         Ok(RuleDraft {
             name: self.name.or(known.map(|rule| rule.name.clone())),
-            order: self.order.or(known.map(|rule| rule.order)).ok_or_else(|| missing("order"))?,
+            order: self
+                .order
+                .or(known.map(|rule| rule.order))
+                .ok_or_else(|| missing("order"))?,
             connection_id: self.connection_id.or(known.map(|rule| rule.connection_id)),
             tenant_id: self.tenant_id,
             group_id: group_id.ok_or_else(|| missing("group_id"))?,
@@ -72,18 +76,30 @@ impl Draft {
                 .security_roles
                 .or(known.map(|rule| rule.security_roles.clone()))
                 .unwrap_or_default(),
-            roles_mode: self.roles_mode.or(known.map(|rule| rule.roles_mode)).unwrap_or_default(),
+            roles_mode: self
+                .roles_mode
+                .or(known.map(|rule| rule.roles_mode))
+                .unwrap_or_default(),
             include_nested: self
                 .include_nested
                 .or(known.map(|rule| rule.include_nested))
                 .unwrap_or_default(),
-            members: self.members.or(known.map(|rule| rule.members)).unwrap_or_default(),
-            exclude: self.exclude.or(known.map(|rule| rule.exclude.clone())).unwrap_or_default(),
+            members: self
+                .members
+                .or(known.map(|rule| rule.members))
+                .unwrap_or_default(),
+            exclude: self
+                .exclude
+                .or(known.map(|rule| rule.exclude.clone()))
+                .unwrap_or_default(),
             licensed_only: self
                 .licensed_only
                 .or(known.map(|rule| rule.licensed_only))
                 .unwrap_or_default(),
-            enabled: self.enabled.or(known.map(|rule| rule.enabled)).unwrap_or(true),
+            enabled: self
+                .enabled
+                .or(known.map(|rule| rule.enabled))
+                .unwrap_or(true),
         })
     }
 }
@@ -121,7 +137,12 @@ pub(crate) async fn show(
     Ok((tag, Json(view(&row.rule, row.pending.as_ref()))).into_response())
 }
 
-async fn changed(state: &AppState, status: StatusCode, change: RuleChange, plan_only: bool) -> Result<Response> {
+async fn changed(
+    state: &AppState,
+    status: StatusCode,
+    change: RuleChange,
+    plan_only: bool,
+) -> Result<Response> {
     if plan_only {
         return preview(state, &change.change).await;
     }
@@ -156,7 +177,10 @@ pub(crate) async fn create(
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
     let actor = caller.needs(Provisioning)?;
-    let change = state.engine.create_rule(draft.over(None)?, how.plan_only, &actor).await?;
+    let change = state
+        .engine
+        .create_rule(draft.over(None)?, how.plan_only, &actor)
+        .await?;
     changed(&state, StatusCode::CREATED, change, how.plan_only).await
 }
 
@@ -173,7 +197,10 @@ pub(crate) async fn update(
     let row = row.ok_or_else(|| Problem::not_found("mapping rule"))?;
     let draft = draft.over(Some(&row.rule))?;
     let version = expected_version(&headers)?;
-    let change = state.engine.update_rule(id, draft, version, how.plan_only, &actor).await?;
+    let change = state
+        .engine
+        .update_rule(id, draft, version, how.plan_only, &actor)
+        .await?;
     changed(&state, StatusCode::OK, change, how.plan_only).await
 }
 
@@ -186,7 +213,10 @@ pub(crate) async fn remove(
 ) -> Result<Response> {
     let actor = caller.needs(Provisioning)?;
     let version = expected_version(&headers)?;
-    let change = state.engine.delete_rule(id, version, how.plan_only, &actor).await?;
+    let change = state
+        .engine
+        .delete_rule(id, version, how.plan_only, &actor)
+        .await?;
     changed(&state, StatusCode::OK, change, how.plan_only).await
 }
 
@@ -197,7 +227,10 @@ pub(crate) async fn reorder(
     Body(reorder): Body<Reorder>,
 ) -> Result<Response> {
     let actor = caller.needs(Provisioning)?;
-    let change = state.engine.reorder_rules(reorder.ids, how.plan_only, &actor).await?;
+    let change = state
+        .engine
+        .reorder_rules(reorder.ids, how.plan_only, &actor)
+        .await?;
     if how.plan_only {
         return preview(&state, &change).await;
     }

@@ -42,7 +42,10 @@ pub(super) fn routes(kind: Kind) -> Router<AppState> {
                     removal::remove(kind, state, caller, id, headers)
                 }),
         )
-        .route(&at("/{id}/why"), get(move |state, caller, id| history::why(kind, state, caller, id)))
+        .route(
+            &at("/{id}/why"),
+            get(move |state, caller, id| history::why(kind, state, caller, id)),
+        )
         .route(
             &at("/{id}/timeline"),
             get(move |state, caller, id, query| history::timeline(kind, state, caller, id, query)),
@@ -72,6 +75,9 @@ pub(super) fn routes(kind: Kind) -> Router<AppState> {
 /// The record of this kind with this id.
 async fn found(on: impl Into<Source<'_>>, kind: Kind, id: RecordId) -> Result<RecordRow> {
     let rows = records::get(on, &[id]).await?;
-    let row = rows.into_iter().next().filter(|row| row.record.kind == kind);
+    let row = rows
+        .into_iter()
+        .next()
+        .filter(|row| row.record.kind == kind);
     row.ok_or_else(|| Problem::not_found(kind.name()))
 }

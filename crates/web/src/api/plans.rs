@@ -31,7 +31,10 @@ pub(crate) struct Approval {
 /// What an action changes, field by field. Whether the sync itself made a
 /// record inactive is its own bookkeeping.
 pub(super) fn changes(action: &Action) -> Value {
-    let shown = action.changes.iter().filter(|change| change.field != Field::DeactivatedBySync);
+    let shown = action
+        .changes
+        .iter()
+        .filter(|change| change.field != Field::DeactivatedBySync);
     let shown = shown.map(|change| {
         json!({
             "field": change.field.path(action.record_kind),
@@ -56,7 +59,9 @@ pub(crate) fn actions(row: &DecisionRow) -> Vec<Value> {
                     && change.old.as_ref().and_then(|old| old.as_text()) == Some("inactive")
             });
         // The id of a record that is yet to be made means nothing to anybody.
-        let id = action.record_id.filter(|_| action.kind != ActionKind::Create || row.state.is_some());
+        let id = action
+            .record_id
+            .filter(|_| action.kind != ActionKind::Create || row.state.is_some());
         json!({
             "person": {
                 "kind": action.record_kind, "id": id, "name": decision.name,
@@ -75,7 +80,9 @@ pub(crate) fn actions(row: &DecisionRow) -> Vec<Value> {
 /// A plan with its first people.
 pub(crate) async fn view(state: &AppState, id: PlanId) -> Result<Value> {
     let db = state.engine.db();
-    let plan = plans::get(db, id).await?.ok_or_else(|| Problem::not_found("plan"))?;
+    let plan = plans::get(db, id)
+        .await?
+        .ok_or_else(|| Problem::not_found("plan"))?;
     let filter = DecisionFilter {
         visible_only: true,
         ..DecisionFilter::default()
@@ -115,7 +122,10 @@ pub(crate) async fn approve(
     let run_id = match approved {
         Ok(run_id) => run_id,
         Err(error) if error.code == "plan_changed" => {
-            let fresh = error.detail.as_ref().and_then(|detail| detail.get("plan_id")?.as_str()?.parse().ok());
+            let fresh = error
+                .detail
+                .as_ref()
+                .and_then(|detail| detail.get("plan_id")?.as_str()?.parse().ok());
             let plan = match fresh {
                 Some(fresh) => view(&state, fresh).await?,
                 None => Value::Null,

@@ -1,7 +1,7 @@
 //! `/review-items`: questions only a person can answer.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use provisioning::case::Answer;
 use provisioning::ids::{RecordId, ReviewId};
 use serde::Deserialize;
@@ -12,11 +12,14 @@ use store::review_items::{self, ReviewFilter, ReviewRow, ReviewStatus};
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
-use crate::extract::{Id, Body, Paging, bad_cursor, list as answer};
+use crate::extract::{Body, Id, Paging, Query, bad_cursor, list as answer};
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Filter {
     status: Option<ReviewStatus>,
+    limit: Option<i64>,
+    after: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -41,19 +44,29 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Query(filter): Query<Filter>,
-    Query(paging): Query<Paging>,
 ) -> Result<Json<Value>> {
     caller.needs(Read)?;
+    let paging = Paging {
+        limit: filter.limit,
+        after: filter.after,
+    };
     let filter = ReviewFilter {
         status: filter.status,
         ..ReviewFilter::default()
     };
-    let after = paging.after.as_deref().map(str::parse::<ReviewId>).transpose();
+    let after = paging
+        .after
+        .as_deref()
+        .map(str::parse::<ReviewId>)
+        .transpose();
     let after = after.map_err(|_| bad_cursor())?;
     let limit = u32::try_from(paging.limit()).unwrap_or(50);
     let rows = review_items::list(state.engine.db(), &filter, after, limit).await?;
     let full = rows.len() as u64 >= u64::from(limit);
-    let next = rows.last().filter(|_| full).map(|row| row.review.id.to_string());
+    let next = rows
+        .last()
+        .filter(|_| full)
+        .map(|row| row.review.id.to_string());
     Ok(answer(rows.iter().map(view).collect(), next))
 }
 
@@ -66,7 +79,11 @@ pub(crate) async fn resolve(
     let actor = caller.needs(Provisioning)?;
     let answer = match (resolution.answer.as_str(), resolution.record_id) {
         ("link", Some(record)) => Answer::Link(record),
-        ("link", None) => return Err(Problem::invalid("record_id is missing: link needs a record")),
+        ("link", None) => {
+            return Err(Problem::invalid(
+                "record_id is missing: link needs a record",
+            ));
+        }
         ("create", _) => Answer::Create,
         ("ignore", _) => Answer::Ignore,
         (other, _) => {

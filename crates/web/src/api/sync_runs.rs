@@ -1,7 +1,7 @@
 //! `/sync-runs`: what ran, what it did and what it cost.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use provisioning::ids::{ConnectionId, RunId};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,12 +13,15 @@ use super::plans;
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
-use crate::extract::{Id, Paging, bad_cursor, list as answer};
+use crate::extract::{Id, Paging, Query, bad_cursor, list as answer};
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Filter {
     connection_id: Option<ConnectionId>,
     status: Option<RunStatus>,
+    limit: Option<i64>,
+    after: Option<String>,
 }
 
 fn view(run: &RunRow) -> Value {
@@ -36,9 +39,12 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Query(filter): Query<Filter>,
-    Query(paging): Query<Paging>,
 ) -> Result<Json<Value>> {
     caller.needs(Read)?;
+    let paging = Paging {
+        limit: filter.limit,
+        after: filter.after,
+    };
     let filter = RunFilter {
         connection_id: filter.connection_id,
         status: filter.status,
@@ -59,7 +65,9 @@ pub(crate) async fn show(
 ) -> Result<Json<Value>> {
     caller.needs(Read)?;
     let run = runs::get(state.engine.db(), id).await?;
-    Ok(Json(view(&run.ok_or_else(|| Problem::not_found("sync run"))?)))
+    Ok(Json(view(
+        &run.ok_or_else(|| Problem::not_found("sync run"))?,
+    )))
 }
 
 pub(crate) async fn actions(
@@ -70,7 +78,9 @@ pub(crate) async fn actions(
 ) -> Result<Json<Value>> {
     caller.needs(Read)?;
     let db = state.engine.db();
-    let run = runs::get(db, id).await?.ok_or_else(|| Problem::not_found("sync run"))?;
+    let run = runs::get(db, id)
+        .await?
+        .ok_or_else(|| Problem::not_found("sync run"))?;
     let Some(plan) = run.plan_id else {
         return Ok(answer(Vec::new(), None));
     };

@@ -1,12 +1,13 @@
 //! `/tickets`: what people ask for; a reason an archived record must stay.
 
 use axum::Json;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use provisioning::ids::{AccountId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::Source;
 use store::api_tokens::TokenScope::{People, Read};
 use store::psa_ids::TicketId;
 use store::tickets::{self, Ticket, TicketFilter};
@@ -14,7 +15,7 @@ use store::tickets::{self, Ticket, TicketFilter};
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
-use crate::extract::{Body, Paging, list as answer};
+use crate::extract::{Body, Id, Paging, Query, expected_version, given, list as answer};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,13 +30,31 @@ pub(crate) struct New {
     assignee_id: Option<RecordId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Change {
+    title: Option<String>,
+    description: Option<String>,
+    status: Option<tickets::TicketStatus>,
+    priority: Option<tickets::Priority>,
+    #[serde(deserialize_with = "given")]
+    account_id: Option<Option<AccountId>>,
+    #[serde(deserialize_with = "given")]
+    contact_id: Option<Option<RecordId>>,
+    #[serde(deserialize_with = "given")]
+    assignee_id: Option<Option<RecordId>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Filter {
     status: Option<tickets::TicketStatus>,
     account_id: Option<AccountId>,
     contact_id: Option<RecordId>,
     assignee_id: Option<RecordId>,
     search: Option<String>,
+    limit: Option<i64>,
+    after: Option<String>,
 }
 
 fn view(ticket: &Ticket) -> Value {
@@ -52,9 +71,12 @@ pub(crate) async fn list(
     State(state): State<AppState>,
     caller: Caller,
     Query(filter): Query<Filter>,
-    Query(paging): Query<Paging>,
 ) -> Result<Json<Value>> {
     caller.needs(Read)?;
+    let paging = Paging {
+        limit: filter.limit,
+        after: filter.after,
+    };
     let filter = TicketFilter {
         status: filter.status,
         account_id: filter.account_id,
@@ -98,5 +120,74 @@ pub(crate) async fn create(
     let mut tx = state.engine.db().begin().await?;
     ticket.number = tickets::insert(&mut tx, &ticket).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(&ticket))).into_response())
+    Ok(tagged(StatusCode::CREATED, 1, &ticket))
+}
+
+async fn found(on: impl Into<Source<'_>>, id: TicketId) -> Result<Ticket> {
+    tickets::get(on, id)
+        .await?
+        .ok_or_else(|| Problem::not_found("ticket"))
+}
+
+fn tagged(status: StatusCode, version: i64, ticket: &Ticket) -> Response {
+    (
+        status,
+        [(header::ETAG, format!("\"{version}\""))],
+        Json(view(ticket)),
+    )
+        .into_response()
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<TicketId>,
+) -> Result<Response> {
+    caller.needs(Read)?;
+    let ticket = found(state.engine.db(), id).await?;
+    Ok(tagged(StatusCode::OK, ticket.version, &ticket))
+}
+
+pub(crate) async fn update(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<TicketId>,
+    headers: HeaderMap,
+    Body(change): Body<Change>,
+) -> Result<Response> {
+    caller.needs(People)?;
+    let mut tx = state.engine.db().begin().await?;
+    let mut ticket = found(&mut tx, id).await?;
+    if let Some(title) = change.title {
+        if title.trim().is_empty() {
+            return Err(Problem::invalid("title is empty"));
+        }
+        ticket.title = title.trim().to_owned();
+    }
+    ticket.description = change.description.unwrap_or(ticket.description);
+    ticket.status = change.status.unwrap_or(ticket.status);
+    ticket.priority = change.priority.unwrap_or(ticket.priority);
+    ticket.account_id = change.account_id.unwrap_or(ticket.account_id);
+    ticket.contact_id = change.contact_id.unwrap_or(ticket.contact_id);
+    ticket.assignee_id = change.assignee_id.unwrap_or(ticket.assignee_id);
+    let expected = expected_version(&headers)?.unwrap_or(ticket.version);
+    let version = tickets::update(&mut tx, &ticket, expected, state.engine.now()).await?;
+    let ticket = found(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(tagged(StatusCode::OK, version, &ticket))
+}
+
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<TicketId>,
+    headers: HeaderMap,
+) -> Result<StatusCode> {
+    caller.needs(People)?;
+    let mut tx = state.engine.db().begin().await?;
+    let ticket = found(&mut tx, id).await?;
+    let expected = expected_version(&headers)?.unwrap_or(ticket.version);
+    tickets::delete(&mut tx, id, expected).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }

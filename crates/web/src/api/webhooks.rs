@@ -63,7 +63,12 @@ fn delivery_view(delivery: &Delivery) -> Value {
 }
 
 fn tagged(status: StatusCode, version: i64, body: Value) -> Response {
-    (status, [(header::ETAG, format!("\"{version}\""))], Json(body)).into_response()
+    (
+        status,
+        [(header::ETAG, format!("\"{version}\""))],
+        Json(body),
+    )
+        .into_response()
 }
 
 /// An address we may post to: https to a public host, unless the operator
@@ -87,19 +92,28 @@ fn check_url(state: &AppState, text: &str) -> Result<()> {
             ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()
         }
         Some(Host::Ipv6(ip)) => {
-            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || ip.is_unique_local()
+                || ip.is_unicast_link_local()
         }
     };
     if is_private || url.scheme() == "http" {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(Problem::new(status, "private_target", "url: only https to public addresses")
-            .cure("Set webhooks.allow_private = true to allow private targets."));
+        return Err(Problem::new(
+            status,
+            "private_target",
+            "url: only https to public addresses",
+        )
+        .cure("Set webhooks.allow_private = true to allow private targets."));
     }
     Ok(())
 }
 
 async fn found(on: impl Into<Source<'_>>, id: WebhookId) -> Result<Webhook> {
-    webhooks::get(on, id).await?.ok_or_else(|| Problem::not_found("webhook"))
+    webhooks::get(on, id)
+        .await?
+        .ok_or_else(|| Problem::not_found("webhook"))
 }
 
 /// `GET /webhooks`
@@ -127,7 +141,9 @@ pub(super) async fn create(
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
     caller.needs(Admin)?;
-    let url = draft.url.ok_or_else(|| Problem::invalid("url is missing"))?;
+    let url = draft
+        .url
+        .ok_or_else(|| Problem::invalid("url is missing"))?;
     check_url(&state, &url)?;
     let events = draft.events.filter(|events| !events.is_empty());
     let events = events.ok_or_else(|| Problem::invalid("events: name at least one"))?;
@@ -147,7 +163,11 @@ pub(super) async fn create(
     let secret = format!("whsec_{}", STANDARD.encode(key));
     let mut tx = state.engine.db().begin().await?;
     webhooks::insert(&mut tx, &webhook).await?;
-    let place = Place { connection_id: None, owner: webhook.id.0, purpose: PURPOSE };
+    let place = Place {
+        connection_id: None,
+        owner: webhook.id.0,
+        purpose: PURPOSE,
+    };
     let random = |out: &mut [u8]| state.engine.fill(out);
     let (sealer, key_id) = (state.engine.sealer(), state.engine.new_id());
     let kept = SecretString::from(secret.clone());
@@ -209,7 +229,11 @@ pub(super) async fn deliveries(
     caller.needs(Admin)?;
     let db = state.engine.db();
     found(db, id).await?;
-    let after = filter.after.as_deref().map(store::page::decode::<i64>).transpose();
+    let after = filter
+        .after
+        .as_deref()
+        .map(store::page::decode::<i64>)
+        .transpose();
     let after = after.map_err(|_| crate::extract::bad_cursor())?;
     let limit = page_size(filter.limit);
     let page = webhook_deliveries::list(db, id, filter.status, after.as_ref(), limit).await?;
@@ -229,7 +253,9 @@ pub(super) async fn redeliver(
     let delivery: i64 = delivery.parse().map_err(|_| missing())?;
     let mut tx = state.engine.db().begin().await?;
     let known = webhook_deliveries::get(&mut tx, delivery).await?;
-    known.filter(|known| known.webhook_id == id).ok_or_else(missing)?;
+    known
+        .filter(|known| known.webhook_id == id)
+        .ok_or_else(missing)?;
     webhook_deliveries::redeliver(&mut tx, delivery, state.engine.now()).await?;
     tx.commit().await?;
     Ok(StatusCode::ACCEPTED)
@@ -261,7 +287,10 @@ pub(super) async fn person_changed(
             "email": record.email, "status": record.status,
         },
     });
-    let message = Message { event, body: body.to_string() };
+    let message = Message {
+        event,
+        body: body.to_string(),
+    };
     webhook_deliveries::emit(tx, &[message], now).await?;
     Ok(())
 }

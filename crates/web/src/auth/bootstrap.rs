@@ -77,9 +77,15 @@ pub(crate) async fn create_root(
     let now = state.engine.now();
     let mut tx = state.engine.db().begin().await?;
     if records::root(&mut tx).await?.is_some() {
-        return Err(Problem::conflict("root_exists", "there is a root user already"));
+        return Err(Problem::conflict(
+            "root_exists",
+            "there is a root user already",
+        ));
     }
-    let write = RecordWrite { record, expected_version: 0 };
+    let write = RecordWrite {
+        record,
+        expected_version: 0,
+    };
     records::write(&mut tx, &[write], now).await?;
     password::set_password(state, &mut tx, id, &hash).await?;
     let entry = NewEntry {

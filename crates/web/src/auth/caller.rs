@@ -2,8 +2,8 @@
 //! what they may do there.
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::{HeaderMap, StatusCode};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use engine::Actor;
@@ -112,7 +112,9 @@ async fn identify(state: &AppState, headers: &HeaderMap) -> Result<Caller> {
         let token = token::find(state, text).await?;
         if let Some(owner) = token.record_id {
             let found = records::get(state.engine.db(), &[owner]).await?;
-            let is_in = found.iter().any(|r| r.record.access && r.record.status == Status::Active);
+            let is_in = found
+                .iter()
+                .any(|r| r.record.access && r.record.status == Status::Active);
             if !is_in {
                 return Err(Problem::unauthenticated("the token's owner has no access"));
             }

@@ -24,7 +24,8 @@ pub(crate) struct Client {
 impl Client {
     /// The key limits are counted by.
     pub(crate) fn key(&self) -> String {
-        self.ip.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
+        self.ip
+            .map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
     }
 }
 
@@ -40,7 +41,10 @@ impl FromRequestParts<AppState> for Client {
             let last = last.and_then(|line| line.rsplit(',').next());
             ip = last.and_then(|text| text.trim().parse().ok()).or(ip);
         }
-        let agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        let agent = parts
+            .headers
+            .get(USER_AGENT)
+            .and_then(|value| value.to_str().ok());
         Ok(Self {
             ip,
             user_agent: agent.map(|text| text.chars().take(200).collect()),

@@ -32,8 +32,10 @@ pub(crate) async fn hash(state: &AppState, password: SecretString) -> Result<Str
     let mut salt = [0; 16];
     state.engine.fill(&mut salt);
     off_the_threads(state, move || {
-        let hash = Argon2::default().hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
-        hash.map(|hash| hash.to_string()).map_err(|error| error.to_string())
+        let hash =
+            Argon2::default().hash_password_with_salt(password.expose_secret().as_bytes(), &salt);
+        hash.map(|hash| hash.to_string())
+            .map_err(|error| error.to_string())
     })
     .await?
     .map_err(|error| Problem::internal(&Failed(error)))
@@ -47,12 +49,18 @@ pub(crate) async fn checked_hash(state: &AppState, password: SecretString) -> Re
 
 /// Whether the password is the one with this hash; without a hash it takes as
 /// long and is wrong.
-pub(crate) async fn verify(state: &AppState, password: SecretString, hash: Option<String>) -> Result<bool> {
+pub(crate) async fn verify(
+    state: &AppState,
+    password: SecretString,
+    hash: Option<String>,
+) -> Result<bool> {
     let is_known = hash.is_some();
     let hash = hash.unwrap_or_else(|| NOBODY.to_owned());
     let fits = off_the_threads(state, move || {
         let given = password.expose_secret().as_bytes();
-        Argon2::default().verify_password(given, hash.as_str()).is_ok()
+        Argon2::default()
+            .verify_password(given, hash.as_str())
+            .is_ok()
     })
     .await?;
     Ok(fits && is_known)

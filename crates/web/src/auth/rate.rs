@@ -38,7 +38,12 @@ pub(crate) struct Allowance {
 impl Buckets {
     /// Takes one request out of a client's bucket; `Err` with the seconds
     /// until there is one again.
-    pub(crate) fn take(&self, allowance: Allowance, client: &str, now: Timestamp) -> Result<(), u64> {
+    pub(crate) fn take(
+        &self,
+        allowance: Allowance,
+        client: &str,
+        now: Timestamp,
+    ) -> Result<(), u64> {
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let level = |bucket: &Bucket| {
             let passed = now.duration_since(bucket.at).as_secs_f64().max(0.0);
@@ -53,14 +58,20 @@ impl Buckets {
             buckets.clear();
         }
         let key = (allowance.purpose, client.to_owned());
-        let full = Bucket { tokens: allowance.burst, at: now };
+        let full = Bucket {
+            tokens: allowance.burst,
+            at: now,
+        };
         let bucket = buckets.entry(key).or_insert(full);
         let tokens = level(bucket);
         if tokens < 1.0 {
             *bucket = Bucket { tokens, at: now };
             return Err(((1.0 - tokens) / allowance.rate).ceil().max(1.0) as u64);
         }
-        *bucket = Bucket { tokens: tokens - 1.0, at: now };
+        *bucket = Bucket {
+            tokens: tokens - 1.0,
+            at: now,
+        };
         Ok(())
     }
 }
@@ -106,7 +117,11 @@ pub(crate) async fn count_failure(state: &AppState, keys: &[(String, i64)]) -> R
 mod tests {
     use super::*;
 
-    const ALLOWANCE: Allowance = Allowance { purpose: "test", burst: 2.0, rate: 0.5 };
+    const ALLOWANCE: Allowance = Allowance {
+        purpose: "test",
+        burst: 2.0,
+        rate: 0.5,
+    };
 
     #[test]
     fn a_bucket_empties_and_fills_with_time_for_each_client_alone() {

@@ -88,7 +88,11 @@ pub(crate) async fn current(state: &AppState, headers: &HeaderMap) -> Result<Opt
         tx.commit().await?;
     }
     let rights = rights(state, &record).await?;
-    Ok(Some(CurrentUser { record, rights, session }))
+    Ok(Some(CurrentUser {
+        record,
+        rights,
+        session,
+    }))
 }
 
 async fn rights(state: &AppState, row: &RecordRow) -> Result<Rights> {
@@ -127,8 +131,10 @@ pub(crate) async fn sign_in(
     let row = row.filter(|row| fits && row.record.access && row.record.status == Status::Active);
     let Some(row) = row else {
         rate::count_failure(state, &keys).await?;
-        return Err(Problem::unauthenticated("username or password is wrong, or you have no access")
-            .cure("Ask your administrator for access or a new password."));
+        return Err(Problem::unauthenticated(
+            "username or password is wrong, or you have no access",
+        )
+        .cure("Ask your administrator for access or a new password."));
     };
     let mut tx = state.engine.db().begin().await?;
     sign_in_attempts::clear(&mut tx, &keys[0].0).await?;
@@ -167,7 +173,11 @@ pub(crate) async fn start_session(
         created_at: now,
         last_seen_at: now,
         expires_at: now + IDLE,
-        method: if microsoft.is_some() { Method::Microsoft } else { Method::Password },
+        method: if microsoft.is_some() {
+            Method::Microsoft
+        } else {
+            Method::Password
+        },
         tenant_id: microsoft.map(|(tenant, _)| tenant),
         object_id: microsoft.map(|(_, object)| object),
         user_agent: client.user_agent.clone(),

@@ -28,7 +28,9 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>> {
     let text = header.to_str().unwrap_or_default();
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
-        _ => Err(Problem::unauthenticated("the header must be `Authorization: Bearer TOKEN`")),
+        _ => Err(Problem::unauthenticated(
+            "the header must be `Authorization: Bearer TOKEN`",
+        )),
     }
 }
 

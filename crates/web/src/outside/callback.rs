@@ -45,7 +45,12 @@ pub(super) async fn callback(
     Ok(match outcome {
         CallbackOutcome::Connected(id) => {
             let to = format!("/admin/my-company/auth-provision?connected={id}");
-            (StatusCode::SEE_OTHER, [(LOCATION, to)], [(SET_COOKIE, unbind)]).into_response()
+            (
+                StatusCode::SEE_OTHER,
+                [(LOCATION, to)],
+                [(SET_COOKIE, unbind)],
+            )
+                .into_response()
         }
         CallbackOutcome::SignedIn {
             record,
@@ -56,8 +61,12 @@ pub(super) async fn callback(
             let account = Some((tenant_id, object_id));
             let session = start_session(&state, &headers, &client, record, account).await?;
             let to = local_path(&return_to).to_owned();
-            let mut response =
-                (StatusCode::SEE_OTHER, [(LOCATION, to)], [(SET_COOKIE, unbind)]).into_response();
+            let mut response = (
+                StatusCode::SEE_OTHER,
+                [(LOCATION, to)],
+                [(SET_COOKIE, unbind)],
+            )
+                .into_response();
             response.headers_mut().append(SET_COOKIE, session);
             response
         }

@@ -77,12 +77,16 @@ async fn take(work: impl Future<Output = Result<Woken, EngineError>> + Send + 's
             StatusCode::ACCEPTED
         }
         Ok(Ok(Err(error))) if error.class == Class::Invalid => {
-            metrics::counter!("rollcall_notifications_total", "outcome" => "unreadable").increment(1);
+            metrics::counter!("rollcall_notifications_total", "outcome" => "unreadable")
+                .increment(1);
             tracing::info!("a notification was refused: {error}");
             StatusCode::ACCEPTED
         }
         Ok(Ok(Err(error))) => {
-            tracing::warn!(code = error.code, "a notification could not be kept: {error}");
+            tracing::warn!(
+                code = error.code,
+                "a notification could not be kept: {error}"
+            );
             StatusCode::SERVICE_UNAVAILABLE
         }
         Ok(Err(error)) => {

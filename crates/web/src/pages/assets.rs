@@ -14,7 +14,10 @@ struct Assets;
 
 fn tag(file: &rust_embed::EmbeddedFile) -> String {
     let hash = file.metadata.sha256_hash();
-    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hash.iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Where a file is served.

@@ -65,7 +65,10 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
     }
     let one = |row: mapping_rules::RuleRow| {
         let rule = row.rule;
-        let plan = row.pending.as_ref().and_then(|p| p.get("plan_id")?.as_str());
+        let plan = row
+            .pending
+            .as_ref()
+            .and_then(|p| p.get("plan_id")?.as_str());
         Row {
             id: rule.id.to_string(),
             order: rule.order,
@@ -106,7 +109,10 @@ pub(crate) async fn show(
         frame: Frame::new("Auth & Provision", "provision", Some(&user)),
         is_synced: engine.provisioning_mode().await? == ProvisioningMode::AzureAdSync,
         shows_rules: query.tab == "rules",
-        manager: defaults.manager_id.map(|id| id.to_string()).unwrap_or_default(),
+        manager: defaults
+            .manager_id
+            .map(|id| id.to_string())
+            .unwrap_or_default(),
         roles: roles.collect(),
         missing: defaults.missing().join(", ").replace('_', " "),
         defaults,
@@ -139,6 +145,8 @@ pub(crate) async fn save(
     if !plan_only && defaults == engine.defaults().await? {
         return Ok(go(HERE));
     }
-    let change = engine.put_defaults(defaults, plan_only, &user.actor()).await?;
+    let change = engine
+        .put_defaults(defaults, plan_only, &user.actor())
+        .await?;
     Ok(super::plan::after(&change, plan_only, HERE))
 }

@@ -22,7 +22,12 @@ use crate::error::{Problem, Result};
 use crate::extract::Id;
 use crate::outside::bind;
 
-const PERMISSIONS: [&str; 4] = ["Directory.Read.All", "Group.Read.All", "User.Read", "User.Read.All"];
+const PERMISSIONS: [&str; 4] = [
+    "Directory.Read.All",
+    "Group.Read.All",
+    "User.Read",
+    "User.Read.All",
+];
 
 #[derive(Template)]
 #[template(path = "connection_new.html")]
@@ -48,7 +53,12 @@ struct ConnectionPage {
 }
 
 fn guide(state: &AppState, user: &CurrentUser) -> NewPage {
-    let base = state.engine.options().public_url.as_str().trim_end_matches('/');
+    let base = state
+        .engine
+        .options()
+        .public_url
+        .as_str()
+        .trim_end_matches('/');
     NewPage {
         frame: Frame::new("Add connection", "provision", Some(user)),
         redirect_url: format!("{base}/OAuth/IntegrationCallback.aspx"),
@@ -98,9 +108,17 @@ async fn made(state: &AppState, user: &CurrentUser, fields: &Fields) -> Result<C
         application_id,
         application_key: fields.text("application_key").map(SecretString::from),
         certificate: fields.text("certificate").map(SecretString::from),
-        auth: if is_app_only { Auth::Application } else { Auth::Delegated },
-        provision_employees: fields.ticked("explicit").then(|| fields.ticked("provision_employees")),
-        provision_contacts: fields.ticked("explicit").then(|| fields.ticked("provision_contacts")),
+        auth: if is_app_only {
+            Auth::Application
+        } else {
+            Auth::Delegated
+        },
+        provision_employees: fields
+            .ticked("explicit")
+            .then(|| fields.ticked("provision_employees")),
+        provision_contacts: fields
+            .ticked("explicit")
+            .then(|| fields.ticked("provision_contacts")),
         email_source: fields.choice("email_source")?,
         on_disabled: fields.choice("on_disabled")?,
         auto_approve: false,
@@ -171,7 +189,11 @@ pub(crate) async fn sync(
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
     let request = SyncRequest {
-        mode: if fields.ticked("full") { Mode::Full } else { Mode::Delta },
+        mode: if fields.ticked("full") {
+            Mode::Full
+        } else {
+            Mode::Delta
+        },
         reapply: fields.ticked("reapply"),
         plan_only: fields.text("do").as_deref() == Some("plan"),
     };

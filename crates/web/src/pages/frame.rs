@@ -47,7 +47,9 @@ impl Frame {
 
 /// Renders a page.
 pub(crate) fn page(template: &impl Template) -> Result<Response> {
-    let text = template.render().map_err(|error| Problem::internal(&error))?;
+    let text = template
+        .render()
+        .map_err(|error| Problem::internal(&error))?;
     Ok(Html(text).into_response())
 }
 

@@ -29,7 +29,6 @@ pub(crate) struct Card {
     pub(crate) people: u64,
     pub(crate) secret_expires: Option<String>,
     pub(crate) is_paused: bool,
-    pub(crate) version: i64,
 }
 
 /// What a card says of a connection.
@@ -44,7 +43,9 @@ pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Re
     Ok(Card {
         id: of.id.to_string(),
         name: name.unwrap_or_else(|| of.configuration.tenant_input.clone()),
-        tenant: of.tenant_id.map_or(of.configuration.tenant_input, |id| id.to_string()),
+        tenant: of
+            .tenant_id
+            .map_or(of.configuration.tenant_input, |id| id.to_string()),
         application: of.configuration.application_id,
         state_words: status.replace('_', " "),
         is_paused: status == "paused",
@@ -58,7 +59,6 @@ pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Re
         }),
         people: links::count_primary(db, of.id).await?,
         secret_expires: of.configuration.secret_expires_at.map(at),
-        version: of.version,
     })
 }
 
@@ -91,10 +91,15 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
         ..PlanFilter::default()
     };
     for plan in plans::list(db, &filter, None, 20).await? {
-        let why = plan.hold.as_ref().and_then(|hold| hold.get("message")?.as_str());
+        let why = plan
+            .hold
+            .as_ref()
+            .and_then(|hold| hold.get("message")?.as_str());
         let why = why.unwrap_or("It waits for approval.").to_owned();
         let made = ago(Some(plan.created_at), now);
-        shown.held.push((plan.id.to_string(), why, plan.people, made));
+        shown
+            .held
+            .push((plan.id.to_string(), why, plan.people, made));
     }
     shown.reviews = review_items::count_open(db, None).await?;
     page(&shown)

@@ -28,7 +28,11 @@ pub(crate) fn full_name(record: &Record) -> String {
     let names = [record.first_name.as_deref(), record.last_name.as_deref()];
     let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let other = record.username.clone().or_else(|| record.email.clone());
-    if name.is_empty() { other.unwrap_or_else(|| record.id.to_string()) } else { name }
+    if name.is_empty() {
+        other.unwrap_or_else(|| record.id.to_string())
+    } else {
+        name
+    }
 }
 
 struct Line {
@@ -74,12 +78,18 @@ async fn list(state: AppState, user: CurrentUser, kind: Kind, wanted: Wanted) ->
     needs(&user, module, Right::View)?;
     let mut filter = RecordFilter::new(kind);
     let all = [Status::Active, Status::Inactive, Status::Archived];
-    filter.status = all.into_iter().find(|status| status.name() == wanted.status);
+    filter.status = all
+        .into_iter()
+        .find(|status| status.name() == wanted.status);
     filter.search = Some(wanted.search.trim().to_owned()).filter(|text| !text.is_empty());
     let order = Order::default();
-    let after = wanted.after.as_deref().map(|text| Position::parse(text, &filter, order));
+    let after = wanted
+        .after
+        .as_deref()
+        .map(|text| Position::parse(text, &filter, order));
     let after = after.transpose().map_err(|_| {
-        Problem::invalid("after: this place in the list is not known").cure("Start at the first page.")
+        Problem::invalid("after: this place in the list is not known")
+            .cure("Start at the first page.")
     })?;
     let found = record_list::list(state.engine.db(), &filter, order, after.as_ref(), PAGE).await?;
     let next = found.cursor();
@@ -97,7 +107,12 @@ async fn list(state: AppState, user: CurrentUser, kind: Kind, wanted: Wanted) ->
         base,
         search: wanted.search,
         statuses: Choice::list(
-            &[("", "any"), ("active", "active"), ("inactive", "inactive"), ("archived", "archived")],
+            &[
+                ("", "any"),
+                ("active", "active"),
+                ("inactive", "inactive"),
+                ("archived", "archived"),
+            ],
             &wanted.status,
         ),
         status: wanted.status,
@@ -157,12 +172,17 @@ struct PersonPage {
 }
 
 fn happened(entry: Entry, id: RecordId) -> Happened {
-    let Entry { entry, decision, .. } = entry;
+    let Entry {
+        entry, decision, ..
+    } = entry;
     let body = entry.body.as_ref();
     let given = body.and_then(|body| body.get("changes").cloned());
     let given = given.and_then(|list| serde_json::from_value::<Vec<FieldChange>>(list).ok());
     let mut changes = given.map(|list| changed(&list)).unwrap_or_default();
-    let mut reason = body.and_then(|body| body.get("reason")?.as_str()).unwrap_or_default().to_owned();
+    let mut reason = body
+        .and_then(|body| body.get("reason")?.as_str())
+        .unwrap_or_default()
+        .to_owned();
     let acts = decision.iter().flat_map(|decision| &decision.actions);
     for act in acts.filter(|act| act.record_id == Some(id)) {
         changes.extend(changed(&act.changes));
@@ -189,23 +209,28 @@ async fn detail(state: AppState, user: CurrentUser, kind: Kind, id: RecordId) ->
     let (base, back, section, module) = place(kind);
     needs(&user, module, Right::View)?;
     let (db, now) = (state.engine.db(), state.engine.now());
-    let row = records::get(db, &[id]).await?.into_iter().find(|row| row.record.kind == kind);
+    let row = records::get(db, &[id])
+        .await?
+        .into_iter()
+        .find(|row| row.record.kind == kind);
     let record = row.ok_or_else(|| Problem::not_found(kind.name()))?.record;
     let why = match state.engine.why(id).await {
         Ok(why) => Some(why),
         Err(error) if error.class == engine::Class::NotFound => None,
         Err(error) => return Err(error.into()),
     };
-    let fields = provisioning::field::Field::ALL.into_iter().filter_map(|field| {
-        let value = record.get(field)?;
-        let origin = why.as_ref().and_then(|why| why.fields.get(field.name()));
-        let from = origin.map_or_else(String::new, |origin| match origin.from {
-            "directory" => format!("from Entra, {}", ago(origin.at, now)),
-            "local" => "edited here, until the directory changes".to_owned(),
-            other => other.to_owned(),
+    let fields = provisioning::field::Field::ALL
+        .into_iter()
+        .filter_map(|field| {
+            let value = record.get(field)?;
+            let origin = why.as_ref().and_then(|why| why.fields.get(field.name()));
+            let from = origin.map_or_else(String::new, |origin| match origin.from {
+                "directory" => format!("from Entra, {}", ago(origin.at, now)),
+                "local" => "edited here, until the directory changes".to_owned(),
+                other => other.to_owned(),
+            });
+            Some((field.name().replace('_', " "), shown(Some(&value)), from))
         });
-        Some((field.name().replace('_', " "), shown(Some(&value)), from))
-    });
     let fields = fields.collect();
     let may_resync = why.is_some() && needs(&user, Module::Admin, Right::Edit).is_ok();
     let entries = journal::by_record(db, id, None, TIMELINE).await?;
@@ -226,7 +251,10 @@ async fn detail(state: AppState, user: CurrentUser, kind: Kind, id: RecordId) ->
             what_if: why.what_if,
         }),
         may_resync,
-        timeline: entries.into_iter().map(|entry| happened(entry, id)).collect(),
+        timeline: entries
+            .into_iter()
+            .map(|entry| happened(entry, id))
+            .collect(),
     })
 }
 

@@ -86,7 +86,11 @@ pub(crate) fn shown(value: Option<&provisioning::field::Value>) -> String {
 pub(crate) fn changed(list: &[provisioning::field::FieldChange]) -> Vec<Changed> {
     let one = |change: &provisioning::field::FieldChange| {
         let field = change.field.name().replace('_', " ");
-        (field, shown(change.old.as_ref()), shown(change.new.as_ref()))
+        (
+            field,
+            shown(change.old.as_ref()),
+            shown(change.new.as_ref()),
+        )
     };
     list.iter().map(one).collect()
 }
@@ -126,7 +130,9 @@ pub(crate) async fn show(
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::View)?;
     let (db, now) = (state.engine.db(), state.engine.now());
-    let plan = plans::get(db, id).await?.ok_or_else(|| Problem::not_found("plan"))?;
+    let plan = plans::get(db, id)
+        .await?
+        .ok_or_else(|| Problem::not_found("plan"))?;
     let filter = DecisionFilter {
         headline: ActionKind::from_name(&wanted.action),
         search: Some(wanted.search.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -142,7 +148,10 @@ pub(crate) async fn show(
         is_chosen: kind.name() == wanted.action,
     });
     let counts: Vec<Count> = counts.filter(|count| count.count > 0).collect();
-    let hold = plan.hold.as_ref().and_then(|hold| hold.get("message")?.as_str());
+    let hold = plan
+        .hold
+        .as_ref()
+        .and_then(|hold| hold.get("message")?.as_str());
     page(&PlanPage {
         frame: Frame::new("Plan", "runs", Some(&user)),
         id: id.to_string(),
@@ -151,16 +160,24 @@ pub(crate) async fn show(
         hold: hold.map(str::to_owned),
         hash: plan.hash.unwrap_or_default(),
         people: plan.people,
-        losses: counts.iter().filter(|count| count.is_loss).map(|count| count.count).sum(),
+        losses: counts
+            .iter()
+            .filter(|count| count.is_loss)
+            .map(|count| count.count)
+            .sum(),
         made: ago(Some(plan.created_at), now),
-        decided: plan.decided_by.map(|by| format!("{by}, {}", ago(plan.decided_at, now))),
+        decided: plan
+            .decided_by
+            .map(|by| format!("{by}, {}", ago(plan.decided_at, now))),
         counts,
         search: wanted.search,
         action: wanted.action,
         shown: rows.into_iter().map(person).collect(),
         next,
         run: plan.run_id.map(|run| run.to_string()),
-        notice: wanted.changed.map(|_| "The directory moved since you saw the plan: this is the new one."),
+        notice: wanted
+            .changed
+            .map(|_| "The directory moved since you saw the plan: this is the new one."),
     })
 }
 
@@ -185,7 +202,10 @@ pub(crate) async fn approve(
     match state.engine.approve(id, &hash, &user.actor()).await {
         Ok(run) => Ok(go(format!("/runs/{run}"))),
         Err(error) if error.code == "plan_changed" => {
-            let fresh = error.detail.as_ref().and_then(|detail| detail.get("plan_id")?.as_str());
+            let fresh = error
+                .detail
+                .as_ref()
+                .and_then(|detail| detail.get("plan_id")?.as_str());
             match fresh {
                 Some(fresh) => Ok(go(format!("/plans/{fresh}?changed=1"))),
                 None => Err(error.into()),

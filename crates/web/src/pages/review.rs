@@ -6,9 +6,9 @@ use axum::response::Response;
 use provisioning::case::Answer;
 use provisioning::ids::ReviewId;
 use serde::Deserialize;
+use store::records;
 use store::review_items::{self, ReviewFilter, ReviewStatus};
 use store::rights::{Module, Right};
-use store::records;
 
 use super::frame::{Fields, Frame, ago, go, needs, page};
 use super::people::full_name;
@@ -65,12 +65,20 @@ pub(crate) async fn list(
     };
     let rows = review_items::list(db, &filter, query.after, PAGE).await?;
     let is_full = rows.len() == PAGE as usize;
-    let next = rows.last().filter(|_| is_full).map(|row| row.review.id.to_string());
-    let ids: Vec<_> = rows.iter().flat_map(|row| row.review.candidates.clone()).collect();
+    let next = rows
+        .last()
+        .filter(|_| is_full)
+        .map(|row| row.review.id.to_string());
+    let ids: Vec<_> = rows
+        .iter()
+        .flat_map(|row| row.review.candidates.clone())
+        .collect();
     let known = records::get(db, &ids).await?;
     let items = rows.into_iter().map(|row| {
         let review = row.review;
-        let fitting = known.iter().filter(|row| review.candidates.contains(&row.record.id));
+        let fitting = known
+            .iter()
+            .filter(|row| review.candidates.contains(&row.record.id));
         let candidates = fitting.map(|row| Candidate {
             id: row.record.id.to_string(),
             name: full_name(&row.record),
@@ -110,12 +118,17 @@ pub(crate) async fn resolve(
         Some("ignore") => Answer::Ignore,
         Some("link") => {
             let record = fields.parse("record_id", "the id of a record")?;
-            let none = || Problem::invalid("no record is chosen").cure("Choose the record to link.");
+            let none =
+                || Problem::invalid("no record is chosen").cure("Choose the record to link.");
             Answer::Link(record.ok_or_else(none)?)
         }
         _ => return Err(Problem::invalid("answer: none of link, create, ignore")),
     };
-    match state.engine.resolve_review(id, answer, &user.actor()).await? {
+    match state
+        .engine
+        .resolve_review(id, answer, &user.actor())
+        .await?
+    {
         Some(run) => Ok(go(format!("/runs/{run}"))),
         None => Ok(go("/review")),
     }

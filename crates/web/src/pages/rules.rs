@@ -59,6 +59,7 @@ struct RulePage {
     exclude: String,
 }
 
+#[allow(clippy::too_many_lines)] // one form, field by field
 async fn build(
     state: &AppState,
     user: &CurrentUser,
@@ -79,7 +80,9 @@ async fn build(
     }
     let account = rule.and_then(|rule| rule.target.account_id());
     let filter = AccountFilter::default();
-    let accounts = accounts::list(db, &filter, None, MOST_ACCOUNTS).await?.items;
+    let accounts = accounts::list(db, &filter, None, MOST_ACCOUNTS)
+        .await?
+        .items;
     let accounts = accounts.into_iter().map(|one| Choice {
         value: one.id.to_string(),
         chosen: account == Some(one.id),
@@ -87,7 +90,9 @@ async fn build(
     });
     let roles = security_roles::list(db).await?;
     let of = |role_type: RoleType| {
-        let fitting = roles.iter().filter(|r| r.is_active && r.role_type == role_type);
+        let fitting = roles
+            .iter()
+            .filter(|r| r.is_active && r.role_type == role_type);
         let choice = |role: &security_roles::SecurityRole| Choice {
             value: role.name.clone(),
             label: role.name.clone(),
@@ -95,42 +100,69 @@ async fn build(
         };
         fitting.map(choice).collect()
     };
-    let next = mapping_rules::list(db).await?.last().map_or(10, |last| last.rule.order + 10);
+    let next = mapping_rules::list(db)
+        .await?
+        .last()
+        .map_or(10, |last| last.rule.order + 10);
     let mode = rule.map_or_else(|| "replace".to_owned(), |rule| word(&rule.roles_mode));
     let members = rule.map_or_else(|| "all".to_owned(), |rule| word(&rule.members));
-    let group = rule.map(|rule| rule.group_id.to_string()).unwrap_or_default();
+    let group = rule
+        .map(|rule| rule.group_id.to_string())
+        .unwrap_or_default();
     let chosen_name = rule.map(|rule| rule.name.clone()).unwrap_or_default();
     Ok(RulePage {
         frame: Frame::new("Mapping rule", "provision", Some(user)),
-        action: rule.map_or(format!("{HERE}/rules"), |rule| format!("{HERE}/rules/{}", rule.id)),
+        action: rule.map_or(format!("{HERE}/rules"), |rule| {
+            format!("{HERE}/rules/{}", rule.id)
+        }),
         rule_id: rule.map(|rule| rule.id.to_string()),
         version: rule.map_or(0, |rule| rule.version),
-        connections: all.into_iter().map(|one| Choice {
-            value: one.id.to_string(),
-            chosen: connection == Some(one.id),
-            label: one.tenant_name.or(one.tenant_domain).unwrap_or(one.configuration.tenant_input),
-        }).collect(),
+        connections: all
+            .into_iter()
+            .map(|one| Choice {
+                value: one.id.to_string(),
+                chosen: connection == Some(one.id),
+                label: one
+                    .tenant_name
+                    .or(one.tenant_domain)
+                    .unwrap_or(one.configuration.tenant_input),
+            })
+            .collect(),
         connection: connection.map(|id| id.to_string()).unwrap_or_default(),
         search: picked.search.unwrap_or_default(),
         groups,
         group_failure,
-        group: if picked.group.is_empty() { group } else { picked.group },
-        name: if picked.name.is_empty() { chosen_name } else { picked.name },
+        group: if picked.group.is_empty() {
+            group
+        } else {
+            picked.group
+        },
+        name: if picked.name.is_empty() {
+            chosen_name
+        } else {
+            picked.name
+        },
         order: rule.map_or(next, |rule| rule.order),
         is_contact: rule.is_some_and(|rule| rule.target.kind() == Kind::Contact),
         accounts: accounts.collect(),
         internal: of(RoleType::Internal),
         external: of(RoleType::External),
-        modes: Choice::list(&[
-            ("replace", "exactly these: others are taken away"),
-            ("add", "at least these: others stay"),
-            ("on_create", "once, when access begins"),
-        ], &mode),
-        members: Choice::list(&[
-            ("all", "members and guests"),
-            ("members", "members only"),
-            ("guests", "guests only"),
-        ], &members),
+        modes: Choice::list(
+            &[
+                ("replace", "exactly these: others are taken away"),
+                ("add", "at least these: others stay"),
+                ("on_create", "once, when access begins"),
+            ],
+            &mode,
+        ),
+        members: Choice::list(
+            &[
+                ("all", "members and guests"),
+                ("members", "members only"),
+                ("guests", "guests only"),
+            ],
+            &members,
+        ),
         include_nested: rule.is_none_or(|rule| rule.include_nested),
         licensed_only: rule.is_some_and(|rule| rule.licensed_only),
         enabled: rule.is_none_or(|rule| rule.enabled),
@@ -166,7 +198,10 @@ fn draft(fields: &Fields) -> Result<RuleDraft> {
         _ => Kind::Employee,
     };
     let exclude = fields.text("exclude").unwrap_or_default();
-    let exclude = exclude.lines().map(str::trim).filter(|line| !line.is_empty());
+    let exclude = exclude
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty());
     let account = fields.parse("account_id", "the id of an account")?;
     Ok(RuleDraft {
         name: fields.text("name"),
@@ -174,11 +209,16 @@ fn draft(fields: &Fields) -> Result<RuleDraft> {
         connection_id: fields.parse("connection_id", "the id of a connection")?,
         tenant_id: None,
         group_id: group_id.ok_or_else(|| {
-            Problem::invalid("no group is chosen").cure("Search for the group, or paste its object ID.")
+            Problem::invalid("no group is chosen")
+                .cure("Search for the group, or paste its object ID.")
         })?,
         kind,
         account_id: account.filter(|_| kind == Kind::Contact),
-        security_roles: fields.all(if kind == Kind::Contact { "external" } else { "internal" }),
+        security_roles: fields.all(if kind == Kind::Contact {
+            "external"
+        } else {
+            "internal"
+        }),
         roles_mode: fields.choice("roles_mode")?,
         include_nested: fields.ticked("include_nested"),
         members: fields.choice("members")?,
@@ -203,7 +243,10 @@ pub(crate) async fn create(
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
     let preview = is_preview(&fields);
-    let change = state.engine.create_rule(draft(&fields)?, preview, &user.actor()).await?;
+    let change = state
+        .engine
+        .create_rule(draft(&fields)?, preview, &user.actor())
+        .await?;
     Ok(done(&change, preview))
 }
 
@@ -217,7 +260,10 @@ pub(crate) async fn update(
     let preview = is_preview(&fields);
     let version = fields.parse("version", "a version")?;
     let draft = draft(&fields)?;
-    let change = state.engine.update_rule(id, draft, version, preview, &user.actor()).await?;
+    let change = state
+        .engine
+        .update_rule(id, draft, version, preview, &user.actor())
+        .await?;
     Ok(done(&change, preview))
 }
 
@@ -230,6 +276,9 @@ pub(crate) async fn delete(
     needs(&user, Module::Admin, Right::Edit)?;
     let preview = is_preview(&fields);
     let version = fields.parse("version", "a version")?;
-    let change = state.engine.delete_rule(id, version, preview, &user.actor()).await?;
+    let change = state
+        .engine
+        .delete_rule(id, version, preview, &user.actor())
+        .await?;
     Ok(done(&change, preview))
 }

@@ -42,13 +42,17 @@ fn text(value: Option<&Value>, name: &str) -> Option<String> {
 }
 
 fn run(row: RunRow, now: jiff::Timestamp) -> Run {
-    let counts = ActionKind::ALL.into_iter().filter(|kind| row.counts.of(*kind) > 0);
+    let counts = ActionKind::ALL
+        .into_iter()
+        .filter(|kind| row.counts.of(*kind) > 0);
     let counts = counts.map(|kind| format!("{} {}", row.counts.of(kind), kind.name()));
     let counts: Vec<String> = counts.collect();
     let progress = row.progress.as_object().into_iter().flatten();
     let progress = progress.filter(|(_, value)| value.is_number() || value.is_string());
     let progress = progress.map(|(name, value)| {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
         (name.replace('_', " "), value)
     });
     Run {
@@ -63,7 +67,11 @@ fn run(row: RunRow, now: jiff::Timestamp) -> Run {
         actor: row.actor.unwrap_or_default(),
         started: ago(Some(row.started_at), now),
         finished: row.finished_at.map(at).unwrap_or_default(),
-        counts: if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") },
+        counts: if counts.is_empty() {
+            "nothing to do".to_owned()
+        } else {
+            counts.join(", ")
+        },
         plan: row.plan_id.map(|id| id.to_string()),
         requests: row.requests,
         resource_units: row.resource_units,
@@ -104,7 +112,10 @@ pub(crate) async fn list(
     let filter = RunFilter::default();
     let rows = runs::list(state.engine.db(), &filter, query.after, PAGE).await?;
     let is_full = rows.len() == PAGE as usize;
-    let next = rows.last().filter(|_| is_full).map(|row| row.id.to_string());
+    let next = rows
+        .last()
+        .filter(|_| is_full)
+        .map(|row| row.id.to_string());
     page(&RunsPage {
         frame: Frame::new("Runs", "runs", Some(&user)),
         runs: rows.into_iter().map(|row| run(row, now)).collect(),

@@ -102,7 +102,10 @@ impl Draft {
         ];
         for (field, slot) in texts {
             if let Some(text) = slot {
-                let text = text.map(|text| clean(field.name(), &text)).transpose()?.flatten();
+                let text = text
+                    .map(|text| clean(field.name(), &text))
+                    .transpose()?
+                    .flatten();
                 put(row, field, text.map(Value::Text))?;
             }
         }
@@ -119,7 +122,9 @@ impl Draft {
             put(row, Field::EmployeeRoles, names(roles))?;
         }
         row.details.is_poc = self.is_poc.unwrap_or(row.details.is_poc);
-        row.details.receive_invoices = self.receive_invoices.unwrap_or(row.details.receive_invoices);
+        row.details.receive_invoices = self
+            .receive_invoices
+            .unwrap_or(row.details.receive_invoices);
         check_email(row.record.email.as_deref())?;
         self.put_status(row)
     }
@@ -132,7 +137,10 @@ impl Draft {
             ("phones", self.phones.is_some()),
             ("is_poc", self.is_poc.is_some()),
             ("receive_invoices", self.receive_invoices.is_some()),
-            ("has_client_portal_access", self.has_client_portal_access.is_some()),
+            (
+                "has_client_portal_access",
+                self.has_client_portal_access.is_some(),
+            ),
         ];
         let of_employees = [
             ("department", self.department.is_some()),
@@ -190,7 +198,9 @@ fn put(row: &mut RecordRow, field: Field, value: Option<Value>) -> Result<()> {
 fn clean(field: &str, text: &str) -> Result<Option<String>> {
     let text = text.trim();
     if text.chars().any(char::is_control) {
-        return Err(Problem::invalid(format!("{field}: control characters are not allowed")));
+        return Err(Problem::invalid(format!(
+            "{field}: control characters are not allowed"
+        )));
     }
     if text.chars().count() > 256 {
         return Err(Problem::invalid(format!("{field}: at most 256 characters")));
@@ -200,16 +210,20 @@ fn clean(field: &str, text: &str) -> Result<Option<String>> {
 
 fn check_email(email: Option<&str>) -> Result<()> {
     match email {
-        Some(email) if Address::parse(email).is_none() => {
-            Err(Problem::invalid(format!("email: `{email}` is not an email address")))
-        }
+        Some(email) if Address::parse(email).is_none() => Err(Problem::invalid(format!(
+            "email: `{email}` is not an email address"
+        ))),
         _ => Ok(()),
     }
 }
 
 /// The place of the default row: the flagged one, else the first.
 fn default_of(flags: impl Iterator<Item = bool>, what: &str) -> Result<usize> {
-    let flagged: Vec<usize> = flags.enumerate().filter(|(_, is)| *is).map(|(at, _)| at).collect();
+    let flagged: Vec<usize> = flags
+        .enumerate()
+        .filter(|(_, is)| *is)
+        .map(|(at, _)| at)
+        .collect();
     match flagged.as_slice() {
         [] => Ok(0),
         [at] => Ok(*at),
@@ -225,11 +239,16 @@ fn put_emails(row: &mut RecordRow, rows: Vec<EmailRow>, also_single: bool) -> Re
     (row.record.email, row.details.other_emails) = (None, Vec::new());
     for (place, email) in rows.into_iter().enumerate() {
         check_email(Some(&email.address))?;
-        let Some(address) = clean("emails", &email.address)? else { continue };
+        let Some(address) = clean("emails", &email.address)? else {
+            continue;
+        };
         if place == at {
             (row.record.email, row.details.email_type) = (Some(address), email.kind);
         } else {
-            row.details.other_emails.push(OtherEmail { address, kind: email.kind });
+            row.details.other_emails.push(OtherEmail {
+                address,
+                kind: email.kind,
+            });
         }
     }
     Ok(())
@@ -243,13 +262,18 @@ fn put_phones(row: &mut RecordRow, rows: Vec<PhoneRow>, also_single: bool) -> Re
     (row.record.phone, row.record.mobile_phone) = (None, None);
     row.details.other_phones.clear();
     for (place, phone) in rows.into_iter().enumerate() {
-        let Some(number) = clean("phones", &phone.number)? else { continue };
+        let Some(number) = clean("phones", &phone.number)? else {
+            continue;
+        };
         if place == at {
             (row.record.phone, row.details.phone_type) = (Some(number), phone.kind);
         } else if phone.kind == PhoneType::Mobile && row.record.mobile_phone.is_none() {
             row.record.mobile_phone = Some(number);
         } else {
-            row.details.other_phones.push(OtherPhone { number, kind: phone.kind });
+            row.details.other_phones.push(OtherPhone {
+                number,
+                kind: phone.kind,
+            });
         }
     }
     Ok(())

@@ -42,9 +42,13 @@ pub(super) async fn create(
     let access = draft.apply(&mut row)?;
     let record = &mut row.record;
     if record.first_name.is_none() && record.last_name.is_none() && record.email.is_none() {
-        return Err(Problem::invalid("first_name, last_name or email: at least one is needed"));
+        return Err(Problem::invalid(
+            "first_name, last_name or email: at least one is needed",
+        ));
     }
-    let may = record.status == Status::Active && record.username.is_some() && !record.security_roles.is_empty();
+    let may = record.status == Status::Active
+        && record.username.is_some()
+        && !record.security_roles.is_empty();
     record.access = access.unwrap_or(may);
     let mut tx = state.engine.db().begin().await?;
     settle(&mut tx, &blank.record, record, access).await?;
@@ -132,13 +136,17 @@ async fn settle(tx: &mut Tx, old: &Record, new: &mut Record, access: Option<bool
         let rows = records::get(&mut *tx, &[manager]).await?;
         let is_employee = rows.iter().any(|row| row.record.kind == Kind::Employee);
         if !is_employee || manager == new.id {
-            return Err(Problem::invalid(format!("manager_id: {manager} is no other employee")));
+            return Err(Problem::invalid(format!(
+                "manager_id: {manager} is no other employee"
+            )));
         }
     }
     if let Some(account) = new.account_id.filter(|id| old.account_id != Some(*id))
         && accounts::get(&mut *tx, &[account]).await?.is_empty()
     {
-        return Err(Problem::invalid(format!("account_id: there is no account {account}")));
+        return Err(Problem::invalid(format!(
+            "account_id: there is no account {account}"
+        )));
     }
     if old.security_roles != new.security_roles {
         check_roles(tx, new).await?;
@@ -192,16 +200,23 @@ pub(super) async fn protect(tx: &mut Tx, old: &Record, new: Option<&Record>) -> 
     let administrates = |record: &Record| {
         record.is_privileged() && record.access && record.status == Status::Active
     };
-    let keeps = new.is_some_and(|new| !administrates(old) || (administrates(new) && new.is_administrator()));
+    let keeps = new
+        .is_some_and(|new| !administrates(old) || (administrates(new) && new.is_administrator()));
     if keeps || !(old.is_root || administrates(old)) {
         return Ok(());
     }
     if old.is_root {
-        return Err(Problem::conflict("protected", "the root user keeps its access and its role"));
+        return Err(Problem::conflict(
+            "protected",
+            "the root user keeps its access and its role",
+        ));
     }
     if records::active_administrators(&mut *tx).await? <= 1 {
-        return Err(Problem::conflict("last_administrator", "this is the last active administrator")
-            .cure("Give somebody else the role Administrator first."));
+        return Err(Problem::conflict(
+            "last_administrator",
+            "this is the last active administrator",
+        )
+        .cure("Give somebody else the role Administrator first."));
     }
     Ok(())
 }
@@ -211,7 +226,12 @@ async fn refuse_archived_in_use(tx: &mut Tx, record: &Record) -> Result<()> {
     if record.status != Status::Archived {
         return Ok(());
     }
-    refuse_in_use(tx, record.id, "an archived record is not changed while these refer to it").await
+    refuse_in_use(
+        tx,
+        record.id,
+        "an archived record is not changed while these refer to it",
+    )
+    .await
 }
 
 /// 409 `record_in_use` with the list, when anything refers to the record.
@@ -250,7 +270,10 @@ pub(super) async fn write(
     }
     let mut version = before.version;
     if before != after || is_new {
-        let write = RecordWrite { record: after.clone(), expected_version: version };
+        let write = RecordWrite {
+            record: after.clone(),
+            expected_version: version,
+        };
         if !records::write(tx, &[write], now).await?.is_empty() {
             return Err(StoreError::Stale { what: "record" }.into());
         }
@@ -288,7 +311,9 @@ async fn ensure_names(state: &AppState, tx: &mut Tx, record: &Record) -> Result<
         (Lookup::EmployeeRole, record.employee_roles.clone()),
     ];
     for (lookup, names) in wanted {
-        let rows = names.into_iter().map(|name| (LookupId(state.engine.new_id()), name));
+        let rows = names
+            .into_iter()
+            .map(|name| (LookupId(state.engine.new_id()), name));
         let rows: Vec<(LookupId, String)> = rows.collect();
         if !rows.is_empty() {
             lookups::ensure(tx, lookup, &rows, state.engine.now()).await?;

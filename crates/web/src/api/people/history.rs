@@ -73,7 +73,10 @@ pub(super) async fn timeline(
     let limit = u32::try_from(paging.limit()).unwrap_or(50);
     let entries = journal::by_record(db, id, before, limit).await?;
     let is_full = entries.len() as u64 >= u64::from(limit);
-    let next = entries.last().filter(|_| is_full).map(|entry| entry.seq.to_string());
+    let next = entries
+        .last()
+        .filter(|_| is_full)
+        .map(|entry| entry.seq.to_string());
     Ok(answer(entries.iter().map(audit::view).collect(), next))
 }
 

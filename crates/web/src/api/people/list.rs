@@ -105,7 +105,9 @@ pub(super) async fn list(
     let order = order(filter.sort.as_deref())?;
     let after = filter.after.take();
     let wanted = filter.wanted(kind)?;
-    let after = after.map(|text| Position::parse(&text, &wanted, order)).transpose();
+    let after = after
+        .map(|text| Position::parse(&text, &wanted, order))
+        .transpose();
     let after = after.map_err(|_| bad_cursor())?;
     let db = state.engine.db();
     let page = record_list::list(db, &wanted, order, after.as_ref(), limit).await?;

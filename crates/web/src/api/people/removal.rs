@@ -34,7 +34,12 @@ pub(super) async fn remove(
     let row = found(&mut tx, kind, id).await?;
     let record = &row.record;
     expect(&headers, record.version)?;
-    refuse_in_use(&mut tx, id, "the record is not deleted while these refer to it").await?;
+    refuse_in_use(
+        &mut tx,
+        id,
+        "the record is not deleted while these refer to it",
+    )
+    .await?;
     if record.is_root {
         return Err(Problem::conflict("protected", "the root user stays"));
     }
@@ -48,8 +53,11 @@ pub(super) async fn remove(
             link.link.archived_id = None;
             links::write(&mut tx, &[link]).await?;
         } else if link.link.role == LinkRole::Primary && is_connected(&mut tx, &link).await? {
-            return Err(Problem::conflict("linked_to_directory", "the directory keeps this person")
-                .cure("Take the person out of the mapped groups, or deactivate the record."));
+            return Err(Problem::conflict(
+                "linked_to_directory",
+                "the directory keeps this person",
+            )
+            .cure("Take the person out of the mapped groups, or deactivate the record."));
         } else {
             links::delete(&mut tx, link.link.tenant_id, &[link.link.object_id]).await?;
         }
@@ -69,7 +77,9 @@ pub(super) async fn remove(
 }
 
 async fn is_connected(tx: &mut store::Tx, link: &links::LinkRow) -> Result<bool> {
-    Ok(store::connections::get(tx, link.connection_id).await?.is_some())
+    Ok(store::connections::get(tx, link.connection_id)
+        .await?
+        .is_some())
 }
 
 /// `POST /employees/{id}/restore`, `POST /contacts/{id}/restore`: the archived
@@ -84,7 +94,10 @@ pub(super) async fn restore(
     let mut tx = state.engine.db().begin().await?;
     let old = found(&mut tx, kind, id).await?;
     if old.record.status != Status::Archived {
-        return Err(Problem::conflict("not_archived", "the record is not archived"));
+        return Err(Problem::conflict(
+            "not_archived",
+            "the record is not archived",
+        ));
     }
     let mut new = old.clone();
     let record = &mut new.record;
@@ -96,8 +109,10 @@ pub(super) async fn restore(
     if let Some(key) = key
         && !records::by_email_keys(&mut tx, &[key]).await?.is_empty()
     {
-        return Err(Problem::conflict("email_taken", "another record has the email address now")
-            .cure("Restore the person by their group in the directory, or free the address."));
+        return Err(
+            Problem::conflict("email_taken", "another record has the email address now")
+                .cure("Restore the person by their group in the directory, or free the address."),
+        );
     }
     write(&state, &mut tx, &actor, "restore", &old, &new).await?;
     tx.commit().await?;

@@ -18,7 +18,10 @@ use crate::error::Result;
 /// Records as the API shows them, in the order given.
 pub(crate) async fn people(db: &Db, rows: &[RecordRow]) -> Result<Vec<Value>> {
     let sources = sources(db, rows).await?;
-    Ok(rows.iter().map(|row| view(row, sources.get(&row.record.id))).collect())
+    Ok(rows
+        .iter()
+        .map(|row| view(row, sources.get(&row.record.id)))
+        .collect())
 }
 
 /// The directory's side of a record.
@@ -42,7 +45,10 @@ pub(crate) async fn sources(db: &Db, rows: &[RecordRow]) -> Result<HashMap<Recor
         link.link.role == LinkRole::Primary && there.contains(&link.connection_id)
     };
     for link in found.iter().filter(is_shown) {
-        people.entry(link.connection_id).or_default().push(link.link.object_id);
+        people
+            .entry(link.connection_id)
+            .or_default()
+            .push(link.link.object_id);
     }
     let mut changed = HashMap::new();
     for (connection, objects) in people {
@@ -52,12 +58,26 @@ pub(crate) async fn sources(db: &Db, rows: &[RecordRow]) -> Result<HashMap<Recor
     }
     let mut origins = HashMap::new();
     for link in found.iter().filter(is_shown) {
-        let last_changed = changed.get(&(link.connection_id, link.link.object_id)).copied();
-        let both = [(Some(link.link.record_id), true), (link.link.archived_id, false)];
+        let last_changed = changed
+            .get(&(link.connection_id, link.link.object_id))
+            .copied();
+        let both = [
+            (Some(link.link.record_id), true),
+            (link.link.archived_id, false),
+        ];
         for (id, is_current) in both {
-            let Some(id) = id.filter(|id| ids.contains(id)) else { continue };
+            let Some(id) = id.filter(|id| ids.contains(id)) else {
+                continue;
+            };
             let link = link.clone();
-            origins.insert(id, Origin { link, last_changed, is_current });
+            origins.insert(
+                id,
+                Origin {
+                    link,
+                    last_changed,
+                    is_current,
+                },
+            );
         }
     }
     Ok(origins)
@@ -104,26 +124,29 @@ fn view(row: &RecordRow, origin: Option<&Origin>) -> Value {
 }
 
 fn emails(row: &RecordRow) -> Value {
-    let first = row.record.email.iter().map(|address| {
-        json!({ "address": address, "type": row.details.email_type, "is_default": true })
-    });
-    let others = row.details.other_emails.iter().map(|other| {
-        json!({ "address": other.address, "type": other.kind, "is_default": false })
-    });
+    let first = row.record.email.iter().map(
+        |address| json!({ "address": address, "type": row.details.email_type, "is_default": true }),
+    );
+    let others =
+        row.details.other_emails.iter().map(
+            |other| json!({ "address": other.address, "type": other.kind, "is_default": false }),
+        );
     first.chain(others).collect()
 }
 
 /// The default number, the mobile one the directory writes, the others.
 fn phones(row: &RecordRow) -> Value {
-    let first = row.record.phone.iter().map(|number| {
-        json!({ "number": number, "type": row.details.phone_type, "is_default": true })
-    });
-    let mobile = row.record.mobile_phone.iter().map(|number| {
-        json!({ "number": number, "type": PhoneType::Mobile, "is_default": false })
-    });
-    let others = row.details.other_phones.iter().map(|other| {
-        json!({ "number": other.number, "type": other.kind, "is_default": false })
-    });
+    let first = row.record.phone.iter().map(
+        |number| json!({ "number": number, "type": row.details.phone_type, "is_default": true }),
+    );
+    let mobile =
+        row.record.mobile_phone.iter().map(
+            |number| json!({ "number": number, "type": PhoneType::Mobile, "is_default": false }),
+        );
+    let others =
+        row.details.other_phones.iter().map(
+            |other| json!({ "number": other.number, "type": other.kind, "is_default": false }),
+        );
     first.chain(mobile).chain(others).collect()
 }
 

@@ -1,0 +1,110 @@
+//! `admin`: the root user, for whoever sits at the machine.
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde_json::json;
+use store::{journal, keys, records, sessions};
+
+use crate::failure::{curable, wrong_use};
+use crate::first_start::{FirstStart, entry};
+use crate::installation::Installation;
+use crate::output::{self, Output};
+use crate::{credentials, person};
+
+/// The root user.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    /// Make the root user
+    #[command(after_help = "Examples:
+  rollcall admin create-root --username root
+  printf '%s' \"$PASSWORD\" | rollcall admin create-root --username root --password-stdin")]
+    CreateRoot {
+        /// The username
+        #[arg(long, default_value = "root")]
+        username: String,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Give root, or a local user, a new password; their sessions end
+    #[command(after_help = "Examples:
+  rollcall admin reset-password
+  printf '%s' \"$PASSWORD\" | rollcall admin reset-password --username jo --password-stdin")]
+    ResetPassword {
+        /// Whose; root's when left out
+        #[arg(long)]
+        username: Option<String>,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+impl Admin {
+    /// Runs it.
+    pub(crate) async fn run(&self, installation: &Installation, output: Output) -> Result<()> {
+        match self {
+            Self::CreateRoot {
+                username,
+                password_stdin,
+            } => {
+                if records::root(installation.db()).await?.is_some() {
+                    return Err(curable(
+                        "there is a root user already",
+                        "Use `rollcall admin reset-password` when the password is lost.",
+                    ));
+                }
+                let password = output::new_password(*password_stdin)?;
+                let first = FirstStart {
+                    username: Some(username.clone()),
+                    password: Some(password),
+                    token: None,
+                };
+                first.take(&installation.engine).await?;
+                let row = records::root(installation.db()).await?;
+                let id = row.map(|row| row.record.id);
+                output.show(&json!({ "id": id, "username": username }), || {
+                    format!("The root user is `{username}`.")
+                })
+            }
+            Self::ResetPassword {
+                username,
+                password_stdin,
+            } => reset(installation, username.as_deref(), *password_stdin, output).await,
+        }
+    }
+}
+
+async fn reset(
+    installation: &Installation,
+    username: Option<&str>,
+    from_stdin: bool,
+    output: Output,
+) -> Result<()> {
+    let db = installation.db();
+    let row = match username {
+        Some(name) => records::by_username(db, &keys::fold(name)).await?,
+        None => records::root(db).await?,
+    };
+    let row = row.ok_or_else(|| match username {
+        Some(name) => wrong_use(format!("nobody has the username `{name}`")),
+        None => curable(
+            "there is no root user yet",
+            "Make one with `rollcall admin create-root`.",
+        ),
+    })?;
+    let hash = credentials::hash_password(&output::new_password(from_stdin)?)?;
+    let (id, now) = (row.record.id, installation.engine.now());
+    let mut tx = db.begin().await?;
+    records::set_password(&mut tx, id, Some(&hash), now).await?;
+    let ended = sessions::end_sessions(&mut tx, &[id]).await?;
+    let body = json!({ "sessions_ended": ended });
+    journal::append(&mut tx, &[entry(now, "password_reset", Some(id), body)]).await?;
+    tx.commit().await?;
+    output.show(&json!({ "id": id, "sessions_ended": ended }), || {
+        format!(
+            "{} has a new password; {ended} sessions ended.",
+            person::name(&row)
+        )
+    })
+}

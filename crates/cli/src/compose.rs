@@ -1,0 +1,127 @@
+//! Puts the parts together: database, master key, network, engine. The only
+//! place that knows which implementation stands behind each.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use engine::{Engine, EngineOptions, Notifications};
+use graph::{Environment, OsEntropy, ReqwestTransport, TransportOptions};
+use store::sealer::Sealer;
+use store::{Db, Options};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use crate::config::{Config, LogFormat, Notify};
+use crate::failure::curable;
+use crate::installation::Installation;
+use crate::master_key;
+
+/// What to do about migrations that are not applied yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Migrate {
+    /// Apply them.
+    Apply,
+    /// Refuse to work.
+    Refuse,
+}
+
+/// Sends log lines to standard error.
+pub(crate) fn start_log(config: &Config) {
+    let filter = EnvFilter::try_from_default_env()
+        .or_else(|_| EnvFilter::try_new(&config.log.filter))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(BoxMakeWriter::new(std::io::stderr));
+    let started = match config.log.format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    if let Err(error) = started {
+        crate::output::note(&format!("the log cannot be started: {error}"));
+    }
+}
+
+/// Opens the database without touching its schema.
+pub(crate) async fn open_database(config: &Config) -> Result<Db> {
+    if let Some(directory) = config
+        .sqlite_file()
+        .as_deref()
+        .and_then(std::path::Path::parent)
+    {
+        let what = || format!("the directory {} cannot be made", directory.display());
+        std::fs::create_dir_all(directory).with_context(what)?;
+    }
+    let db = Db::open(&Options::new(config.database_url())).await;
+    db.context("the database cannot be opened (database.url)")
+}
+
+/// The way to Microsoft.
+pub(crate) fn environment(config: &Config) -> Result<Environment> {
+    let extra_ca_pem = match &config.microsoft.ca_file {
+        None => None,
+        Some(file) => {
+            let what = || format!("microsoft.ca_file {} cannot be read", file.display());
+            Some(std::fs::read(file).with_context(what)?)
+        }
+    };
+    let transport = ReqwestTransport::new(TransportOptions {
+        extra_ca_pem,
+        proxy: config.microsoft.proxy.clone(),
+        ..TransportOptions::default()
+    })?;
+    Ok(Environment::system(Arc::new(transport)))
+}
+
+/// Everything a command works with.
+pub(crate) async fn installation(config: Config, migrate: Migrate) -> Result<Installation> {
+    let db = open_database(&config).await?;
+    match migrate {
+        Migrate::Apply => db.migrate().await.context("the migrations failed")?,
+        Migrate::Refuse => refuse_old_schema(&db).await?,
+    }
+    let master = master_key::load(&config, &OsEntropy, true)?;
+    let options = engine_options(&config)?;
+    let engine = Engine::new(db, Sealer::new(master), environment(&config)?, options);
+    Ok(Installation { config, engine })
+}
+
+/// How the engine works, as configured.
+pub(crate) fn engine_options(config: &Config) -> Result<EngineOptions> {
+    Ok(EngineOptions {
+        public_url: config.public_url(),
+        cloud: config.cloud()?,
+        poll_interval: config.sync.poll_interval.0,
+        reconcile_interval: config.sync.reconcile_interval.0,
+        notifications: match config.sync.notifications {
+            Notify::Auto => Notifications::Auto,
+            Notify::On => Notifications::On,
+            Notify::Off => Notifications::Off,
+        },
+        auto_approve_first: config.sync.auto_approve_first,
+        limits: config.limits(),
+        worker: worker_name(),
+    })
+}
+
+async fn refuse_old_schema(db: &Db) -> Result<()> {
+    let pending = db.pending_migrations().await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Err(curable(
+        format!("the database lacks migrations: {}", pending.join(", ")),
+        "Run `rollcall migrate`, or start without --no-migrate.",
+    ))
+}
+
+/// Host and process: unique among the workers on one database.
+fn worker_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let host = host.unwrap_or_else(|_| "localhost".to_owned());
+    format!("{}-{}", host.trim(), std::process::id())
+}
+
+/// How long what runs may take to end once asked to.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
