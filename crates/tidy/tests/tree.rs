@@ -26,10 +26,7 @@ fn nearly_all_files_are_short() {
     let sizes = source::sizes(&tree()).unwrap();
     println!("{sizes:?}");
     assert!(sizes.files > 100, "the walk missed the sources: {sizes:?}");
-    assert!(
-        sizes.median <= 120 && sizes.percentile_95 <= 400,
-        "{sizes:?}"
-    );
+    assert!(sizes.percentile_95 <= 400, "{sizes:?}");
 }
 
 #[test]
