@@ -172,19 +172,34 @@ impl Decision {
     /// What the approval of a plan binds: everything but ids of records that
     /// are yet to be made.
     pub fn hash_into(&self, hasher: &mut blake3::Hasher) {
-        let mut stable = self.clone();
-        let mut made = Vec::new();
-        for action in &mut stable.actions {
-            if action.kind == ActionKind::Create {
-                made.extend(action.record_id.take());
-            }
+        let made = |id: &RecordId| {
+            let mut creates = self.actions.iter().filter(|a| a.kind == ActionKind::Create);
+            creates.any(|action| action.record_id.as_ref() == Some(id))
+        };
+        put(
+            hasher,
+            &(
+                self.tenant_id,
+                self.object_id,
+                &self.name,
+                &self.email,
+                &self.username,
+            ),
+        );
+        for action in &self.actions {
+            let id = action.record_id.filter(|id| !made(id));
+            let head = (action.kind, action.record_kind, id, action.precondition);
+            put(hasher, &(head, &action.changes, &action.reason));
         }
-        if let Some(link) = &mut stable.link
-            && made.contains(&link.record_id)
-        {
-            link.record_id = RecordId(uuid::Uuid::nil());
+        if let Some(link) = &self.link {
+            let id = Some(link.record_id).filter(|id| !made(id));
+            put(hasher, &(link.role, id, link.archived_id, &link.applied));
         }
-        // Serialising our own plain structs into a hasher cannot fail.
-        let _ = serde_json::to_writer(hasher, &stable);
+        put(hasher, &self.review);
     }
+}
+
+fn put(hasher: &mut blake3::Hasher, part: &impl Serialize) {
+    // Serialising our own plain structs into a hasher cannot fail.
+    let _ = serde_json::to_writer(hasher, part);
 }

@@ -43,7 +43,7 @@ impl Address {
     /// Parses an address.
     pub fn parse(text: &str) -> Option<Self> {
         let written = text.trim();
-        if written.chars().any(|c| c.is_control() || c.is_whitespace()) || written.len() > 254 {
+        if written.len() > 254 || written.chars().any(is_hidden) {
             return None;
         }
         let (local, domain) = written.split_once('@')?;
@@ -79,6 +79,15 @@ impl Address {
     pub fn domain(&self) -> &Domain {
         &self.domain
     }
+}
+
+/// Characters that do not show: control characters, white space, and Unicode's
+/// format characters (soft hyphen, zero width, direction marks).
+fn is_hidden(c: char) -> bool {
+    let is_format = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');
+    c.is_control() || c.is_whitespace() || is_format
 }
 
 /// Case folding for names that compare regardless of case.

@@ -7,11 +7,15 @@
 
 use std::collections::HashSet;
 
+use crate::ids::RecordId;
+
 /// Names and addresses claimed by this plan.
 #[derive(Debug, Default)]
 pub struct Claims {
     usernames: HashSet<u64>,
     emails: HashSet<u64>,
+    records: HashSet<RecordId>,
+    readdressed: HashSet<RecordId>,
     /// Administrators this plan takes away so far.
     pub administrators_lost: u64,
 }
@@ -42,5 +46,25 @@ impl Claims {
     /// Claims an address key.
     pub fn claim_email(&mut self, key: &str) {
         self.emails.insert(short(key));
+    }
+
+    /// Whether somebody of this plan is merged into the record.
+    pub fn has_record(&self, id: RecordId) -> bool {
+        self.records.contains(&id)
+    }
+
+    /// Claims a record for one person.
+    pub fn claim_record(&mut self, id: RecordId) {
+        self.records.insert(id);
+    }
+
+    /// Whether this plan gives the record another address.
+    pub fn is_readdressed(&self, id: RecordId) -> bool {
+        self.readdressed.contains(&id)
+    }
+
+    /// Notes that the record gives its address up.
+    pub fn note_readdressed(&mut self, id: RecordId) {
+        self.readdressed.insert(id);
     }
 }

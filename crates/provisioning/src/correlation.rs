@@ -2,13 +2,14 @@
 //!
 //! Email may propose a first link, inside guards; it is never identity.
 
-use crate::address::Address;
+use crate::address::{Address, is_external_upn};
 use crate::case::{Answer, Candidate, Case};
-use crate::directory::{Presence, UserType};
+use crate::claims::Claims;
+use crate::directory::UserType;
 use crate::ids::RecordId;
 use crate::mapping_rule::Target;
 use crate::policy::Policy;
-use crate::psa::{Kind, Record};
+use crate::psa::{Kind, Record, Status};
 use crate::reason::{ReviewReason, Skip};
 
 /// What an unlinked person turns out to be.
@@ -29,15 +30,15 @@ pub enum Match {
 }
 
 /// Decides for a person whose winning rule wants `target`, among the records
-/// with one of the person's addresses. `email_claimed` says that another
-/// person of the same plan has the address already.
+/// with one of the person's addresses. `claims` tells what other people of the
+/// same plan have taken already, or given up.
 pub fn correlate(
     case: &Case,
     candidates: &[&Candidate],
     policy: &Policy,
     target: Target,
     email: Option<&Address>,
-    email_claimed: bool,
+    claims: &Claims,
 ) -> Match {
     if !policy.connection.may_provision(target.kind()) {
         return Match::Review(ReviewReason::NoAuthority, ids(candidates));
@@ -50,47 +51,64 @@ pub fn correlate(
     {
         return at_home_elsewhere(case, candidates, policy, email);
     }
-    match candidates {
-        [] if email_claimed => Match::Review(ReviewReason::LinkedElsewhere, Vec::new()),
+    let open: Vec<&Candidate> = candidates
+        .iter()
+        .filter(|candidate| candidate.record.status != Status::Archived)
+        .filter(|candidate| !claims.is_readdressed(candidate.record.id))
+        .copied()
+        .collect();
+    match open.as_slice() {
+        [] if claims.has_email(email.key()) => {
+            Match::Review(ReviewReason::LinkedElsewhere, Vec::new())
+        }
         [] => Match::Create,
+        [one] if claims.has_record(one.record.id) => {
+            Match::Review(ReviewReason::LinkedElsewhere, vec![one.record.id])
+        }
         [one] => one_candidate(one, case, policy, target, email),
         several => Match::Review(ReviewReason::SeveralMatches, ids(several)),
     }
 }
 
-/// What a reviewer's answer to the same question means.
-pub fn answered(candidates: &[Candidate], answer: Answer, kind: Kind) -> Match {
-    match answer {
-        Answer::Ignore => Match::Skip(Skip::Ignored),
-        Answer::Create => Match::Create,
-        Answer::Link(id) => match candidates.iter().find(|c| c.record.id == id) {
-            Some(candidate) if candidate.record.kind == kind => {
-                Match::Adopt(Box::new(candidate.record.clone()))
-            }
-            Some(candidate) => Match::ReplaceOtherKind(Box::new(candidate.record.clone())),
-            None => Match::Create,
-        },
+/// What a reviewer's answer to the same question means. A record that is linked
+/// to somebody else gets the person as a secondary identity: two people never
+/// write one record.
+pub fn answered(case: &Case, answer: Answer, kind: Kind) -> Match {
+    let id = match answer {
+        Answer::Ignore => return Match::Skip(Skip::Ignored),
+        Answer::Create => return Match::Create,
+        Answer::Link(id) => id,
+    };
+    let me = (case.person.tenant_id, case.person.object_id);
+    let chosen = case.candidates.iter().find(|c| c.record.id == id);
+    match chosen {
+        Some(chosen) if chosen.linked_to.is_some_and(|linked| linked != me) => Match::Secondary(id),
+        Some(chosen) if chosen.record.kind == kind => Match::Adopt(Box::new(chosen.record.clone())),
+        Some(chosen) => Match::ReplaceOtherKind(Box::new(chosen.record.clone())),
+        // The chosen record is not there any more: nothing is done without it.
+        None => Match::Skip(Skip::InReview),
     }
 }
 
-/// The email belongs to another connected tenant: a guest is a secondary
-/// identity of whoever that tenant has linked; a member who merely carries
-/// such an address decides nothing.
+/// The email belongs to another connected tenant: a guest, or an external
+/// member, is a secondary identity of whoever that tenant has linked; a member
+/// who merely carries such an address decides nothing.
 fn at_home_elsewhere(
     case: &Case,
     candidates: &[&Candidate],
     policy: &Policy,
     email: &Address,
 ) -> Match {
-    if case.person.user_type != UserType::Guest {
+    let is_external = case.person.upn.as_deref().is_some_and(is_external_upn);
+    if case.person.user_type != UserType::Guest && !is_external {
         return Match::Review(ReviewReason::EmailOfAnotherTenant, ids(candidates));
     }
     let home = policy.foreign_domains.get(email.domain());
     let at_home = candidates
         .iter()
-        .find(|candidate| candidate.linked_to.map(|(tenant, _)| tenant).as_ref() == home);
-    match at_home {
-        Some(candidate) => Match::Secondary(candidate.record.id),
+        .filter(|candidate| candidate.linked_to.map(|(tenant, _)| tenant).as_ref() == home);
+    match at_home.map(|candidate| candidate.record.id).min() {
+        Some(record_id) => Match::Secondary(record_id),
         None => Match::Skip(Skip::AtHomeElsewhere),
     }
 }
@@ -108,7 +126,10 @@ fn one_candidate(
     if candidate.linked_to.is_some_and(|linked| linked != me) {
         return review(ReviewReason::LinkedElsewhere);
     }
-    if record.is_privileged() && !policy.own_domains.contains(email.domain()) {
+    // The address they share decides, which need not be the mapped one.
+    let shared = record.email.as_deref().and_then(Address::parse);
+    let shared = shared.as_ref().unwrap_or(email);
+    if record.is_privileged() && !policy.own_domains.contains(shared.domain()) {
         return review(ReviewReason::Privileged);
     }
     let account = target.account_id();
@@ -126,17 +147,7 @@ fn one_candidate(
 }
 
 fn ids(candidates: &[&Candidate]) -> Vec<RecordId> {
-    candidates
-        .iter()
-        .map(|candidate| candidate.record.id)
-        .collect()
-}
-
-/// Whether somebody unknown is worth making a record for.
-pub fn is_worth_creating(case: &Case, enabled: bool) -> Result<(), Skip> {
-    match case.person.presence {
-        Presence::Live if enabled => Ok(()),
-        Presence::Live => Err(Skip::DisabledAndUnknown),
-        Presence::SoftDeleted | Presence::Purged => Err(Skip::DeletedAndUnknown),
-    }
+    let mut ids: Vec<RecordId> = candidates.iter().map(|c| c.record.id).collect();
+    ids.sort_unstable();
+    ids
 }

@@ -1,24 +1,26 @@
 //! What happens to one directory person, and why: the planner.
 //!
 //! Pure. A decision depends on the case, the policy and what earlier decisions
-//! of the same plan claimed; nothing else.
+//! of the same plan claimed; nothing else. People who are linked are decided
+//! about in `linked`, others in `unlinked`, a change of kind in `kind_change`.
 
 mod kind_change;
+mod linked;
+mod unlinked;
 
 use crate::absence::Loss;
 use crate::action::{Action, ActionKind, Decision, LinkWrite, ReviewWrite};
 use crate::address::{Address, fold};
-use crate::case::{Candidate, Case, Surroundings};
+use crate::case::{Answer, Case, Surroundings};
 use crate::claims::Claims;
-use crate::correlation::{self, Match};
 use crate::directory::Presence;
 use crate::field_mapping;
 use crate::ids::{GroupId, RecordId};
 use crate::link::{Applied, Basis, LinkRole};
 use crate::policy::{CompiledRule, OnDisabled, Policy, hash};
 use crate::psa::{Kind, Record, Status};
-use crate::reason::{AccessReason, Cause, Reason, ReviewReason, Skip};
-use crate::shape::{self, Context, Moment, difference};
+use crate::reason::{Cause, Reason, ReviewReason, Skip};
+use crate::shape::{Context, difference};
 use crate::username;
 
 /// What the planner says about a person.
@@ -40,13 +42,15 @@ pub struct Winner<'a> {
     pub path: &'a [GroupId],
 }
 
-/// The rules that apply to a person, best first.
+/// The rules that apply to a person, best first. Of several paths to the person
+/// the shortest counts, then the least, whatever order the groups come in.
 pub fn applicable<'a>(case: &Case, policy: &'a Policy) -> impl Iterator<Item = Winner<'a>> {
     policy.rules.iter().filter_map(|rule| {
-        let path = case
+        let paths = case
             .groups
             .iter()
-            .find_map(|group| rule.groups.get(group))?;
+            .filter_map(|group| rule.groups.get(group));
+        let path = paths.min_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)))?;
         rule.scope
             .takes(&case.person)
             .then_some(Winner { rule, path })
@@ -55,12 +59,23 @@ pub fn applicable<'a>(case: &Case, policy: &'a Policy) -> impl Iterator<Item = W
 
 /// Every folded username the decision about a case may have to know about.
 pub fn names_needed(case: &Case, policy: &Policy) -> Vec<String> {
+    let Some(winner) = applicable(case, policy).next() else {
+        return Vec::new();
+    };
     let email = field_mapping::email(&case.person, policy.connection.email_source);
     let wanted = username::wanted(&case.person, email.as_ref());
-    let mut names: Vec<String> = username::forms(&wanted, email.as_ref())
-        .take(if case.link.is_some() { 1 } else { 4 })
-        .map(|form| fold(&form))
-        .collect();
+    let kind = winner.rule.rule.target.kind();
+    let linked = case.link.as_ref().and(case.record.as_ref());
+    if linked.is_some_and(|record| record.kind == kind && record.status != Status::Archived) {
+        return vec![fold(&wanted)];
+    }
+    let id = case.person.object_id.0;
+    let forms = username::forms(&wanted, email.as_ref(), id);
+    let mut names: Vec<String> = forms.map(|form| fold(&form)).collect();
+    if username::is_reserved(&wanted) {
+        // A record that is merged into may bear it.
+        names.push(fold(&wanted));
+    }
     let of_candidates = case.candidates.iter().map(|candidate| &candidate.record);
     for record in case
         .record
@@ -69,9 +84,9 @@ pub fn names_needed(case: &Case, policy: &Policy) -> Vec<String> {
         .chain(of_candidates)
     {
         names.extend(record.original_username.as_deref().map(fold));
-        if let Some(name) = record.username.as_deref().map(fold) {
-            names.push(format!("{name}_archived"));
-            names.extend((2..5).map(|n| format!("{name}_archived{n}")));
+        if let Some(name) = record.username.as_deref().filter(|_| record.kind != kind) {
+            let suffixes = username::archived_suffixes(record.id.0);
+            names.extend(suffixes.map(|suffix| fold(&format!("{name}{suffix}"))));
         }
     }
     names
@@ -85,6 +100,10 @@ pub fn decide(
     claims: &mut Claims,
     new_id: &mut dyn FnMut() -> RecordId,
 ) -> Outcome {
+    let link = case.link.as_ref();
+    if link.is_some_and(|link| link.role == LinkRole::Secondary) {
+        return Outcome::Skipped(Skip::Secondary);
+    }
     let winner = applicable(case, policy).next();
     if let Some(winner) = winner
         && !winner.rule.rule.group_readable
@@ -92,25 +111,32 @@ pub fn decide(
         let rule_id = winner.rule.rule.id;
         return Outcome::Skipped(Skip::Frozen { rule_id });
     }
-    let email = field_mapping::email(&case.person, policy.connection.email_source);
-    let context = Context {
-        case,
-        policy,
-        around,
-        email: email.as_ref(),
-    };
     let is_enabled = case.person.enabled || policy.connection.on_disabled == OnDisabled::Ignore;
+    let stance = stance(winner, case.person.presence, is_enabled, policy);
     let basis = Basis {
         person_version: case.person_version,
-        stance: hash(&(
-            winner.map(|winner| &winner.rule.hash),
-            case.person.presence,
-            is_enabled,
-            &policy.settings_hash,
-        )),
+        stance,
     };
+    if let Some(link) = link
+        && case.record.is_some()
+        && !around.reapply
+    {
+        if link.applied.basis == basis {
+            return Outcome::Skipped(Skip::Unchanged);
+        }
+        if link.suppressed.as_ref() == Some(&basis) {
+            return Outcome::Skipped(Skip::Suppressed);
+        }
+    }
+    let email = field_mapping::email(&case.person, policy.connection.email_source);
     let mut planner = Planner {
-        context,
+        context: Context {
+            case,
+            policy,
+            around,
+            email: email.as_ref(),
+            freed: None,
+        },
         winner,
         is_enabled,
         basis,
@@ -118,11 +144,26 @@ pub fn decide(
         new_id,
         actions: Vec::new(),
     };
-    match (&case.link, &case.record) {
-        (Some(link), _) if link.role == LinkRole::Secondary => Outcome::Skipped(Skip::Secondary),
-        (Some(link), Some(record)) => planner.linked(&link.applied, record),
+    match (link, &case.record) {
+        (Some(link), Some(record)) => planner.linked(link, record),
         _ => planner.unlinked(),
     }
+}
+
+/// A short hash of everything but the person that decides about them.
+fn stance(
+    winner: Option<Winner<'_>>,
+    presence: Presence,
+    is_enabled: bool,
+    policy: &Policy,
+) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(policy.settings_hash.as_bytes());
+    hasher.update(&[presence as u8, u8::from(is_enabled)]);
+    if let Some(winner) = winner {
+        hasher.update(winner.rule.hash.as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
 }
 
 struct Planner<'a> {
@@ -136,299 +177,6 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn unlinked(&mut self) -> Outcome {
-        let case = self.context.case;
-        let Some(winner) = self.winner else {
-            return Outcome::Skipped(Skip::NotMapped);
-        };
-        if case.person.presence != Presence::Live {
-            return Outcome::Skipped(Skip::DeletedAndUnknown);
-        }
-        let candidates: Vec<&Candidate> = case.candidates.iter().collect();
-        let found = match self.correlate(winner, &candidates) {
-            Ok(found) => found,
-            Err(outcome) => return outcome,
-        };
-        match found {
-            Match::Create if !self.is_enabled => Outcome::Skipped(Skip::DisabledAndUnknown),
-            Match::Create => self.create(winner, Cause::NewInGroup, None),
-            Match::Adopt(record) => self.adopt(winner, &record, None),
-            Match::ReplaceOtherKind(record) => self.change_kind(winner, &record, None),
-            Match::Secondary(record_id) => self.secondary(record_id),
-            Match::Review(reason, candidates) => self.review(winner, reason, candidates),
-            Match::Skip(skip) => Outcome::Skipped(skip),
-        }
-    }
-
-    /// Correlates, and puts a reviewer's answer to the same question in the
-    /// question's place.
-    fn correlate(
-        &mut self,
-        winner: Winner<'_>,
-        candidates: &[&Candidate],
-    ) -> Result<Match, Outcome> {
-        let Context {
-            case,
-            policy,
-            email,
-            ..
-        } = self.context;
-        let claimed = email.is_some_and(|email| self.claims.has_email(email.key()));
-        let target = winner.rule.rule.target;
-        let found = correlation::correlate(case, candidates, policy, target, email, claimed);
-        let Match::Review(reason, ids) = &found else {
-            return Ok(found);
-        };
-        let fingerprint = review_fingerprint(*reason, target.kind(), ids);
-        match &case.review {
-            Some(review) if review.fingerprint == fingerprint => match review.answer {
-                None => Err(Outcome::Skipped(Skip::InReview)),
-                Some(answer) => Ok(correlation::answered(
-                    &case.candidates,
-                    answer,
-                    target.kind(),
-                )),
-            },
-            _ => Ok(found),
-        }
-    }
-
-    fn linked(&mut self, applied: &Applied, record: &Record) -> Outcome {
-        let case = self.context.case;
-        let reapply = self.context.around.reapply;
-        let link = case.link.as_ref();
-        if !reapply {
-            if applied.basis == self.basis {
-                return Outcome::Skipped(Skip::Unchanged);
-            }
-            if link.and_then(|link| link.suppressed.as_ref()) == Some(&self.basis) {
-                return Outcome::Skipped(Skip::Suppressed);
-            }
-        }
-        if case.person.presence != Presence::Live {
-            let Some(absence) = case.absence.clone() else {
-                return Outcome::Skipped(Skip::NoProof);
-            };
-            let loss = Loss::Deleted { absence };
-            return self.deactivate(record, AccessReason::Deleted, Cause::Deleted, loss);
-        }
-        if !self.is_enabled {
-            return self.deactivate(
-                record,
-                AccessReason::Disabled,
-                Cause::Disabled,
-                Loss::Disabled,
-            );
-        }
-        let Some(winner) = self.winner else {
-            return self.revoke(applied, record);
-        };
-        if winner.rule.rule.target.kind() != record.kind {
-            return self.change_kind(winner, record, link.and_then(|link| link.archived_id));
-        }
-        self.update(winner, applied, record)
-    }
-
-    fn deactivate(
-        &mut self,
-        record: &Record,
-        why: AccessReason,
-        cause: Cause,
-        loss: Loss,
-    ) -> Outcome {
-        if self.is_protected(record) {
-            return Outcome::Skipped(Skip::Protected {
-                record_id: record.id,
-            });
-        }
-        let mut next = record.clone();
-        shape::deactivate(&mut next, why);
-        let reason = self.reason(cause, Some(loss));
-        if self.act(ActionKind::Deactivate, record, &next, reason) {
-            self.count_loss(record);
-        }
-        self.done(&next)
-    }
-
-    fn revoke(&mut self, applied: &Applied, record: &Record) -> Outcome {
-        let rule = applied.rule_id.and_then(|id| self.context.policy.rule(id));
-        let same_rule = rule.is_some_and(|rule| rule.rule.version == applied.rule_version);
-        let loss = if same_rule {
-            // Still in the group, but no longer taken by a filter: read from
-            // the person, so no proof of absence is needed.
-            let groups = &self.context.case.groups;
-            let still_in =
-                rule.is_some_and(|rule| groups.iter().any(|g| rule.groups.contains_key(g)));
-            match (&self.context.case.absence, still_in) {
-                (Some(absence), false) => Loss::LeftGroups {
-                    absence: absence.clone(),
-                },
-                (None, false) => return Outcome::Skipped(Skip::NoProof),
-                (_, true) => Loss::RuleChanged {
-                    rule_id: applied.rule_id,
-                },
-            }
-        } else {
-            Loss::RuleChanged {
-                rule_id: applied.rule_id,
-            }
-        };
-        if self.is_protected(record) {
-            return Outcome::Skipped(Skip::Protected {
-                record_id: record.id,
-            });
-        }
-        let mut next = record.clone();
-        shape::revoke(&mut next);
-        let reason = self.reason(Cause::NoRule, Some(loss));
-        if record.access || !record.security_roles.is_empty() {
-            self.act(ActionKind::Revoke, record, &next, reason);
-            self.count_loss(record);
-        } else {
-            next = record.clone();
-        }
-        self.done(&next)
-    }
-
-    fn update(&mut self, winner: Winner<'_>, applied: &Applied, record: &Record) -> Outcome {
-        let by_hand = record.status == Status::Inactive && !record.deactivated_by_sync;
-        let changed = self.context.around.reapply
-            || applied.basis.person_version != self.basis.person_version;
-        let mut current = record.clone();
-        if record.status == Status::Inactive && !by_hand {
-            let mut next = current.clone();
-            shape::reactivate(&mut next);
-            self.give_access(&mut next, winner);
-            let cause = match record.access_reason.as_deref() {
-                Some("deleted") => Cause::RestoredInDirectory,
-                _ => Cause::EnabledAgain,
-            };
-            let reason = self.reason(cause, None);
-            self.act(ActionKind::Reactivate, &current, &next, reason);
-            current = next;
-        } else if !record.access && !by_hand && !record.is_root {
-            let mut next = current.clone();
-            self.give_access(&mut next, winner);
-            let reason = self.reason(Cause::RuleOrMembershipChanged, None);
-            self.act(ActionKind::Grant, &current, &next, reason);
-            current = next;
-        }
-        let mut next = current.clone();
-        if !by_hand {
-            self.give_access(&mut next, winner);
-        }
-        if changed {
-            self.context.write_fields(&mut next, Moment::Later);
-            let wanted = username::wanted(&self.context.case.person, self.context.email);
-            let before = applied.value(crate::field::Field::Username);
-            if before != Some(&Some(crate::field::Value::Text(wanted))) {
-                self.context.rename(&mut next, self.claims);
-            }
-        }
-        let cause = match (self.context.around.reapply, changed) {
-            (true, _) => Cause::Reapplied,
-            (_, true) => Cause::ChangedInDirectory,
-            _ => Cause::RuleOrMembershipChanged,
-        };
-        let reason = self.reason(cause, None);
-        self.act(ActionKind::Update, &current, &next, reason);
-        self.done(&next)
-    }
-
-    fn create(
-        &mut self,
-        winner: Winner<'_>,
-        cause: Cause,
-        archived_id: Option<RecordId>,
-    ) -> Outcome {
-        let kind = winner.rule.rule.target.kind();
-        let Some(name) = self.context.new_username(self.claims) else {
-            return self.review(winner, ReviewReason::NoUsername, Vec::new());
-        };
-        if let Some(email) = self.context.email {
-            self.claims.claim_email(email.key());
-        }
-        let blank = Record::blank((self.new_id)(), kind);
-        let mut next = blank.clone();
-        next.username = Some(name);
-        self.context.write_fields(&mut next, Moment::First);
-        self.give_access(&mut next, winner);
-        let reason = self.reason(cause, None);
-        self.act(ActionKind::Create, &blank, &next, reason);
-        self.finish(&next, archived_id)
-    }
-
-    fn adopt(
-        &mut self,
-        winner: Winner<'_>,
-        record: &Record,
-        archived_id: Option<RecordId>,
-    ) -> Outcome {
-        if let Some(email) = self.context.email {
-            self.claims.claim_email(email.key());
-        }
-        let mut next = record.clone();
-        self.context.write_fields(&mut next, Moment::First);
-        if next.username.is_none() {
-            next.username = self.context.new_username(self.claims);
-        } else {
-            self.context.rename(&mut next, self.claims);
-        }
-        let may_lose = !self.is_protected(record);
-        if self.is_enabled || !may_lose {
-            shape::reactivate(&mut next);
-            self.give_access(&mut next, winner);
-        } else {
-            shape::deactivate(&mut next, AccessReason::Disabled);
-        }
-        let chosen = self
-            .context
-            .case
-            .review
-            .as_ref()
-            .is_some_and(|r| r.answer.is_some());
-        let cause = if chosen {
-            Cause::ChosenByReviewer
-        } else {
-            Cause::SameEmail
-        };
-        let loss = (!next.access).then_some(Loss::Disabled);
-        let reason = self.reason(cause, loss);
-        self.act(ActionKind::Adopt, record, &next, reason);
-        self.finish(&next, archived_id)
-    }
-
-    fn secondary(&mut self, record_id: RecordId) -> Outcome {
-        let record_kind = self
-            .context
-            .case
-            .candidates
-            .iter()
-            .find(|candidate| candidate.record.id == record_id)
-            .map_or(Kind::Contact, |candidate| candidate.record.kind);
-        let reason = self.reason(Cause::SecondaryIdentity, None);
-        let action = Action {
-            kind: ActionKind::Link,
-            record_kind,
-            record_id: Some(record_id),
-            precondition: 0,
-            changes: Vec::new(),
-            reason,
-        };
-        self.actions.push(action);
-        let mut decision = self.decision();
-        decision.link = Some(LinkWrite {
-            role: LinkRole::Secondary,
-            record_id,
-            archived_id: None,
-            applied: Applied {
-                basis: self.basis.clone(),
-                ..Applied::default()
-            },
-        });
-        Outcome::Decided(Box::new(decision))
-    }
-
     fn review(
         &mut self,
         winner: Winner<'_>,
@@ -436,7 +184,7 @@ impl Planner<'_> {
         candidates: Vec<RecordId>,
     ) -> Outcome {
         let kind = winner.rule.rule.target.kind();
-        let fingerprint = review_fingerprint(reason, kind, &candidates);
+        let fingerprint = self.fingerprint(reason, kind, &candidates);
         if let Some(review) = &self.context.case.review
             && review.fingerprint == fingerprint
         {
@@ -463,6 +211,27 @@ impl Planner<'_> {
         Outcome::Decided(Box::new(decision))
     }
 
+    /// Whether a reviewer has said yes to this very question.
+    fn is_approved(&self, winner: Winner<'_>, reason: ReviewReason, ids: &[RecordId]) -> bool {
+        let fingerprint = self.fingerprint(reason, winner.rule.rule.target.kind(), ids);
+        let review = self.context.case.review.as_ref();
+        review.is_some_and(|review| {
+            let yes = matches!(review.answer, Some(Answer::Create | Answer::Link(_)));
+            yes && review.fingerprint == fingerprint
+        })
+    }
+
+    /// Equal fingerprints are the same question. Who else has an address may
+    /// only be known once a plan is applied, so there the address counts.
+    fn fingerprint(&self, reason: ReviewReason, kind: Kind, candidates: &[RecordId]) -> String {
+        if reason == ReviewReason::LinkedElsewhere {
+            return hash(&(reason, kind, self.context.email.map(Address::key)));
+        }
+        let mut sorted = candidates.to_vec();
+        sorted.sort_unstable();
+        hash(&(reason, kind, sorted))
+    }
+
     fn give_access(&self, next: &mut Record, winner: Winner<'_>) {
         let keep_admin = self.is_last_administrator(next);
         self.context.give_access(next, winner.rule, keep_admin);
@@ -479,8 +248,19 @@ impl Planner<'_> {
         is_acting_administrator(record) && left <= 1
     }
 
-    fn count_loss(&mut self, record: &Record) {
-        self.claims.administrators_lost += u64::from(is_acting_administrator(record));
+    /// What the rest of the plan must know about a record's new address.
+    fn note_address(&mut self, old: &Record, new: &Record) {
+        let key = |record: &Record| {
+            let email = record.email.as_deref().and_then(Address::parse);
+            email.map(|email| email.key().to_owned())
+        };
+        if !old.differs(new, crate::field::Field::Email) || key(old) == key(new) {
+            return;
+        }
+        self.claims.note_readdressed(old.id);
+        if let Some(key) = key(new) {
+            self.claims.claim_email(&key);
+        }
     }
 
     fn reason(&self, cause: Cause, loss: Option<Loss>) -> Reason {
@@ -495,7 +275,8 @@ impl Planner<'_> {
         }
     }
 
-    /// Records an action if anything differs.
+    /// Records an action if anything differs, and counts an administrator who
+    /// is none afterwards.
     fn act(&mut self, kind: ActionKind, old: &Record, new: &Record, reason: Reason) -> bool {
         let mut changes = difference(old, new);
         if kind == ActionKind::Create {
@@ -503,6 +284,9 @@ impl Planner<'_> {
         }
         if changes.is_empty() && kind != ActionKind::Adopt {
             return false;
+        }
+        if is_acting_administrator(old) && !is_acting_administrator(new) {
+            self.claims.administrators_lost += 1;
         }
         self.actions.push(Action {
             kind,
@@ -567,10 +351,4 @@ impl Planner<'_> {
 
 fn is_acting_administrator(record: &Record) -> bool {
     record.is_administrator() && record.access && record.status == Status::Active
-}
-
-fn review_fingerprint(reason: ReviewReason, kind: Kind, candidates: &[RecordId]) -> String {
-    let mut sorted = candidates.to_vec();
-    sorted.sort_unstable();
-    hash(&(reason, kind, sorted))
 }

@@ -192,6 +192,33 @@ impl Record {
         self.is_root || self.is_administrator()
     }
 
+    /// Whether a field's value is another one there; cheaper than two values.
+    pub(crate) fn differs(&self, other: &Self, field: Field) -> bool {
+        match field {
+            Field::FirstName => self.first_name != other.first_name,
+            Field::LastName => self.last_name != other.last_name,
+            Field::Username => self.username != other.username,
+            Field::Email => self.email != other.email,
+            Field::Phone => self.phone != other.phone,
+            Field::MobilePhone => self.mobile_phone != other.mobile_phone,
+            Field::JobTitle => self.job_title != other.job_title,
+            Field::Department => self.department != other.department,
+            Field::Location => self.location != other.location,
+            Field::EmploymentType => self.employment_type != other.employment_type,
+            Field::EmployeeId => self.employee_id != other.employee_id,
+            Field::AccessReason => self.access_reason != other.access_reason,
+            Field::OriginalUsername => self.original_username != other.original_username,
+            Field::OriginalEmail => self.original_email != other.original_email,
+            Field::Manager => self.manager_id != other.manager_id,
+            Field::Account => self.account_id != other.account_id,
+            Field::Status => self.status != other.status,
+            Field::Access => self.access != other.access,
+            Field::DeactivatedBySync => self.deactivated_by_sync != other.deactivated_by_sync,
+            // Sets: order and repeats are no difference.
+            Field::EmployeeRoles | Field::SecurityRoles => self.get(field) != other.get(field),
+        }
+    }
+
     /// The value of a field.
     pub fn get(&self, field: Field) -> Option<Value> {
         let text = |text: &Option<String>| text.clone().map(Value::Text);

@@ -3,11 +3,12 @@
 //!
 //! Chooses nothing: which of these happens is decided in `decide`.
 
-use crate::address::Address;
+use crate::address::{Address, fold};
 use crate::case::{Case, Surroundings};
 use crate::claims::Claims;
 use crate::field::{Field, FieldChange, Value};
 use crate::field_mapping::project;
+use crate::link::Applied;
 use crate::mapping_rule::RolesMode;
 use crate::policy::{CompiledRule, FieldRule, Policy};
 use crate::psa::{Kind, Record, Status};
@@ -20,44 +21,58 @@ pub(crate) struct Context<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) around: &'a Surroundings,
     pub(crate) email: Option<&'a Address>,
+    /// The folded username that a record archived for this person gives up.
+    pub(crate) freed: Option<String>,
 }
 
-/// Whether fields are written into a record that is new to the person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+/// When fields are written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment<'a> {
     /// The record is made or merged into.
     First,
     /// The person changed.
     Later,
+    /// Only rules or settings did, since this was applied: what was edited
+    /// here stays.
+    Unchanged(&'a Applied),
 }
 
 /// What differs, field by field.
 pub(crate) fn difference(old: &Record, new: &Record) -> Vec<FieldChange> {
     let change = |field: Field| {
         let (old, new) = (old.get(field), new.get(field));
-        (old != new).then_some(FieldChange { field, old, new })
+        FieldChange { field, old, new }
     };
-    Field::ALL.into_iter().filter_map(change).collect()
+    let differing = Field::ALL
+        .into_iter()
+        .filter(|field| old.differs(new, *field));
+    differing.map(change).collect()
 }
 
 impl Context<'_> {
     /// Whether a folded name is used by somebody else.
     pub(crate) fn is_name_taken(&self, claims: &Claims, folded: &str) -> bool {
-        self.around.usernames.contains(folded) || claims.has_username(folded)
+        let is_used = self.around.usernames.contains(folded);
+        (is_used && self.freed.as_deref() != Some(folded)) || claims.has_username(folded)
     }
 
     /// Writes the mapped fields, as each field's policy allows.
-    pub(crate) fn write_fields(&self, next: &mut Record, moment: Moment) {
+    pub(crate) fn write_fields(&self, next: &mut Record, moment: Moment<'_>) {
+        let is_first = matches!(moment, Moment::First);
         for (field, value) in project(&self.case.person, self.email, next.kind, self.policy) {
             let policy = self.policy.fields.of(next.kind, field);
             let is_blank = next.get(field).is_none();
             let wanted = match policy.policy {
                 FieldRule::Source => true,
                 FieldRule::FillBlank => is_blank,
-                FieldRule::KeepLocal | FieldRule::OnCreate => {
-                    moment == Moment::First && (is_blank || policy.policy == FieldRule::OnCreate)
-                }
+                FieldRule::KeepLocal => is_first && is_blank,
+                FieldRule::OnCreate => is_first,
             };
+            if let Moment::Unchanged(applied) = moment
+                && !self.is_due(next, field, value.as_ref(), applied)
+            {
+                continue;
+            }
             if !wanted || (value.is_none() && (!policy.blank_clears || field == Field::Email)) {
                 continue;
             }
@@ -67,6 +82,32 @@ impl Context<'_> {
         if next.kind == Kind::Employee {
             self.fill_defaults(next);
         }
+    }
+
+    /// Whether a mapping that changed reaches the field of an unchanged person:
+    /// not where the value was edited here.
+    fn is_due(
+        &self,
+        next: &Record,
+        field: Field,
+        value: Option<&Value>,
+        applied: &Applied,
+    ) -> bool {
+        let current = next.get(field);
+        match applied.value(field) {
+            Some(given) => given.as_ref() != value && current == *given,
+            None => current.is_none() || current == self.default_of(field),
+        }
+    }
+
+    fn default_of(&self, field: Field) -> Option<Value> {
+        let default = match field {
+            Field::Department => &self.policy.defaults.department,
+            Field::Location => &self.policy.defaults.location,
+            Field::JobTitle => &self.policy.defaults.job_title,
+            _ => &None,
+        };
+        default.clone().map(Value::Text)
     }
 
     fn fill_defaults(&self, next: &mut Record) {
@@ -88,8 +129,9 @@ impl Context<'_> {
         }
     }
 
-    /// Gives the rule's account, rights and sign-in. Rights of root, and the
-    /// Administrator role of the last administrator, stay.
+    /// Gives the rule's account, rights and sign-in. Rights of root and of
+    /// pinned records, and the Administrator role of the last administrator,
+    /// stay.
     pub(crate) fn give_access(&self, next: &mut Record, rule: &CompiledRule, keep_admin: bool) {
         if let Some(account) = rule.rule.target.account_id() {
             next.account_id = Some(account);
@@ -98,14 +140,20 @@ impl Context<'_> {
             return;
         }
         let begins = !next.access;
-        let mut roles = match rule.rule.roles_mode {
-            RolesMode::Replace => rule.rule.security_roles.clone(),
-            RolesMode::OnCreate if begins => rule.rule.security_roles.clone(),
-            RolesMode::OnCreate => next.security_roles.clone(),
-            RolesMode::Add => {
-                let more = rule.rule.security_roles.iter().cloned();
-                next.security_roles.iter().cloned().chain(more).collect()
+        let given = || -> Vec<String> {
+            let default = &self.policy.defaults.security_role;
+            let default = default.iter().filter(|_| next.kind == Kind::Employee);
+            match rule.rule.security_roles.as_slice() {
+                [] => default.cloned().collect(),
+                roles => roles.to_vec(),
             }
+        };
+        let mut roles = match rule.rule.roles_mode {
+            RolesMode::Replace if next.pinned => [given(), next.security_roles.clone()].concat(),
+            RolesMode::Replace => given(),
+            RolesMode::OnCreate if begins => given(),
+            RolesMode::OnCreate => next.security_roles.clone(),
+            RolesMode::Add => [given(), next.security_roles.clone()].concat(),
         };
         if keep_admin && next.is_administrator() {
             roles.push(crate::psa::ADMINISTRATOR.to_owned());
@@ -120,19 +168,29 @@ impl Context<'_> {
     /// The username of a record that has none yet: the first free form.
     pub(crate) fn new_username(&self, claims: &mut Claims) -> Option<String> {
         let wanted = username::wanted(&self.case.person, self.email);
-        let name = username::forms(&wanted, self.email)
-            .find(|form| !self.is_name_taken(claims, &crate::address::fold(form)))?;
-        claims.claim_username(&crate::address::fold(&name));
+        let mut forms = username::forms(&wanted, self.email, self.case.person.object_id.0);
+        let name = forms.find(|form| !self.is_name_taken(claims, &fold(form)))?;
+        claims.claim_username(&fold(&name));
         Some(name)
     }
 
-    /// Renames to the directory's name if that is free; else the name stays.
-    pub(crate) fn rename(&self, next: &mut Record, claims: &mut Claims) {
+    /// Renames to the directory's name if the mapping says so and the name is
+    /// free; else the old name stays.
+    pub(crate) fn rename(&self, next: &mut Record, claims: &mut Claims, moment: Moment<'_>) {
+        let policy = self.policy.fields.of(next.kind, Field::Username);
+        let is_first = matches!(moment, Moment::First);
+        let is_mapped = match policy.policy {
+            FieldRule::Source => policy.enabled,
+            FieldRule::OnCreate => policy.enabled && is_first,
+            FieldRule::KeepLocal | FieldRule::FillBlank => false,
+        };
+        if !is_mapped || next.is_root {
+            return;
+        }
         let wanted = username::wanted(&self.case.person, self.email);
-        let folded = crate::address::fold(&wanted);
-        let own = next.username.as_deref().map(crate::address::fold);
-        let is_free = own.as_ref() == Some(&folded) || !self.is_name_taken(claims, &folded);
-        if next.is_root || username::is_reserved(&wanted) || !is_free {
+        let folded = fold(&wanted);
+        let is_own = next.username.as_deref().map(fold).as_ref() == Some(&folded);
+        if username::is_reserved(&wanted) || (!is_own && self.is_name_taken(claims, &folded)) {
             return;
         }
         claims.claim_username(&folded);
@@ -151,14 +209,17 @@ impl Context<'_> {
     pub(crate) fn archive(&self, next: &mut Record, claims: &mut Claims) {
         next.original_username.clone_from(&next.username);
         next.original_email.clone_from(&next.email);
-        if let Some(name) = &next.username {
-            let archived = username::archived(name, |form| self.is_name_taken(claims, form));
-            claims.claim_username(&crate::address::fold(&archived));
-            let suffix = &archived[name.len()..];
-            next.email = next.email.as_ref().map(|email| format!("{email}{suffix}"));
+        let name = next.username.clone().unwrap_or_default();
+        let free = |suffix: &String| !self.is_name_taken(claims, &fold(&format!("{name}{suffix}")));
+        let mut suffixes = username::archived_suffixes(next.id.0);
+        let suffix = suffixes
+            .find(free)
+            .unwrap_or_else(|| format!("_Archived{}", next.id));
+        next.email = next.email.as_ref().map(|email| format!("{email}{suffix}"));
+        if next.username.is_some() {
+            let archived = format!("{name}{suffix}");
+            claims.claim_username(&fold(&archived));
             next.username = Some(archived);
-        } else {
-            next.email = next.email.as_ref().map(|email| format!("{email}_Archived"));
         }
         next.status = Status::Archived;
         next.access = false;
@@ -174,14 +235,21 @@ pub(crate) fn deactivate(next: &mut Record, reason: AccessReason) {
         next.deactivated_by_sync = true;
     }
     next.access = false;
-    next.access_reason = Some(reason.code().to_owned());
+    set_reason(next, reason);
+}
+
+/// What was taken away by hand stays marked so.
+fn set_reason(next: &mut Record, reason: AccessReason) {
+    if next.access_reason.as_deref() != Some(AccessReason::ByHand.code()) {
+        next.access_reason = Some(reason.code().to_owned());
+    }
 }
 
 /// Takes rights and sign-in away; the record stays.
 pub(crate) fn revoke(next: &mut Record) {
     next.security_roles.clear();
     next.access = false;
-    next.access_reason = Some(AccessReason::NoRule.code().to_owned());
+    set_reason(next, AccessReason::NoRule);
 }
 
 /// Brings an archived record back under its original names.
