@@ -3,7 +3,14 @@
 //! A statement names its rows as `{rows}`, a table called `r`; further
 //! arguments are `$1 …` as elsewhere. PostgreSQL gets one array for each column
 //! (`UNNEST`); SQLite gets `VALUES` in chunks of fixed sizes, so that few
-//! texts are prepared and all of them stay cached.
+//! texts are prepared and all of them stay cached. Rows that are only added go
+//! to PostgreSQL by binary `COPY`, see [`crate::copy`].
+//!
+//! Measured on SQLite in 1,000-row transactions: `VALUES` against one JSON text
+//! through `json_each`, 3 narrow columns 40 against 38 thousand rows/s (random
+//! keys: the indexes decide), 8 columns with a 600-byte body 200 against 85.
+//! Binding takes a few per cent of the time, so another driver would change
+//! little.
 
 use std::fmt::Write as _;
 
@@ -68,6 +75,10 @@ impl Rows {
         self.cells.extend(row);
     }
 
+    fn len(&self) -> u64 {
+        (self.cells.len() / self.columns.len()) as u64
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
@@ -107,6 +118,34 @@ impl Tx {
         self.bulk(text, rows, args, drop).await
     }
 
+    /// Adds rows, of which none can be there already, to a table.
+    pub async fn bulk_insert(&mut self, table: &'static str, rows: Rows) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.bulk_rows += rows.len();
+        let names: Vec<&str> = rows.columns.iter().map(|(name, _)| *name).collect();
+        let into = format!("{table} ({})", names.join(", "));
+        match self.raw() {
+            Raw::Postgres(on) => {
+                crate::copy::copy(on, &into, rows.columns.len(), &rows.cells).await
+            }
+            Raw::Sqlite(on) => {
+                let insert = |size| {
+                    format!(
+                        "INSERT INTO {into} VALUES {}",
+                        marks(rows.columns.len(), size)
+                    )
+                };
+                for (text, cells) in chunks(insert, rows) {
+                    let query = sqlx::query_with(sql_str(text.into()), sqlite_args(cells)?);
+                    query.execute(&mut *on).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
     async fn bulk(
         &mut self,
         text: &'static str,
@@ -117,6 +156,7 @@ impl Tx {
         if rows.is_empty() {
             return Ok(0);
         }
+        self.bulk_rows += rows.len();
         let returning = text.contains("RETURNING");
         match self.raw() {
             Raw::Postgres(on) => {
@@ -133,15 +173,10 @@ impl Tx {
                 Ok(count)
             }
             Raw::Sqlite(on) => {
-                let width = rows.columns.len();
-                let mut left = rows.cells.len() / width;
-                let mut cells = rows.cells.into_iter();
                 let mut changed = 0;
-                while left > 0 {
-                    let size = CHUNKS.into_iter().find(|size| *size <= left).unwrap_or(1);
-                    left -= size;
-                    let text = values(text, rows.columns, size, args.len());
-                    let mut all: Vec<Arg> = cells.by_ref().take(size * width).collect();
+                let columns = rows.columns;
+                let with = |size| values(text, columns, size, args.len());
+                for (text, mut all) in chunks(with, rows) {
                     all.extend(args.iter().cloned());
                     let query = sqlx::query_with(sql_str(text.into()), sqlite_args(all)?);
                     if returning {
@@ -156,6 +191,34 @@ impl Tx {
             }
         }
     }
+}
+
+/// The statements for SQLite: each a text and the cells that belong to it.
+fn chunks(text: impl Fn(usize) -> String, rows: Rows) -> impl Iterator<Item = (String, Vec<Arg>)> {
+    let width = rows.columns.len();
+    let mut left = rows.cells.len() / width;
+    let mut cells = rows.cells.into_iter();
+    let mut last: Option<(usize, String)> = None;
+    std::iter::from_fn(move || {
+        let size = CHUNKS.into_iter().find(|size| *size <= left)?;
+        left -= size;
+        let text = match &last {
+            Some((known, text)) if *known == size => text.clone(),
+            _ => text(size),
+        };
+        last = Some((size, text.clone()));
+        Some((text, cells.by_ref().take(size * width).collect()))
+    })
+}
+
+/// `(?,?),(?,?)`: nameless parameters for `size` rows.
+fn marks(width: usize, size: usize) -> String {
+    let mut one = String::from("(?");
+    one.push_str(&",?".repeat(width - 1));
+    one.push_str("),");
+    let mut all = one.repeat(size);
+    all.pop();
+    all
 }
 
 fn unnest(columns: &[(&str, Type)], args: usize) -> String {
@@ -181,17 +244,7 @@ fn values(text: &str, columns: &[(&str, Type)], size: usize, args: usize) -> Str
         let comma = if index == 0 { "" } else { ", " };
         let _ = write!(rows, "{comma}column{} AS {name}", index + 1);
     }
-    rows.push_str(" FROM (VALUES ");
-    let mut one = String::from("(?");
-    one.push_str(&",?".repeat(width - 1));
-    one.push(')');
-    for index in 0..size {
-        if index > 0 {
-            rows.push(',');
-        }
-        rows.push_str(&one);
-    }
-    rows.push_str(")) AS r");
+    let _ = write!(rows, " FROM (VALUES {})) AS r", marks(width, size));
     let mut text = text.to_owned();
     for index in (1..=args).rev() {
         text = text.replace(&format!("${index}"), &format!("${{{index}}}"));

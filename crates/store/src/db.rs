@@ -19,6 +19,7 @@ use sqlx::{
     Transaction,
 };
 
+use crate::checkpoint::Checkpoints;
 use crate::error::{Result, StoreError};
 use crate::sql::{
     Arg, Row, Text, expand, postgres_args, postgres_list, sql_str, sqlite_args, sqlite_list,
@@ -72,6 +73,7 @@ enum Inner {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
+        checkpoints: Checkpoints,
         /// Removes the files of a database that nobody keeps.
         _scratch: Option<Arc<tempfile::TempDir>>,
     },
@@ -147,19 +149,40 @@ impl Db {
 
     /// A transaction that writes.
     pub async fn begin(&self) -> Result<Tx> {
-        Ok(Tx(match &self.0 {
-            Inner::Sqlite { writer, .. } => {
-                InnerTx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
-            }
+        Ok(Tx::new(match &self.0 {
+            Inner::Sqlite {
+                writer,
+                checkpoints,
+                ..
+            } => InnerTx::Sqlite {
+                tx: writer.begin_with("BEGIN IMMEDIATE").await?,
+                checkpoints: Some(checkpoints.clone()),
+            },
             Inner::Postgres(pool) => InnerTx::Postgres(pool.begin().await?),
         }))
+    }
+
+    /// A transaction that writes what would be read or planned again if it were
+    /// lost: a crash of the database's machine may undo its commit, whole. On
+    /// SQLite every commit is like that between two checkpoints; PostgreSQL
+    /// need not wait for its disk.
+    pub async fn begin_relaxed(&self) -> Result<Tx> {
+        let mut tx = self.begin().await?;
+        if tx.backend() == Backend::Postgres {
+            tx.execute("SET LOCAL synchronous_commit TO off", Vec::new())
+                .await?;
+        }
+        Ok(tx)
     }
 
     /// A transaction that only reads, and sees one state of the database
     /// however long it lasts.
     pub async fn snapshot(&self) -> Result<Tx> {
-        Ok(Tx(match &self.0 {
-            Inner::Sqlite { readers, .. } => InnerTx::Sqlite(readers.begin().await?),
+        Ok(Tx::new(match &self.0 {
+            Inner::Sqlite { readers, .. } => InnerTx::Sqlite {
+                tx: readers.begin().await?,
+                checkpoints: None,
+            },
             Inner::Postgres(pool) => InnerTx::Postgres(
                 pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     .await?,
@@ -244,7 +267,6 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
         .pragma("journal_size_limit", "67108864")
         .foreign_keys(true)
         .busy_timeout(options.busy)
-        .pragma("temp_store", "memory")
         .row_buffer_size(512)
         .disable_statement_logging();
     let pool = |connections: u32| {
@@ -256,14 +278,15 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
             .test_before_acquire(false)
             .acquire_timeout(options.busy)
     };
-    // A later checkpoint writes a page that changed often only once.
+    // Far out, since checkpoints are made beside the writer.
     let writing = connect
         .clone()
         .statement_cache_capacity(512)
         .pragma("cache_size", format!("-{}", options.cache_kib))
-        .pragma("wal_autocheckpoint", "8000");
+        .pragma("wal_autocheckpoint", "40000");
     let writer = pool(1).connect_with(writing).await?;
     let reading = connect
+        .pragma("temp_store", "memory")
         .statement_cache_capacity(256)
         .pragma("cache_size", "-4096")
         .pragma("query_only", "true");
@@ -271,6 +294,7 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
         .connect_with(reading)
         .await?;
     Ok(Db(Inner::Sqlite {
+        checkpoints: Checkpoints::new(readers.clone()),
         writer,
         readers,
         _scratch: scratch,
@@ -292,11 +316,18 @@ fn scratch_folder() -> Result<tempfile::TempDir> {
 
 /// A transaction. Dropped without [`Tx::commit`], it is rolled back.
 #[derive(Debug)]
-pub struct Tx(InnerTx);
+pub struct Tx {
+    inner: InnerTx,
+    /// Rows written in bulk.
+    pub(crate) bulk_rows: u64,
+}
 
 #[derive(Debug)]
 enum InnerTx {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite {
+        tx: Transaction<'static, Sqlite>,
+        checkpoints: Option<Checkpoints>,
+    },
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -307,10 +338,22 @@ pub(crate) enum Raw<'a> {
 }
 
 impl Tx {
+    fn new(inner: InnerTx) -> Self {
+        Self {
+            inner,
+            bulk_rows: 0,
+        }
+    }
+
     /// Makes it all true.
     pub async fn commit(self) -> Result<()> {
-        match self.0 {
-            InnerTx::Sqlite(tx) => tx.commit().await?,
+        match self.inner {
+            InnerTx::Sqlite { tx, checkpoints } => {
+                tx.commit().await?;
+                if let Some(checkpoints) = checkpoints {
+                    checkpoints.committed(self.bulk_rows);
+                }
+            }
             InnerTx::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
@@ -318,8 +361,8 @@ impl Tx {
 
     /// Forgets it all.
     pub async fn rollback(self) -> Result<()> {
-        match self.0 {
-            InnerTx::Sqlite(tx) => tx.rollback().await?,
+        match self.inner {
+            InnerTx::Sqlite { tx, .. } => tx.rollback().await?,
             InnerTx::Postgres(tx) => tx.rollback().await?,
         }
         Ok(())
@@ -327,8 +370,8 @@ impl Tx {
 
     /// Which database it is.
     pub fn backend(&self) -> Backend {
-        match self.0 {
-            InnerTx::Sqlite(_) => Backend::Sqlite,
+        match self.inner {
+            InnerTx::Sqlite { .. } => Backend::Sqlite,
             InnerTx::Postgres(_) => Backend::Postgres,
         }
     }
@@ -364,8 +407,8 @@ impl Tx {
     }
 
     pub(crate) fn raw(&mut self) -> Raw<'_> {
-        match &mut self.0 {
-            InnerTx::Sqlite(tx) => Raw::Sqlite(tx),
+        match &mut self.inner {
+            InnerTx::Sqlite { tx, .. } => Raw::Sqlite(tx),
             InnerTx::Postgres(tx) => Raw::Postgres(tx),
         }
     }

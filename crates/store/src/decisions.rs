@@ -21,6 +21,7 @@ pub struct DecisionRow {
 }
 
 const COLUMNS: &[(&str, Type)] = &[
+    ("plan_id", Type::Uuid),
     ("seq", Type::Int),
     ("tenant_id", Type::Uuid),
     ("object_id", Type::Uuid),
@@ -45,15 +46,12 @@ pub async fn append(
     first_seq: i64,
     decisions: &[Decision],
 ) -> Result<()> {
-    let text = "INSERT INTO decisions (plan_id, seq, tenant_id, object_id, record_id, headline,
-            name_key, body)
-        SELECT $1, r.seq, r.tenant_id, r.object_id, r.record_id, r.headline, r.name_key, r.body
-        FROM {rows}";
     let mut rows = Rows::new(COLUMNS, decisions.len());
     for (seq, decision) in (first_seq..).zip(decisions) {
         let acted_on = decision.actions.iter().find_map(|action| action.record_id);
         let record_id = decision.link.as_ref().map(|link| link.record_id);
         rows.push(cells![
+            plan_id,
             seq,
             decision.tenant_id,
             decision.object_id,
@@ -63,8 +61,7 @@ pub async fn append(
             json::text(decision)?,
         ]);
     }
-    tx.bulk_execute(text, rows, args![plan_id]).await?;
-    Ok(())
+    tx.bulk_insert("decisions", rows).await
 }
 
 /// Which decisions to show.

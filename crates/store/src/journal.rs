@@ -148,11 +148,6 @@ fn read(row: &Row) -> Result<Entry> {
 
 /// Writes entries, in this order.
 pub async fn append(tx: &mut Tx, entries: &[NewEntry]) -> Result<()> {
-    let text = "INSERT INTO journal (at, origin, actor, connection_id, tenant_id, object_id,
-            record_id, run_id, plan_id, decision_seq, action, body, hash)
-        SELECT r.at, r.origin, r.actor, r.connection_id, r.tenant_id, r.object_id, r.record_id,
-            r.run_id, r.plan_id, r.decision_seq, r.action, r.body, r.hash
-        FROM {rows}";
     let mut rows = Rows::new(COLUMNS, entries.len());
     for entry in entries {
         rows.push(cells![
@@ -171,8 +166,7 @@ pub async fn append(tx: &mut Tx, entries: &[NewEntry]) -> Result<()> {
             entry.hash.clone(),
         ]);
     }
-    tx.bulk_execute(text, rows, args![]).await?;
-    Ok(())
+    tx.bulk_insert("journal", rows).await
 }
 
 async fn select(

@@ -8,10 +8,13 @@
 pub mod accounts;
 pub mod api_tokens;
 pub mod bulk;
+mod checkpoint;
 pub mod connections;
+mod copy;
 pub mod cursors;
 pub mod db;
 pub mod decisions;
+pub mod deferred_indexes;
 pub mod directory_groups;
 pub mod error;
 pub mod idempotency_keys;

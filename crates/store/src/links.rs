@@ -34,6 +34,7 @@ const COLUMNS: &[(&str, Type)] = &[
     ("record_id", Type::Uuid),
     ("archived_id", Type::Uuid),
     ("applied", Type::Text),
+    ("rule_id", Type::Uuid),
     ("suppressed", Type::Text),
     ("created_at", Type::Time),
     ("updated_at", Type::Time),
@@ -91,14 +92,14 @@ pub async fn by_records(on: impl Into<Source<'_>>, records: &[RecordId]) -> Resu
 /// of one record is a conflict (`links_record_id`).
 pub async fn write(tx: &mut Tx, links: &[LinkRow]) -> Result<()> {
     let text = "INSERT INTO links (tenant_id, object_id, connection_id, role, record_id,
-            archived_id, applied, suppressed, created_at, updated_at, last_applied_at)
+            archived_id, applied, rule_id, suppressed, created_at, updated_at, last_applied_at)
         SELECT r.tenant_id, r.object_id, r.connection_id, r.role, r.record_id, r.archived_id,
-            r.applied, r.suppressed, r.created_at, r.updated_at, r.last_applied_at
+            r.applied, r.rule_id, r.suppressed, r.created_at, r.updated_at, r.last_applied_at
         FROM {rows} WHERE TRUE
         ON CONFLICT (tenant_id, object_id) DO UPDATE SET connection_id = excluded.connection_id,
             role = excluded.role, record_id = excluded.record_id,
             archived_id = excluded.archived_id, applied = excluded.applied,
-            suppressed = excluded.suppressed, updated_at = excluded.updated_at,
+            rule_id = excluded.rule_id, suppressed = excluded.suppressed, updated_at = excluded.updated_at,
             last_applied_at = excluded.last_applied_at";
     let mut rows = Rows::new(COLUMNS, links.len());
     for row in links {
@@ -114,6 +115,7 @@ pub async fn write(tx: &mut Tx, links: &[LinkRow]) -> Result<()> {
             row.link.record_id,
             row.link.archived_id,
             json::text(&row.link.applied)?,
+            row.link.applied.rule_id,
             json::maybe_text(row.link.suppressed.as_ref())?,
             row.created_at,
             row.updated_at,

@@ -145,7 +145,7 @@ pub async fn nested(
     connection_id: ConnectionId,
 ) -> Result<Vec<(GroupId, GroupId)>> {
     let text = "SELECT group_id, member_id FROM memberships
-        WHERE connection_id = $1 AND is_group ORDER BY group_id, member_id";
+        WHERE connection_id = $1 AND is_group = TRUE ORDER BY group_id, member_id";
     let rows = on.into().rows(text, args![connection_id]).await?;
     rows.iter()
         .map(|row| Ok((row.get("group_id")?, row.get("member_id")?)))

@@ -20,6 +20,11 @@ impl Moment {
         self.0.as_microsecond()
     }
 
+    /// Microseconds since PostgreSQL's epoch, as it sends and stores them.
+    pub(crate) fn postgres(self) -> i64 {
+        self.micros() - PG_EPOCH
+    }
+
     fn from_micros(micros: i64) -> Result<Self, BoxDynError> {
         Ok(Self(Timestamp::from_microsecond(micros)?))
     }
@@ -61,7 +66,7 @@ impl PgHasArrayType for Moment {
 
 impl Encode<'_, Postgres> for Moment {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        <i64 as Encode<Postgres>>::encode(self.micros() - PG_EPOCH, buffer)
+        <i64 as Encode<Postgres>>::encode(self.postgres(), buffer)
     }
 
     fn size_hint(&self) -> usize {

@@ -133,7 +133,7 @@ impl RecordFilter {
         add(equal(
             rule,
             of_rule,
-            self.rule_id.map(|id| Arg::from(id.to_string())),
+            self.rule_id.map(Arg::from),
         ));
         for word in self.words().iter().skip(1) {
             let range = args![word, prefix_end(word)];

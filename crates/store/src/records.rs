@@ -225,7 +225,7 @@ pub async fn usernames_with_prefix(on: impl Into<Source<'_>>, prefix: &str) -> R
 
 /// How many active employees with access administrate everything, root included.
 pub async fn active_administrators(on: impl Into<Source<'_>>) -> Result<u64> {
-    // The conditions of the index records_administrators, word by word.
+    // Columns and condition of the index records_administrators, word by word.
     let text = "SELECT COUNT(*) AS administrators FROM records
         WHERE kind = 'employee' AND status = 'active'
             AND security_roles LIKE '%\"Administrator\"%' AND access";

@@ -21,7 +21,7 @@ pub struct RecordWrite {
 
 const COLUMNS: &[(&str, Type)] = &[
     ("id", Type::Uuid),
-    ("expected", Type::Int),
+    ("version", Type::Int),
     ("kind", Type::Text),
     ("is_root", Type::Bool),
     ("pinned", Type::Bool),
@@ -50,23 +50,9 @@ const COLUMNS: &[(&str, Type)] = &[
     ("deactivated_by_sync", Type::Bool),
     ("original_username", Type::Text),
     ("original_email", Type::Text),
+    ("created_at", Type::Time),
+    ("updated_at", Type::Time),
 ];
-
-const INSERT: &str = "INSERT INTO records (id, version, kind, is_root, pinned,
-        first_name, first_name_key, last_name, last_name_key, username, username_key,
-        email, email_key, phone, mobile_phone, job_title, department, location, manager_id,
-        employment_type, employee_id, employee_roles, security_roles, account_id, status,
-        access, access_reason, deactivated_by_sync, original_username, original_email,
-        email_type, phone_type, other_emails, other_phones, is_poc, receive_invoices,
-        created_at, updated_at)
-    SELECT r.id, r.expected + 1, r.kind, r.is_root, r.pinned,
-        r.first_name, r.first_name_key, r.last_name, r.last_name_key, r.username, r.username_key,
-        r.email, r.email_key, r.phone, r.mobile_phone, r.job_title, r.department, r.location,
-        r.manager_id, r.employment_type, r.employee_id, r.employee_roles, r.security_roles,
-        r.account_id, r.status, r.access, r.access_reason, r.deactivated_by_sync,
-        r.original_username, r.original_email,
-        'Business', 'Business', '[]', '[]', FALSE, FALSE, $1, $1
-    FROM {rows}";
 
 const UPDATE: &str = "UPDATE records SET version = records.version + 1,
         is_root = r.is_root, pinned = r.pinned,
@@ -81,19 +67,25 @@ const UPDATE: &str = "UPDATE records SET version = records.version + 1,
         access = r.access, access_reason = r.access_reason,
         deactivated_by_sync = r.deactivated_by_sync,
         original_username = r.original_username, original_email = r.original_email,
-        updated_at = $1
+        updated_at = r.updated_at
     FROM {rows}
-    WHERE records.id = r.id AND records.version = r.expected AND records.kind = r.kind
+    WHERE records.id = r.id AND records.version = r.version AND records.kind = r.kind
     RETURNING records.id";
 
 /// Usernames that change hands within one batch must be free before any of
 /// them is taken: uniqueness is checked row by row.
 const FREE: &str = "UPDATE records SET username_key = NULL
     FROM {rows}
-    WHERE records.id = r.id AND records.version = r.expected AND records.kind = r.kind
+    WHERE records.id = r.id AND records.version = r.version AND records.kind = r.kind
         AND records.username_key <> r.username_key";
 
-fn rows<'a>(writes: impl Iterator<Item = &'a RecordWrite>, count: usize) -> Result<Rows> {
+/// Rows of [`COLUMNS`], with the version a record has before an update, or gets
+/// by an insert.
+fn rows<'a>(
+    writes: impl Iterator<Item = &'a RecordWrite>,
+    count: usize,
+    now: Timestamp,
+) -> Result<Rows> {
     let mut rows = Rows::new(COLUMNS, count);
     for RecordWrite {
         record,
@@ -102,7 +94,7 @@ fn rows<'a>(writes: impl Iterator<Item = &'a RecordWrite>, count: usize) -> Resu
     {
         rows.push(cells![
             record.id,
-            *expected_version,
+            (*expected_version).max(1),
             record.kind.name(),
             record.is_root,
             record.pinned,
@@ -131,6 +123,8 @@ fn rows<'a>(writes: impl Iterator<Item = &'a RecordWrite>, count: usize) -> Resu
             record.deactivated_by_sync,
             record.original_username.clone(),
             record.original_email.clone(),
+            now,
+            now,
         ]);
     }
     Ok(rows)
@@ -159,7 +153,7 @@ pub async fn write(tx: &mut Tx, writes: &[RecordWrite], now: Timestamp) -> Resul
             tx.bulk_execute(FREE, free, args![]).await?;
         }
         let written = tx
-            .bulk_rows(UPDATE, rows(updates.clone(), old)?, args![now])
+            .bulk_rows(UPDATE, rows(updates.clone(), old, now)?, args![])
             .await?;
         if written.len() < old {
             let mut done = std::collections::HashSet::new();
@@ -171,15 +165,14 @@ pub async fn write(tx: &mut Tx, writes: &[RecordWrite], now: Timestamp) -> Resul
         }
     }
     if new > 0 {
-        tx.bulk_execute(INSERT, rows(inserts, new)?, args![now])
-            .await?;
+        tx.bulk_insert("records", rows(inserts, new, now)?).await?;
     }
     Ok(failed)
 }
 
 const FREE_COLUMNS: &[(&str, Type)] = &[
     ("id", Type::Uuid),
-    ("expected", Type::Int),
+    ("version", Type::Int),
     ("kind", Type::Text),
     ("username_key", Type::Text),
 ];

@@ -48,11 +48,11 @@ CREATE TABLE records (
     username_key        text COLLATE "C",
     email               text,
     email_key           text COLLATE "C",
-    email_type          text NOT NULL,
-    other_emails        text NOT NULL,
+    email_type          text NOT NULL DEFAULT 'Business',
+    other_emails        text NOT NULL DEFAULT '[]',
     phone               text,
-    phone_type          text NOT NULL,
-    other_phones        text NOT NULL,
+    phone_type          text NOT NULL DEFAULT 'Business',
+    other_phones        text NOT NULL DEFAULT '[]',
     mobile_phone        text,
     job_title           text,
     department          text,
@@ -69,8 +69,8 @@ CREATE TABLE records (
     deactivated_by_sync boolean NOT NULL,
     original_username   text,
     original_email      text,
-    is_poc              boolean NOT NULL,
-    receive_invoices    boolean NOT NULL,
+    is_poc              boolean NOT NULL DEFAULT FALSE,
+    receive_invoices    boolean NOT NULL DEFAULT FALSE,
     password_hash       text,
     last_sign_in_at     timestamptz,
     created_at          timestamptz NOT NULL,
@@ -81,8 +81,8 @@ CREATE INDEX records_by_email ON records (email_key) WHERE email_key IS NOT NULL
 CREATE INDEX records_by_name ON records (kind, last_name_key, first_name_key, id);
 CREATE INDEX records_by_account ON records (account_id, id) WHERE account_id IS NOT NULL;
 -- Who can administrate: few rows, asked for in every plan.
-CREATE INDEX records_administrators ON records (id)
-    WHERE kind = 'employee' AND status = 'active' AND security_roles LIKE '%"Administrator"%';
+CREATE INDEX records_administrators ON records (kind, status, access)
+    WHERE security_roles LIKE '%"Administrator"%';
 
 -- One tenant with its credentials and settings.
 CREATE TABLE connections (
@@ -168,6 +168,7 @@ CREATE TABLE subscriptions (
     created_at        timestamptz NOT NULL
 );
 CREATE INDEX subscriptions_by_connection ON subscriptions (connection_id);
+CREATE INDEX subscriptions_due ON subscriptions (renew_at, id);
 
 -- How far each change feed has been read.
 CREATE TABLE cursors (
@@ -204,7 +205,8 @@ CREATE TABLE memberships (
     PRIMARY KEY (connection_id, group_id, member_id)
 );
 CREATE INDEX memberships_by_member ON memberships (connection_id, member_id, group_id);
-CREATE INDEX memberships_nested ON memberships (connection_id, group_id, member_id) WHERE is_group;
+CREATE INDEX memberships_nested ON memberships (connection_id, is_group, group_id, member_id)
+    WHERE is_group = TRUE;
 
 -- The mirror: directory people as last read.
 CREATE TABLE people (
@@ -236,6 +238,7 @@ CREATE TABLE links (
     record_id       uuid NOT NULL,
     archived_id     uuid,
     applied         text NOT NULL,
+    rule_id         uuid,
     suppressed      text,
     created_at      timestamptz NOT NULL,
     updated_at      timestamptz NOT NULL,
@@ -299,7 +302,7 @@ CREATE TABLE plans (
     decided_at    timestamptz,
     decided_by    text
 );
-CREATE INDEX plans_by_connection ON plans (connection_id, status);
+CREATE INDEX plans_by_connection ON plans (connection_id, created_at, id);
 CREATE INDEX plans_by_run ON plans (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX plans_by_time ON plans (created_at, id);
 
@@ -363,6 +366,7 @@ CREATE TABLE journal (
 );
 CREATE INDEX journal_by_record ON journal (record_id, seq) WHERE record_id IS NOT NULL;
 CREATE INDEX journal_by_run ON journal (run_id, seq) WHERE run_id IS NOT NULL;
+CREATE INDEX journal_by_connection ON journal (connection_id, seq) WHERE connection_id IS NOT NULL;
 CREATE INDEX journal_by_object ON journal (tenant_id, object_id, seq) WHERE record_id IS NULL;
 -- What a first sync writes is left out: it is most of the journal.
 CREATE INDEX journal_by_origin ON journal (origin, seq) WHERE origin <> 'directory';
@@ -386,6 +390,7 @@ CREATE TABLE review_items (
     created_at    timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX review_items_tenant_id_object_id ON review_items (tenant_id, object_id);
+CREATE INDEX review_items_by_time ON review_items (created_at, id);
 CREATE INDEX review_items_by_status ON review_items (status, created_at, id);
 CREATE INDEX review_items_by_connection ON review_items (connection_id, status);
 
@@ -408,3 +413,9 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX jobs_kind_key ON jobs (kind, key);
 CREATE INDEX jobs_due ON jobs (run_at, id);
 CREATE INDEX jobs_by_connection ON jobs (connection_id) WHERE connection_id IS NOT NULL;
+
+-- Indexes that a large load does without, with what makes them again.
+CREATE TABLE deferred_indexes (
+    name       text NOT NULL PRIMARY KEY,
+    definition text NOT NULL
+);

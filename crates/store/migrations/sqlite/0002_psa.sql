@@ -27,8 +27,6 @@ CREATE INDEX records_without_email ON records (kind, last_name_key, first_name_k
 CREATE UNIQUE INDEX records_is_root ON records (is_root) WHERE is_root;
 
 -- Which rule a person's record came from.
-ALTER TABLE links ADD COLUMN rule_id TEXT
-    GENERATED ALWAYS AS (applied ->> 'rule_id') VIRTUAL;
 CREATE INDEX links_by_rule ON links (rule_id, record_id) WHERE role = 'primary';
 
 -- Names that records use as plain text. Made when missing.

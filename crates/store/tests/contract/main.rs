@@ -16,6 +16,7 @@ mod directory;
 mod jobs;
 mod journal;
 mod links;
+mod loads;
 mod mapping_rules;
 mod mirror;
 mod plans;

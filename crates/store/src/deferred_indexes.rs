@@ -1,0 +1,87 @@
+//! Indexes that a large load does without: what is written in no order of an
+//! index costs a page of it for each row, and building the index afterwards
+//! costs a sort. A first sync of a million people is two to three times as
+//! fast on SQLite.
+//!
+//! Nothing depends on these indexes but speed: while they are missing,
+//! every query gives the same answers, some of them slowly. So this is for loads
+//! that are large beside what is there already. What was dropped is remembered
+//! in the database, so a crash loses nothing: [`restore`] is called at every
+//! start.
+
+use crate::args;
+use crate::db::{Backend, Db};
+use crate::error::Result;
+
+/// A stage of a first sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// People and memberships are read.
+    Collect,
+    /// Decisions are added to a plan.
+    Plan,
+    /// Records and links are made.
+    Apply,
+}
+
+impl Stage {
+    /// The indexes it writes and does not read.
+    fn indexes(self) -> &'static [&'static str] {
+        match self {
+            Self::Collect => &["memberships_by_member"],
+            Self::Plan => &["decisions_visible"],
+            Self::Apply => &[
+                "records_by_name",
+                "records_by_email",
+                "links_by_rule",
+                "links_by_connection",
+                "journal_by_connection",
+            ],
+        }
+    }
+}
+
+/// Drops the indexes of a stage; how many were there. They are gone for
+/// everybody until [`restore`].
+pub async fn defer(db: &Db, stage: Stage) -> Result<u64> {
+    let mut tx = db.begin().await?;
+    let text = match tx.backend() {
+        Backend::Sqlite => {
+            "SELECT name, sql AS definition FROM sqlite_schema WHERE type = 'index' AND name IN ($1)"
+        }
+        Backend::Postgres => {
+            "SELECT indexname::text AS name, indexdef AS definition FROM pg_indexes
+            WHERE schemaname = current_schema() AND indexname IN ($1)"
+        }
+    };
+    let found = tx.rows(text, args![stage.indexes()]).await?;
+    for row in &found {
+        let name: String = row.get("name")?;
+        let definition: String = row.get("definition")?;
+        tx.execute(format!("DROP INDEX {name}"), args![]).await?;
+        let text = "INSERT INTO deferred_indexes (name, definition) VALUES ($1, $2)
+            ON CONFLICT (name) DO NOTHING";
+        tx.execute(text, args![name, definition]).await?;
+    }
+    tx.commit().await?;
+    Ok(found.len() as u64)
+}
+
+/// Makes every index again that was dropped; how many.
+pub async fn restore(db: &Db) -> Result<u64> {
+    let mut made = 0;
+    let text = "SELECT name FROM deferred_indexes ORDER BY name";
+    for row in db.source().rows(text, args![]).await? {
+        let name: String = row.get("name")?;
+        // Another process may make it meanwhile: whoever takes the row does.
+        let mut tx = db.begin().await?;
+        let text = "DELETE FROM deferred_indexes WHERE name = $1 RETURNING definition";
+        if let Some(row) = tx.row(text, args![name]).await? {
+            tx.execute(row.get::<String>("definition")?, args![])
+                .await?;
+            tx.commit().await?;
+            made += 1;
+        }
+    }
+    Ok(made)
+}
