@@ -1,4 +1,4 @@
-//! The handle on the database and its transactions.
+//! The handle on the database: opening, migrating, beginning.
 //!
 //! SQLite: one connection writes, several read; every write transaction is
 //! `BEGIN IMMEDIATE`, so a read followed by a write can never lose to another
@@ -14,16 +14,13 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection,
-    Transaction,
-};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::checkpoint::Checkpoints;
 use crate::error::{Result, StoreError};
-use crate::sql::{
-    Arg, Row, Text, expand, postgres_args, postgres_list, sql_str, sqlite_args, sqlite_list,
-};
+use crate::tx::InnerTx;
+pub(crate) use crate::tx::Raw;
+pub use crate::tx::{Source, Tx};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -66,10 +63,10 @@ impl Options {
 
 /// A database. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Db(Inner);
+pub struct Db(pub(crate) Inner);
 
 #[derive(Debug, Clone)]
-enum Inner {
+pub(crate) enum Inner {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
@@ -312,170 +309,4 @@ fn scratch_folder() -> Result<tempfile::TempDir> {
     };
     let made = named(Path::new("/dev/shm")).or_else(|_| named(&std::env::temp_dir()));
     made.map_err(|error| StoreError::Unavailable(sqlx::Error::Io(error)))
-}
-
-/// A transaction. Dropped without [`Tx::commit`], it is rolled back.
-#[derive(Debug)]
-pub struct Tx {
-    inner: InnerTx,
-    /// Rows written in bulk.
-    pub(crate) bulk_rows: u64,
-}
-
-#[derive(Debug)]
-enum InnerTx {
-    Sqlite {
-        tx: Transaction<'static, Sqlite>,
-        checkpoints: Option<Checkpoints>,
-    },
-    Postgres(Transaction<'static, Postgres>),
-}
-
-/// One database's connection, for the few statements that differ.
-pub(crate) enum Raw<'a> {
-    Sqlite(&'a mut SqliteConnection),
-    Postgres(&'a mut PgConnection),
-}
-
-impl Tx {
-    fn new(inner: InnerTx) -> Self {
-        Self {
-            inner,
-            bulk_rows: 0,
-        }
-    }
-
-    /// Makes it all true.
-    pub async fn commit(self) -> Result<()> {
-        match self.inner {
-            InnerTx::Sqlite { tx, checkpoints } => {
-                tx.commit().await?;
-                if let Some(checkpoints) = checkpoints {
-                    checkpoints.committed(self.bulk_rows);
-                }
-            }
-            InnerTx::Postgres(tx) => tx.commit().await?,
-        }
-        Ok(())
-    }
-
-    /// Forgets it all.
-    pub async fn rollback(self) -> Result<()> {
-        match self.inner {
-            InnerTx::Sqlite { tx, .. } => tx.rollback().await?,
-            InnerTx::Postgres(tx) => tx.rollback().await?,
-        }
-        Ok(())
-    }
-
-    /// Which database it is.
-    pub fn backend(&self) -> Backend {
-        match self.inner {
-            InnerTx::Sqlite { .. } => Backend::Sqlite,
-            InnerTx::Postgres(_) => Backend::Postgres,
-        }
-    }
-
-    /// Runs a statement; the number of rows it changed.
-    pub async fn execute(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<u64> {
-        let text = text.into();
-        match self.raw() {
-            Raw::Sqlite(on) => {
-                let text = sql_str(expand(text, &args, sqlite_list));
-                let query = sqlx::query_with(text, sqlite_args(args)?);
-                Ok(query.execute(on).await?.rows_affected())
-            }
-            Raw::Postgres(on) => {
-                let text = sql_str(expand(text, &args, postgres_list));
-                let query = sqlx::query_with(text, postgres_args(args)?);
-                Ok(query.execute(on).await?.rows_affected())
-            }
-        }
-    }
-
-    /// The rows of a query, or of a statement with RETURNING.
-    pub async fn rows(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Vec<Row>> {
-        match self.raw() {
-            Raw::Sqlite(on) => sqlite_rows(on, text.into(), args).await,
-            Raw::Postgres(on) => postgres_rows(on, text.into(), args).await,
-        }
-    }
-
-    /// The only row, or the first one.
-    pub async fn row(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Option<Row>> {
-        Ok(self.rows(text, args).await?.into_iter().next())
-    }
-
-    pub(crate) fn raw(&mut self) -> Raw<'_> {
-        match &mut self.inner {
-            InnerTx::Sqlite { tx, .. } => Raw::Sqlite(tx),
-            InnerTx::Postgres(tx) => Raw::Postgres(tx),
-        }
-    }
-}
-
-/// Where a read runs: on the database, or inside an open transaction. Every
-/// reading function takes `impl Into<Source>`, so `&db` and `&mut tx` both do.
-#[derive(Debug)]
-pub enum Source<'a> {
-    /// On a connection of its own; sees what is committed.
-    Db(&'a Db),
-    /// Sees what the transaction wrote.
-    Tx(&'a mut Tx),
-}
-
-impl<'a> From<&'a Db> for Source<'a> {
-    fn from(db: &'a Db) -> Self {
-        Self::Db(db)
-    }
-}
-
-impl<'a> From<&'a mut Tx> for Source<'a> {
-    fn from(tx: &'a mut Tx) -> Self {
-        Self::Tx(tx)
-    }
-}
-
-impl Source<'_> {
-    /// The rows of a query.
-    pub async fn rows(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Vec<Row>> {
-        match self {
-            Self::Tx(tx) => tx.rows(text, args).await,
-            Self::Db(Db(Inner::Sqlite { readers, .. })) => {
-                let mut on = readers.acquire().await?;
-                sqlite_rows(&mut on, text.into(), args).await
-            }
-            Self::Db(Db(Inner::Postgres(pool))) => {
-                let mut on = pool.acquire().await?;
-                postgres_rows(&mut on, text.into(), args).await
-            }
-        }
-    }
-
-    /// The only row, or the first one.
-    pub async fn row(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Option<Row>> {
-        Ok(self.rows(text, args).await?.into_iter().next())
-    }
-
-    /// Which database it is.
-    pub fn backend(&self) -> Backend {
-        match self {
-            Self::Db(db) => db.backend(),
-            Self::Tx(tx) => tx.backend(),
-        }
-    }
-}
-
-async fn sqlite_rows(on: &mut SqliteConnection, text: Text, args: Vec<Arg>) -> Result<Vec<Row>> {
-    let text = sql_str(expand(text, &args, sqlite_list));
-    let query = sqlx::query_with(text, sqlite_args(args)?);
-    let rows = query.fetch_all(on).await?;
-    Ok(rows.into_iter().map(Row::Sqlite).collect())
-}
-
-async fn postgres_rows(on: &mut PgConnection, text: Text, args: Vec<Arg>) -> Result<Vec<Row>> {
-    let text = sql_str(expand(text, &args, postgres_list));
-    let query = sqlx::query_with(text, postgres_args(args)?);
-    let rows = query.fetch_all(on).await?;
-    Ok(rows.into_iter().map(Row::Postgres).collect())
 }

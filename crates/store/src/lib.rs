@@ -54,8 +54,10 @@ pub mod sql;
 pub mod subscriptions;
 pub mod ticket_comments;
 pub mod tickets;
+mod tx;
 pub mod webhook_deliveries;
 pub mod webhooks;
 
-pub use db::{Backend, Db, Options, Source, Tx};
+pub use db::{Backend, Db, Options};
 pub use error::{Result, StoreError};
+pub use tx::{Source, Tx};
