@@ -1,12 +1,14 @@
 //! How fast the store takes a first sync's rows, by table and in all: one line
-//! of JSON. `bulk_speed URL [PEOPLE] [BATCH]`; the database must be empty.
+//! of JSON. `bulk_speed URL [PEOPLE] [PER_TRANSACTION] [PER_CALL]
+//! [TASKS]`; the database must be empty.
 //!
 //! Rows are made as a first sync makes them: random object ids, growing record
-//! ids, one transaction for each batch and stage.
+//! ids, each stage in transactions of its own.
 
 // A measuring program: its one place for the clock, and for its output.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -26,7 +28,7 @@ use store::links::LinkRow;
 use store::mirror::MirrorWrite;
 use store::records::RecordWrite;
 use store::{
-    Db, Options, connections, decisions, journal, links, memberships, mirror, plans, records,
+    Db, Options, Tx, connections, decisions, journal, links, memberships, mirror, plans, records,
 };
 use uuid::Uuid;
 
@@ -221,7 +223,17 @@ struct Spent(Vec<(&'static str, Duration)>);
 
 impl Spent {
     fn add(&mut self, name: &'static str, since: Instant) {
-        let spent = since.elapsed();
+        self.sum(name, since.elapsed());
+    }
+
+    fn join(&mut self, other: Self) {
+        other
+            .0
+            .into_iter()
+            .for_each(|(name, spent)| self.sum(name, spent));
+    }
+
+    fn sum(&mut self, name: &'static str, spent: Duration) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, sum)) => *sum += spent,
             None => self.0.push((name, spent)),
@@ -238,7 +250,7 @@ macro_rules! timed {
     }};
 }
 
-async fn collect(db: &Db, ids: &[u64], now: Timestamp, spent: &mut Spent) {
+async fn collect(tx: &mut Tx, ids: &[u64], now: Timestamp, spent: &mut Spent) {
     let people: Vec<_> = ids
         .iter()
         .map(|n| person(*n))
@@ -254,30 +266,26 @@ async fn collect(db: &Db, ids: &[u64], now: Timestamp, spent: &mut Spent) {
         .iter()
         .map(|n| (GroupId(random(n % GROUPS)), object_id(*n), false))
         .collect();
-    let mut tx = db.begin_relaxed().await.unwrap();
-    timed!(
-        spent,
-        "people",
-        mirror::write(&mut tx, CONNECTION, &people, now)
-    );
+    timed!(spent, "people", mirror::write(tx, CONNECTION, &people, now));
     timed!(
         spent,
         "memberships",
-        memberships::add_many(&mut tx, CONNECTION, &members)
+        memberships::add_many(tx, CONNECTION, &members)
     );
-    timed!(spent, "commit", tx.commit());
 }
 
-async fn apply(db: &Db, ids: &[u64], now: Timestamp, spent: &mut Spent) {
+async fn plan(tx: &mut Tx, ids: &[u64], _now: Timestamp, spent: &mut Spent) {
     let first = ids[0] as i64 + 1;
     let decided: Vec<_> = ids.iter().map(|n| decision(*n)).collect();
-    let mut tx = db.begin_relaxed().await.unwrap();
     timed!(
         spent,
         "decisions",
-        decisions::append(&mut tx, PLAN, first, &decided)
+        decisions::append(tx, PLAN, first, &decided)
     );
-    timed!(spent, "commit", tx.commit());
+}
+
+async fn apply(tx: &mut Tx, ids: &[u64], now: Timestamp, spent: &mut Spent) {
+    let first = ids[0] as i64 + 1;
     let writes: Vec<_> = ids
         .iter()
         .map(|n| RecordWrite {
@@ -290,11 +298,36 @@ async fn apply(db: &Db, ids: &[u64], now: Timestamp, spent: &mut Spent) {
         .zip(ids)
         .map(|(seq, n)| entry(*n, seq, now))
         .collect();
-    let mut tx = db.begin_relaxed().await.unwrap();
-    timed!(spent, "records", records::write(&mut tx, &writes, now));
-    timed!(spent, "links", links::write(&mut tx, &linked));
-    timed!(spent, "journal", journal::append(&mut tx, &entries));
-    timed!(spent, "commit", tx.commit());
+    timed!(spent, "records", records::write(tx, &writes, now));
+    timed!(spent, "links", links::write(tx, &linked));
+    timed!(spent, "journal", journal::append(tx, &entries));
+}
+
+/// One stage over everybody: transactions of so many people, in calls of so
+/// many, by so many tasks.
+macro_rules! stage {
+    ($stage:ident, $db:ident, $order:ident, $sizes:ident, $now:ident, $spent:ident) => {{
+        let mut tasks = tokio::task::JoinSet::new();
+        for worker in 0..$sizes.2 {
+            let (db, order) = ($db.clone(), Arc::clone(&$order));
+            tasks.spawn(async move {
+                let mut spent = Spent::default();
+                for people in order.chunks($sizes.0).skip(worker).step_by($sizes.2) {
+                    let mut tx = db.begin_relaxed().await.unwrap();
+                    for ids in people.chunks($sizes.1) {
+                        $stage(&mut tx, ids, $now, &mut spent).await;
+                    }
+                    timed!(spent, "commit", tx.commit());
+                }
+                spent
+            });
+        }
+        tasks
+            .join_all()
+            .await
+            .into_iter()
+            .for_each(|spent| $spent.join(spent));
+    }};
 }
 
 #[tokio::main]
@@ -302,7 +335,11 @@ async fn main() {
     let mut args = std::env::args().skip(1);
     let url = args.next().unwrap();
     let people: u64 = args.next().map_or(200_000, |text| text.parse().unwrap());
-    let batch: usize = args.next().map_or(2_000, |text| text.parse().unwrap());
+    let mut size = |default| {
+        let text = args.next();
+        text.map_or(default, |text| text.parse::<usize>().unwrap())
+    };
+    let sizes = (size(5_000), size(5_000), size(1));
     let db = Db::open(&Options::new(url)).await.unwrap();
     db.migrate().await.unwrap();
     let now = Timestamp::now();
@@ -312,24 +349,23 @@ async fn main() {
     // the mirror is paged.
     let mut order: Vec<u64> = (0..people).collect();
     order.sort_unstable_by_key(|n| (n % GROUPS, random(*n)));
+    let order = Arc::new(order);
+    let began = Instant::now();
     timed!(
         spent,
         "indexes",
         deferred_indexes::defer(&db, Stage::Collect)
     );
-    for ids in order.chunks(batch) {
-        collect(&db, ids, now, &mut spent).await;
-    }
+    stage!(collect, db, order, sizes, now, spent);
     timed!(spent, "indexes", deferred_indexes::restore(&db));
     for stage in [Stage::Plan, Stage::Apply] {
         timed!(spent, "indexes", deferred_indexes::defer(&db, stage));
     }
-    order.sort_unstable();
-    for ids in order.chunks(batch) {
-        apply(&db, ids, now, &mut spent).await;
-    }
+    let order: Arc<Vec<u64>> = Arc::new((0..people).collect());
+    stage!(plan, db, order, sizes, now, spent);
+    stage!(apply, db, order, sizes, now, spent);
     timed!(spent, "indexes", deferred_indexes::restore(&db));
-    let total: Duration = spent.0.iter().map(|(_, spent)| *spent).sum();
+    let total = began.elapsed();
     let rate = |spent: Duration| (people as f64 / spent.as_secs_f64()).round();
     let tables: serde_json::Map<_, _> = spent
         .0
@@ -339,7 +375,9 @@ async fn main() {
     let out = serde_json::json!({
         "database": format!("{:?}", db.backend()).to_lowercase(),
         "people": people,
-        "batch": batch,
+        "people_per_transaction": sizes.0,
+        "people_per_call": sizes.1,
+        "tasks": sizes.2,
         "rows_per_second": tables,
         "people_per_second": rate(total),
         "seconds": total.as_secs_f64(),

@@ -262,6 +262,8 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .pragma("journal_size_limit", "67108864")
+        // Half the page writes of 4 KiB in a load, and still little for one change.
+        .page_size(8192)
         .foreign_keys(true)
         .busy_timeout(options.busy)
         .row_buffer_size(512)
@@ -280,7 +282,7 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
         .clone()
         .statement_cache_capacity(512)
         .pragma("cache_size", format!("-{}", options.cache_kib))
-        .pragma("wal_autocheckpoint", "40000");
+        .pragma("wal_autocheckpoint", "20000");
     let writer = pool(1).connect_with(writing).await?;
     let reading = connect
         .pragma("temp_store", "memory")
