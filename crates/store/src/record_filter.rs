@@ -130,11 +130,7 @@ impl RecordFilter {
         let rule = "EXISTS (SELECT 1 FROM links WHERE links.record_id = records.id
             AND links.role = 'primary' AND links.rule_id = ?)";
         let of_rule = Find::Links("rule_id = ?");
-        add(equal(
-            rule,
-            of_rule,
-            self.rule_id.map(Arg::from),
-        ));
+        add(equal(rule, of_rule, self.rule_id.map(Arg::from)));
         for word in self.words().iter().skip(1) {
             let range = args![word, prefix_end(word)];
             add(Some(Condition::new(
