@@ -4,12 +4,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use provisioning::action::{ActionKind, Decision};
-use provisioning::ids::{ObjectId, PlanId, RecordId, RunId, TenantId};
+use provisioning::ids::{ConnectionId, ObjectId, PlanId, RecordId, RunId, TenantId};
 use provisioning::link::Link;
 use provisioning::psa::{Kind, Record};
 use serde_json::json;
 use store::connections::Connection;
 use store::decisions::{DecisionFilter, DecisionRow};
+use store::deferred_indexes::{self, Stage};
 use store::journal::{NewEntry, Origin};
 use store::links::LinkRow;
 use store::lookups::Lookup;
@@ -18,12 +19,14 @@ use store::psa_ids::LookupId;
 use store::records::RecordWrite;
 use store::review_items::NewReview;
 use store::{Tx, decisions, journal, links, lookups, pending, plans, records, review_items, runs};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::engine::Engine;
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, Result, broke_off};
 
 /// How many decisions are applied in one transaction.
-const BATCH: u32 = 1_000;
+const BATCH: u32 = 2_500;
 
 /// Whose plan is applied, for the journal.
 pub(crate) struct ApplyOf<'a> {
@@ -53,17 +56,14 @@ impl Engine {
         let Some(plan) = plans::get(self.db(), of.plan_id).await? else {
             return Err(EngineError::not_found("plan"));
         };
-        let mut after = plan.applied_seq;
-        let filter = DecisionFilter::default();
-        loop {
-            let page = decisions::page(self.db(), of.plan_id, after, BATCH, &filter).await?;
-            let Some(last) = page.last().map(|row| row.seq) else {
-                break;
-            };
-            self.apply_batch(&of, page, last).await?;
-            after = last;
+        let left = decisions::count(self.db(), of.plan_id, plan.applied_seq).await?;
+        let is_deferred = deferred_indexes::defer_for(self.db(), Stage::Apply, left).await?;
+        let applied = self.apply_rest(&of, plan.applied_seq).await;
+        if is_deferred {
+            deferred_indexes::restore(self.db()).await?;
         }
-        let mut tx = self.db().begin().await?;
+        applied?;
+        let mut tx = self.begin().await?;
         let from = [PlanStatus::Applying];
         let now = self.now();
         plans::set_status(&mut tx, of.plan_id, &from, PlanStatus::Applied, None, now).await?;
@@ -71,8 +71,35 @@ impl Engine {
         Ok(())
     }
 
+    /// One batch is read while another is written.
+    async fn apply_rest(&self, of: &ApplyOf<'_>, mut after: i64) -> Result<()> {
+        let (send, mut pages) = mpsc::channel(1);
+        let mut reading = JoinSet::new();
+        let (engine, plan_id) = (self.clone(), of.plan_id);
+        reading.spawn(async move {
+            let filter = DecisionFilter::default();
+            loop {
+                let page = decisions::page(engine.db(), plan_id, after, BATCH, &filter).await?;
+                let Some(last) = page.last().map(|row| row.seq) else {
+                    return Ok(());
+                };
+                after = last;
+                if send.send((page, last)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        });
+        while let Some((page, last)) = pages.recv().await {
+            self.apply_batch(of, page, last).await?;
+        }
+        while let Some(done) = reading.join_next().await {
+            done.unwrap_or_else(|error| Err(broke_off(&error)))?;
+        }
+        Ok(())
+    }
+
     async fn apply_batch(&self, of: &ApplyOf<'_>, page: Vec<DecisionRow>, last: i64) -> Result<()> {
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin_relaxed().await?;
         let mut batch = Batch::default();
         let mut wanted: Vec<RecordId> = Vec::new();
         for row in &page {
@@ -224,26 +251,14 @@ impl Batch {
     }
 
     fn link(&mut self, of: &ApplyOf<'_>, decision: &Decision, now: jiff::Timestamp) {
-        let Some(write) = &decision.link else { return };
+        let Some(row) = link_row(of.connection.id, decision, now) else {
+            return;
+        };
         self.linked
             .entry(decision.tenant_id)
             .or_default()
             .push(decision.object_id);
-        self.links.push(LinkRow {
-            link: Link {
-                tenant_id: decision.tenant_id,
-                object_id: decision.object_id,
-                role: write.role,
-                record_id: write.record_id,
-                archived_id: write.archived_id,
-                applied: write.applied.clone(),
-                suppressed: None,
-            },
-            connection_id: of.connection.id,
-            created_at: now,
-            updated_at: now,
-            last_applied_at: Some(now),
-        });
+        self.links.push(row);
     }
 
     fn note(&mut self, engine: &Engine, of: &ApplyOf<'_>, row: &DecisionRow, now: jiff::Timestamp) {
@@ -280,4 +295,28 @@ impl Batch {
             });
         }
     }
+}
+
+/// The link as a decision wants it.
+pub(crate) fn link_row(
+    id: ConnectionId,
+    decision: &Decision,
+    now: jiff::Timestamp,
+) -> Option<LinkRow> {
+    let write = decision.link.as_ref()?;
+    Some(LinkRow {
+        link: Link {
+            tenant_id: decision.tenant_id,
+            object_id: decision.object_id,
+            role: write.role,
+            record_id: write.record_id,
+            archived_id: write.archived_id,
+            applied: write.applied.clone(),
+            suppressed: None,
+        },
+        connection_id: id,
+        created_at: now,
+        updated_at: now,
+        last_applied_at: Some(now),
+    })
 }

@@ -26,13 +26,12 @@ impl Engine {
         if plan.hash.as_deref() != Some(hash) {
             return Err(changed(&plan));
         }
-        let lock = self.lock(connection_id);
-        let _guard = lock.lock().await;
+        let held = self.hold(connection_id).await?;
         let connection = self.connection(connection_id).await?;
         let hypothesis = self.hypothesis_of(&plan).await?;
         let policy = input::policy(self.db(), &connection, &hypothesis).await?;
         let scope = Scope::from_json(plan.scope.as_ref());
-        let again = self
+        let again = held
             .build_plan(PlanOf {
                 connection: &connection,
                 policy: &policy,
@@ -44,7 +43,7 @@ impl Engine {
             })
             .await?;
         let now = self.now();
-        let mut tx = self.db().begin().await?;
+        let mut tx = held.begin().await?;
         if again.hash != hash {
             plans::finish_building(
                 &mut tx,
@@ -69,7 +68,7 @@ impl Engine {
         let key = connection_id.to_string();
         jobs::enqueue(&mut tx, SYNC_JOB, &key, Some(connection_id), now, now).await?;
         tx.commit().await?;
-        self.0.wake.notify_one();
+        held.release().await?;
         Ok(run_id)
     }
 
@@ -77,7 +76,7 @@ impl Engine {
     pub async fn reject(&self, id: PlanId, actor: &Actor) -> Result<()> {
         let plan = self.held_plan(id).await?;
         let now = self.now();
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let from = [PlanStatus::Held];
         let by = Some(actor.name.as_str());
         plans::set_status(&mut tx, id, &from, PlanStatus::Rejected, by, now).await?;

@@ -88,16 +88,17 @@ impl Engine {
     pub(crate) async fn make(
         &self,
         edit: Edit,
-        concerned: Vec<ConnectionId>,
+        mut concerned: Vec<ConnectionId>,
         plan_only: bool,
         actor: &Actor,
     ) -> Result<Change> {
+        // Always in one order: two changes never wait for each other.
+        concerned.sort_unstable();
         let mut change = Change::default();
         let mut to_apply = Vec::new();
         for id in concerned {
-            let connection = self.connection(id).await?;
-            let lock = self.lock(id);
-            let guard = lock.lock_owned().await;
+            let own = self.hold(id).await?;
+            let connection = own.connection(id).await?;
             // Nobody was provisioned yet: there is nothing a plan could show
             // unless one is asked for.
             let preview = plan_only && connection.consent.is_some();
@@ -105,23 +106,28 @@ impl Engine {
                 continue;
             }
             let (run_id, plan_id, held) =
-                self.plan_edit(&connection, &edit, plan_only, actor).await?;
+                own.plan_edit(&connection, &edit, plan_only, actor).await?;
             change.run_id = run_id.or(change.run_id);
             change.plan_id = Some(plan_id);
             change.held |= held;
-            to_apply.push((id, guard));
+            to_apply.push((id, own));
         }
         if plan_only || change.held {
             return Ok(change);
         }
         let now = self.now();
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
+        for (_, own) in &to_apply {
+            own.lean_on_job(&mut tx).await?;
+        }
         self.save_edit(&mut tx, &edit).await?;
         for (id, _) in &to_apply {
             jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(*id), now, now).await?;
         }
         tx.commit().await?;
-        self.0.wake.notify_one();
+        for (_, own) in to_apply {
+            own.release().await?;
+        }
         Ok(change)
     }
 
@@ -141,7 +147,7 @@ impl Engine {
             let mut run = new_run(run_id, connection.id, RunMode::Delta, "rule", self.now());
             run.status = store::runs::RunStatus::Planned;
             run.actor = Some(actor.name.clone());
-            let mut tx = self.db().begin().await?;
+            let mut tx = self.begin().await?;
             runs::create(&mut tx, &run).await?;
             tx.commit().await?;
         }
@@ -163,7 +169,7 @@ impl Engine {
             .await?;
         let plan_id = built.id;
         let Some(run_id) = run_id else {
-            let mut tx = self.db().begin().await?;
+            let mut tx = self.begin().await?;
             let judged = built.judged(PlanStatus::Preview, None);
             plans::finish_building(&mut tx, plan_id, &judged).await?;
             tx.commit().await?;
@@ -178,7 +184,7 @@ impl Engine {
         }
         // Applied by the worker, which saves nothing of the edit: it is saved
         // with all its plans together.
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let judged = built.judged(PlanStatus::Applying, None);
         plans::finish_building(&mut tx, plan_id, &judged).await?;
         runs::set_counts(&mut tx, run_id, &built.tally.counts).await?;
@@ -239,7 +245,7 @@ impl Engine {
         let Edit::PutRule { rule } = edit else {
             return Ok(());
         };
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let now = self.now();
         if mapping_rules::get(&mut tx, rule.id).await?.is_none() {
             let mut draft = rule.as_ref().clone();
@@ -328,7 +334,7 @@ impl Engine {
     pub async fn set_provisioning_mode(&self, mode: ProvisioningMode) -> Result<()> {
         let now = self.now();
         let ids = self.connection_ids().await?;
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         settings::put(&mut tx, PROVISIONING_MODE, &mode, None, now).await?;
         for id in ids {
             jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;
@@ -370,12 +376,13 @@ impl Engine {
         if plan_only {
             return Ok(Change::default());
         }
-        let lock = self.lock(id);
-        let _guard = lock.lock().await;
+        let held = self.hold(id).await?;
         self.forget_client(id);
-        let mut tx = self.db().begin().await?;
+        let mut tx = held.begin().await?;
         connections::delete(&mut tx, id).await?;
         tx.commit().await?;
+        // Its job went with it.
+        held.forget();
         Ok(Change::default())
     }
 }

@@ -43,7 +43,8 @@ impl Engine {
                     .await?
                     .ok_or_else(not_connected)?,
                 vault: Arc::new(Vault {
-                    engine: self.clone(),
+                    // The client outlives the job it is made in.
+                    engine: self.unheld(),
                     connection_id: connection.id,
                 }),
             },
@@ -164,7 +165,7 @@ impl TokenVault for Vault {
     ) -> BoxFuture<'a, Result<(), VaultError>> {
         Box::pin(async move {
             let keep = async {
-                let mut tx = self.engine.db().begin().await?;
+                let mut tx = self.engine.begin().await?;
                 let id = self.connection_id;
                 self.engine
                     .keep_secret(&mut tx, id, REFRESH_TOKEN, refresh_token)

@@ -6,17 +6,23 @@
 
 mod delta;
 mod full;
+mod headers;
 mod hydrate;
+mod members;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use graph::{Cost, GraphClient};
 use provisioning::address::Domain;
 use provisioning::ids::{GroupId, RunId, TenantId};
+use provisioning::mapping_rule::MappingRule;
 use store::connections::{Connection, Tenant};
 use store::{connections, mapping_rules};
+use tokio::sync::OnceCell;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, locked};
 use crate::error::{Class, EngineError, Result};
 use crate::input::Hypothesis;
 use crate::model::Mode;
@@ -29,16 +35,21 @@ pub(crate) struct Collected {
 }
 
 /// What every part of a collect works with.
-pub(crate) struct Reading<'a> {
-    pub(crate) engine: &'a Engine,
-    pub(crate) connection: &'a Connection,
+pub(crate) struct Reading {
+    pub(crate) engine: Engine,
+    pub(crate) connection: Connection,
     pub(crate) client: GraphClient,
     pub(crate) tenant_id: TenantId,
     pub(crate) domains: BTreeSet<Domain>,
     pub(crate) run_id: Option<RunId>,
-    /// Groups of enabled rules; true where nested groups count.
-    pub(crate) mapped: std::collections::BTreeMap<GroupId, bool>,
+    /// Rules that are not saved yet, if any.
+    rules: Option<Vec<MappingRule>>,
+    mapped: OnceCell<BTreeMap<GroupId, bool>>,
 }
+
+/// How old what the database says of the last read may become while nothing
+/// happens.
+const FLUSH: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Reads what changed, or everything. `instead` names rules that are not
@@ -53,7 +64,7 @@ impl Engine {
         let started = self.now();
         let client = self.client(connection).await?;
         let before = client.cost();
-        let reading = self.reading(connection, client, instead, run_id).await?;
+        let reading = self.reading(connection, client, instead, run_id)?;
         match mode {
             Mode::Full => reading.full().await?,
             Mode::Delta => match reading.delta().await {
@@ -62,9 +73,14 @@ impl Engine {
             },
         }
         let cost: Cost = reading.client.cost().since(before);
-        let mut tx = self.db().begin().await?;
-        connections::record_read(&mut tx, connection.id, started, None, None, None).await?;
-        tx.commit().await?;
+        locked(&self.0.read_at).insert(connection.id, started);
+        let written = connection.progress.as_of;
+        let age = written.map(|at| started.duration_since(at).unsigned_abs());
+        if age.is_none_or(|age| age >= FLUSH) {
+            let mut tx = self.begin().await?;
+            connections::record_read(&mut tx, connection.id, started, None, None, None).await?;
+            tx.commit().await?;
+        }
         Ok(Collected {
             requests: cost.requests,
             resource_units: cost.resource_units,
@@ -78,17 +94,17 @@ impl Engine {
         instead: &Hypothesis,
     ) -> Result<()> {
         let client = self.client(connection).await?;
-        let reading = self.reading(connection, client, instead, None).await?;
+        let reading = self.reading(connection, client, instead, None)?;
         reading.new_groups().await
     }
 
-    async fn reading<'a>(
-        &'a self,
-        connection: &'a Connection,
+    fn reading(
+        &self,
+        connection: &Connection,
         client: GraphClient,
         instead: &Hypothesis,
         run_id: Option<RunId>,
-    ) -> Result<Reading<'a>> {
+    ) -> Result<Arc<Reading>> {
         let tenant_id = connection.tenant_id.ok_or_else(|| {
             EngineError::new(
                 "not_connected",
@@ -96,32 +112,44 @@ impl Engine {
                 "the connection has no consent yet",
             )
         })?;
-        let rules = match &instead.rules {
-            Some(rules) => rules.clone(),
-            None => {
-                let rows = mapping_rules::of_connection(self.db(), connection.id).await?;
-                rows.into_iter().map(|row| row.rule).collect()
-            }
-        };
-        let mut mapped = std::collections::BTreeMap::new();
-        for rule in rules.iter().filter(|rule| rule.enabled) {
-            *mapped.entry(rule.group_id).or_insert(false) |= rule.include_nested;
-        }
         let domains = connection.verified_domains.iter();
         let domains = domains.filter_map(|domain| Domain::parse(domain)).collect();
-        Ok(Reading {
-            engine: self,
-            connection,
+        Ok(Arc::new(Reading {
+            engine: self.clone(),
+            connection: connection.clone(),
             client,
             tenant_id,
             domains,
             run_id,
-            mapped,
-        })
+            rules: instead.rules.clone(),
+            mapped: OnceCell::new(),
+        }))
     }
 }
 
-impl Reading<'_> {
+impl Reading {
+    /// Groups of enabled rules; true where nested groups count. A round in
+    /// which nothing happened need not know them.
+    async fn mapped(&self) -> Result<&BTreeMap<GroupId, bool>> {
+        self.mapped
+            .get_or_try_init(|| async {
+                let rules = match &self.rules {
+                    Some(rules) => rules.clone(),
+                    None => {
+                        let (db, id) = (self.engine.db(), self.connection.id);
+                        let rows = mapping_rules::of_connection(db, id).await?;
+                        rows.into_iter().map(|row| row.rule).collect()
+                    }
+                };
+                let mut mapped = BTreeMap::new();
+                for rule in rules.iter().filter(|rule| rule.enabled) {
+                    *mapped.entry(rule.group_id).or_insert(false) |= rule.include_nested;
+                }
+                Ok(mapped)
+            })
+            .await
+    }
+
     /// Refreshes what the tenant calls itself and which domains are its own.
     async fn organization(&self) -> Result<()> {
         let found = self.client.organization().await?;
@@ -141,8 +169,15 @@ impl Reading<'_> {
                 .map(|d| d.name.clone())
                 .collect(),
         };
+        let known = &self.connection;
+        if known.tenant_domain == tenant.domain
+            && known.tenant_name == tenant.name
+            && known.verified_domains == tenant.verified_domains
+        {
+            return Ok(());
+        }
         let now = self.engine.now();
-        let mut tx = self.engine.db().begin().await?;
+        let mut tx = self.engine.begin().await?;
         connections::set_tenant(&mut tx, self.connection.id, &tenant, now).await?;
         tx.commit().await?;
         Ok(())

@@ -60,7 +60,7 @@ impl Engine {
         };
         let id = ConnectionId(self.new_id());
         let now = self.now();
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let health = healthy(ConnectionStatus::AwaitingConsent);
         connections::insert(&mut tx, id, &configuration, &health, now).await?;
         let tenant = Tenant {
@@ -80,7 +80,7 @@ impl Engine {
         if configuration.auth == Auth::Application {
             let connected = self.connect_application(id).await;
             if let Err(error) = connected {
-                let mut tx = self.db().begin().await?;
+                let mut tx = self.begin().await?;
                 connections::delete(&mut tx, id).await?;
                 tx.commit().await?;
                 return Err(error);
@@ -129,7 +129,7 @@ impl Engine {
             name: organization.display_name.clone(),
             verified_domains: domains.iter().map(|domain| domain.name.clone()).collect(),
         };
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         connections::set_tenant(&mut tx, id, &tenant, self.now()).await?;
         tx.commit().await?;
         Ok(())
@@ -166,7 +166,7 @@ impl Engine {
         } else if change.application_key.is_some() {
             configuration.credential = CredentialKind::Secret;
         }
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let version = expected_version.unwrap_or(connection.version);
         connections::update(&mut tx, id, &configuration, version, self.now()).await?;
         self.keep_credentials(&mut tx, id, change.application_key, change.certificate)
@@ -192,7 +192,7 @@ impl Engine {
             healthy(ConnectionStatus::AwaitingConsent)
         };
         let now = self.now();
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         connections::set_status(&mut tx, id, &health, now).await?;
         let job = crate::run::SYNC_JOB;
         store::jobs::enqueue(&mut tx, job, &id.to_string(), Some(id), now, now).await?;

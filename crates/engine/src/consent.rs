@@ -61,7 +61,7 @@ impl Engine {
             )
             .await?;
         let now = self.now();
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let health = healthy(ConnectionStatus::Connecting);
         if connection.consent.is_none() {
             connections::set_status(&mut tx, id, &health, now).await?;
@@ -137,7 +137,7 @@ impl Engine {
             created_at: now,
             expires_at: later(now, STATE_LIFE),
         };
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         oauth_states::put(&mut tx, &state).await?;
         tx.commit().await?;
         Ok(request.url)
@@ -151,7 +151,7 @@ impl Engine {
     ) -> Result<CallbackOutcome> {
         let state = query.state.as_deref().ok_or_else(unknown_state)?;
         let state_hash = digest(state);
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let kept = oauth_states::take(&mut tx, &state_hash, self.now()).await?;
         tx.commit().await?;
         let kept = kept.ok_or_else(unknown_state)?;
@@ -242,7 +242,7 @@ impl Engine {
         })?;
         let id = connection.id;
         let tenant_id = TenantId(redeemed.claims.tenant_id);
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         self.keep_secret(&mut tx, id, REFRESH_TOKEN, &refresh)
             .await?;
         tx.commit().await?;
@@ -268,7 +268,7 @@ impl Engine {
             by: None,
             object_id: None,
         });
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         connections::set_consent(&mut tx, id, &consent, now).await?;
         let health = healthy(ConnectionStatus::Connected);
         connections::set_status(&mut tx, id, &health, now).await?;
@@ -282,7 +282,7 @@ impl Engine {
         if connection.consent.is_some() {
             return Ok(());
         }
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let health = healthy(ConnectionStatus::AwaitingConsent);
         connections::set_status(&mut tx, connection.id, &health, self.now()).await?;
         tx.commit().await?;
@@ -314,7 +314,7 @@ impl Engine {
         if !record.access || record.status != provisioning::psa::Status::Active {
             return Err(refused());
         }
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         records::signed_in(&mut tx, record.id, self.now()).await?;
         tx.commit().await?;
         Ok(CallbackOutcome::SignedIn {

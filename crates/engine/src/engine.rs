@@ -3,17 +3,22 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use graph::{Cloud, Environment, GraphClient, IdentityPlatform};
 use jiff::Timestamp;
 use provisioning::ids::ConnectionId;
 use provisioning::limits::Limits;
-use store::Db;
+use store::connections::Connection;
+use store::jobs::{self, Job};
 use store::sealer::Sealer;
+use store::{Db, Tx};
 use url::Url;
 use uuid::Uuid;
+
+use crate::error::Result;
+use crate::lease::Idle;
 
 /// Whether change notifications are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,8 +54,11 @@ pub struct EngineOptions {
 }
 
 /// The engine. Cheap to clone.
+///
+/// A clone that works on a connection carries the job it does so by, and every
+/// transaction it begins fails once that job is somebody else's.
 #[derive(Clone)]
-pub struct Engine(pub(crate) Arc<Inner>);
+pub struct Engine(pub(crate) Arc<Inner>, Option<Arc<Job>>);
 
 pub(crate) struct Inner {
     pub(crate) db: Db,
@@ -59,7 +67,12 @@ pub(crate) struct Inner {
     pub(crate) platform: IdentityPlatform,
     pub(crate) options: EngineOptions,
     pub(crate) clients: Mutex<HashMap<ConnectionId, GraphClient>>,
-    locks: Mutex<HashMap<ConnectionId, Arc<tokio::sync::Mutex<()>>>>,
+    /// This process in leases.
+    pub(crate) worker: String,
+    /// Connections the worker holds between two rounds.
+    pub(crate) idle: Mutex<HashMap<ConnectionId, Idle>>,
+    /// When each connection was read last.
+    pub(crate) read_at: Mutex<HashMap<ConnectionId, Timestamp>>,
     counter: AtomicU32,
     pub(crate) wake: tokio::sync::Notify,
 }
@@ -74,17 +87,65 @@ impl Engine {
     /// An engine over a migrated database.
     pub fn new(db: Db, sealer: Sealer, environment: Environment, options: EngineOptions) -> Self {
         let platform = IdentityPlatform::new(environment.clone(), options.cloud.clone());
-        Self(Arc::new(Inner {
+        let mut tail = [0; 4];
+        environment.entropy.fill(&mut tail);
+        let inner = Inner {
+            worker: format!("{} {:08x}", options.worker, u32::from_le_bytes(tail)),
             db,
             sealer,
             environment,
             platform,
             options,
             clients: Mutex::default(),
-            locks: Mutex::default(),
+            idle: Mutex::default(),
+            read_at: Mutex::default(),
             counter: AtomicU32::new(0),
             wake: tokio::sync::Notify::new(),
-        }))
+        };
+        Self(Arc::new(inner), None)
+    }
+
+    /// The engine doing a job.
+    pub(crate) fn holding(&self, job: Arc<Job>) -> Self {
+        Self(Arc::clone(&self.0), Some(job))
+    }
+
+    /// The engine doing no job, for what outlives one.
+    pub(crate) fn unheld(&self) -> Self {
+        Self(Arc::clone(&self.0), None)
+    }
+
+    /// A transaction that writes: for a job, only while it is this engine's.
+    pub(crate) async fn begin(&self) -> Result<Tx> {
+        let tx = self.db().begin().await?;
+        self.fenced(tx).await
+    }
+
+    /// The same, for what would be read or planned again if it were lost.
+    pub(crate) async fn begin_relaxed(&self) -> Result<Tx> {
+        let tx = self.db().begin_relaxed().await?;
+        self.fenced(tx).await
+    }
+
+    async fn fenced(&self, mut tx: Tx) -> Result<Tx> {
+        self.lean_on_job(&mut tx).await?;
+        Ok(tx)
+    }
+
+    /// Makes a transaction fail once the job this engine does is somebody else's.
+    pub(crate) async fn lean_on_job(&self, tx: &mut Tx) -> Result<()> {
+        if let Some(job) = &self.1 {
+            jobs::fence(tx, job).await?;
+        }
+        Ok(())
+    }
+
+    /// How fresh what is known of a connection is. Written to the database now
+    /// and then only: a round in which nothing happened writes nothing.
+    pub fn as_of(&self, connection: &Connection) -> Option<Timestamp> {
+        let read_at = locked(&self.0.read_at);
+        let here = read_at.get(&connection.id).copied();
+        here.max(connection.progress.as_of)
     }
 
     /// The database.
@@ -132,18 +193,16 @@ impl Engine {
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The lock that makes runs of one connection follow one another in this
-    /// process; between processes the job's lease does.
-    pub(crate) fn lock(&self, id: ConnectionId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut locks = self.0.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(locks.entry(id).or_default())
-    }
-
     /// The OAuth redirect address, exactly as it must be registered.
     pub fn redirect_uri(&self) -> String {
         let base = self.0.options.public_url.as_str().trim_end_matches('/');
         format!("{base}/OAuth/IntegrationCallback.aspx")
     }
+}
+
+/// What a mutex guards, also after a panic elsewhere.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A hash for tokens and states that are looked up.

@@ -168,3 +168,8 @@ impl From<StoreError> for EngineError {
         }
     }
 }
+
+/// A task that panicked or was ended.
+pub(crate) fn broke_off(error: &tokio::task::JoinError) -> EngineError {
+    EngineError::new("broke_off", Class::Internal, error.to_string())
+}

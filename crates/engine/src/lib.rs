@@ -22,6 +22,7 @@ mod engine;
 mod error;
 mod hold;
 mod input;
+mod lease;
 mod model;
 mod notify;
 mod people;

@@ -92,7 +92,7 @@ impl Engine {
             return Ok(());
         }
         let now = self.now();
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let mut ids: Vec<ConnectionId> = named.iter().map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -112,7 +112,7 @@ impl Engine {
     }
 
     async fn renew_soon(&self, id: uuid::Uuid) -> Result<()> {
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         if let Some(mut known) = subscriptions::get(&mut tx, id).await? {
             known.renew_at = self.now();
             subscriptions::put(&mut tx, &known).await?;

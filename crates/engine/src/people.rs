@@ -42,7 +42,7 @@ impl Engine {
         let mut run = new_run(run_id, id, RunMode::Delta, cause, now);
         run.progress = json!({ "reapply": reapply, "people": [person] });
         run.actor = Some(actor.name.clone());
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         runs::create(&mut tx, &run).await?;
         pending::add(&mut tx, id, &[person], now).await?;
         jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;
@@ -66,7 +66,7 @@ impl Engine {
             )));
         }
         let now = self.now();
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let row = review_items::resolve(&mut tx, id, answer, &actor.name, now).await?;
         let connection = row.review.connection_id;
         if answer == Answer::Ignore {

@@ -1,24 +1,33 @@
 //! Builds a plan: streams people past the planner in batches, stores what is
 //! decided, and counts. Chooses nothing itself.
 
-use provisioning::case::Surroundings;
+use provisioning::action::Decision;
+use provisioning::case::{Case, Surroundings};
 use provisioning::claims::Claims;
 use provisioning::decide::{Outcome, decide};
-use provisioning::ids::{ObjectId, PlanId, RecordId, RunId};
+use provisioning::ids::{ConnectionId, ObjectId, PlanId, RecordId, RunId};
 use provisioning::plan::Tally;
 use provisioning::policy::Policy;
 use serde_json::json;
 use store::connections::Connection;
+use store::deferred_indexes::{self, Stage};
+use store::links::LinkRow;
 use store::mirror::Mirrored;
 use store::plans::{PlanKind, PlanRow, PlanStatus};
-use store::{decisions, mirror, pending, plans, records, runs};
+use store::runs::RunRow;
+use store::{Backend, decisions, links, mirror, pending, plans, records, runs};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
+use crate::apply::link_row;
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Result, broke_off};
 use crate::input;
 
-/// How many people are planned in one batch.
-pub(crate) const BATCH: usize = 1_000;
+/// How many people are gathered and planned in one batch.
+pub(crate) const BATCH: usize = 2_500;
+/// How many batches may wait to be decided about.
+const WAITING: usize = 1;
 
 /// Whom a plan is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,11 +100,40 @@ impl Built {
     }
 }
 
+/// A plan on its way: rows of the plan, and of its run, are written when there
+/// is something to write.
+struct Draft<'a> {
+    id: PlanId,
+    /// Rows that are still to be written.
+    unwritten: Option<(PlanRow, Option<&'a RunRow>)>,
+    run_id: Option<RunId>,
+    tally: Tally,
+    seq: i64,
+    looked_at: Vec<ObjectId>,
+    /// Decisions that no person would see, while there are only such.
+    notes: Vec<Decision>,
+}
+
+/// What was gathered of one batch.
+type Gathered = (Vec<Case>, Surroundings);
+
 impl Engine {
     /// Builds a plan. It stays in `building` until it is judged.
     pub(crate) async fn build_plan(&self, of: PlanOf<'_>) -> Result<Built> {
+        let mut draft = self.draft(&of, None);
+        self.write_rows(&mut draft).await?;
+        self.fill_plan(&of, draft).await
+    }
+
+    /// Builds a plan with a run of its own. When there is nothing to do that
+    /// a person would see, neither is written: `decisions` is 0 then.
+    pub(crate) async fn build_plan_of_round(&self, of: PlanOf<'_>, run: &RunRow) -> Result<Built> {
+        let draft = self.draft(&of, Some(run));
+        self.fill_plan(&of, draft).await
+    }
+
+    fn draft<'a>(&self, of: &PlanOf<'_>, run: Option<&'a RunRow>) -> Draft<'a> {
         let id = PlanId(self.new_id());
-        let mut tx = self.db().begin().await?;
         let row = PlanRow {
             id,
             connection_id: Some(of.connection.id),
@@ -113,66 +151,190 @@ impl Engine {
             decided_at: None,
             decided_by: None,
         };
-        plans::create(&mut tx, &row).await?;
-        if let Some(run) = of.run_id {
-            runs::set_plan(&mut tx, run, id).await?;
+        Draft {
+            id,
+            unwritten: Some((row, run)),
+            run_id: of.run_id,
+            tally: Tally::default(),
+            seq: 0,
+            looked_at: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    async fn write_rows(&self, draft: &mut Draft<'_>) -> Result<()> {
+        let Some((plan, run)) = draft.unwritten.take() else {
+            return Ok(());
+        };
+        let mut tx = self.begin().await?;
+        if let Some(run) = run {
+            runs::create(&mut tx, run).await?;
+        }
+        plans::create(&mut tx, &plan).await?;
+        if let Some(run) = draft.run_id {
+            runs::set_plan(&mut tx, run, plan.id).await?;
         }
         tx.commit().await?;
-        let mut around = Surroundings {
-            administrators: records::active_administrators(self.db()).await?,
-            reapply: of.reapply,
-            ..Surroundings::default()
-        };
-        let mut claims = Claims::default();
-        let mut tally = Tally::default();
-        let mut looked_at = Vec::new();
-        let mut seq = 0_i64;
-        let mut after = None;
-        loop {
-            let batch = self.next_batch(&of, &mut after).await?;
-            let Some(batch) = batch else { break };
-            if of.scope != Scope::Everyone {
-                looked_at.extend(batch.iter().map(|m| m.person.object_id));
+        Ok(())
+    }
+
+    /// Streams everybody past the planner: one batch is gathered and one is
+    /// written while another is decided about.
+    async fn fill_plan(&self, of: &PlanOf<'_>, mut draft: Draft<'_>) -> Result<Built> {
+        let is_deferred = match of.scope {
+            Scope::Everyone => {
+                let people = mirror::count(self.db(), of.connection.id).await?;
+                deferred_indexes::defer_for(self.db(), Stage::Plan, people).await?
             }
-            let cases = input::gather(self.db(), of.policy, batch, &mut around).await?;
+            _ => false,
+        };
+        let filled = self.decide_all(of, &mut draft).await;
+        if is_deferred {
+            deferred_indexes::restore(self.db()).await?;
+        }
+        filled?;
+        if draft.unwritten.is_some() {
+            self.write_notes(of.connection.id, std::mem::take(&mut draft.notes))
+                .await?;
+        }
+        let hash = draft.tally.hash();
+        Ok(Built {
+            id: draft.id,
+            tally: draft.tally,
+            hash,
+            decisions: draft.seq,
+            looked_at: draft.looked_at,
+        })
+    }
+
+    async fn decide_all(&self, of: &PlanOf<'_>, draft: &mut Draft<'_>) -> Result<()> {
+        let (send, mut gathered) = mpsc::channel(WAITING);
+        let mut gathering = JoinSet::new();
+        let gather = Gather {
+            engine: self.clone(),
+            connection_id: of.connection.id,
+            policy: of.policy.clone(),
+            scope: of.scope.clone(),
+            around: Surroundings {
+                administrators: records::active_administrators(self.db()).await?,
+                reapply: of.reapply,
+                ..Surroundings::default()
+            },
+        };
+        gathering.spawn(gather.all(send));
+        let mut claims = Claims::default();
+        let mut writes: JoinSet<Result<()>> = JoinSet::new();
+        while let Some((cases, around)) = gathered.recv().await {
+            if of.scope != Scope::Everyone {
+                draft
+                    .looked_at
+                    .extend(cases.iter().map(|case| case.person.object_id));
+            }
             let mut decided = Vec::new();
             for case in &cases {
                 let mut new_id = || RecordId(self.new_id());
                 let outcome = decide(case, of.policy, &around, &mut claims, &mut new_id);
                 if let Outcome::Decided(decision) = outcome {
-                    tally.add(&decision);
+                    draft.tally.add(&decision);
                     decided.push(*decision);
                 }
             }
-            if !decided.is_empty() {
-                let mut tx = self.db().begin().await?;
-                decisions::append(&mut tx, id, seq + 1, &decided).await?;
-                if let Some(run) = of.run_id {
-                    let progress = json!({ "phase": "planning", "planned": tally.people });
-                    runs::set_progress(&mut tx, run, &progress).await?;
-                }
-                tx.commit().await?;
-                seq += i64::try_from(decided.len()).unwrap_or(i64::MAX);
+            if draft.unwritten.is_some() && draft.tally.people == 0 && draft.notes.len() < BATCH {
+                draft.notes.append(&mut decided);
+                continue;
             }
+            self.write_rows(draft).await?;
+            draft.notes.append(&mut decided);
+            let decided = std::mem::take(&mut draft.notes);
+            self.append(draft, decided, &mut writes).await?;
         }
-        let hash = tally.hash();
-        Ok(Built {
-            id,
-            tally,
-            hash,
-            decisions: seq,
-            looked_at,
-        })
+        while let Some(done) = gathering.join_next().await {
+            done.unwrap_or_else(|error| Err(broke_off(&error)))?;
+        }
+        while let Some(done) = writes.join_next().await {
+            done.unwrap_or_else(|error| Err(broke_off(&error)))?;
+        }
+        Ok(())
     }
 
-    async fn next_batch(
+    /// Adds decisions to the plan while others are made.
+    async fn append(
         &self,
-        of: &PlanOf<'_>,
-        after: &mut Option<ObjectId>,
-    ) -> Result<Option<Vec<Mirrored>>> {
-        let (db, id) = (self.db(), of.connection.id);
+        draft: &mut Draft<'_>,
+        decided: Vec<Decision>,
+        writes: &mut JoinSet<Result<()>>,
+    ) -> Result<()> {
+        if decided.is_empty() {
+            return Ok(());
+        }
+        let at_once = match self.db().backend() {
+            Backend::Sqlite => 1,
+            Backend::Postgres => 2,
+        };
+        while writes.len() >= at_once
+            && let Some(done) = writes.join_next().await
+        {
+            done.unwrap_or_else(|error| Err(broke_off(&error)))?;
+        }
+        let (engine, id, run_id) = (self.clone(), draft.id, draft.run_id);
+        let (first, planned) = (draft.seq + 1, draft.tally.people);
+        draft.seq += i64::try_from(decided.len()).unwrap_or(i64::MAX);
+        writes.spawn(async move {
+            let mut tx = engine.begin_relaxed().await?;
+            decisions::append(&mut tx, id, first, &decided).await?;
+            if let Some(run) = run_id {
+                let progress = json!({ "phase": "planning", "planned": planned });
+                runs::set_progress(&mut tx, run, &progress).await?;
+            }
+            tx.commit().await?;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Notes on links that nothing needed doing.
+    async fn write_notes(&self, id: ConnectionId, notes: Vec<Decision>) -> Result<()> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        let rows = notes
+            .iter()
+            .filter_map(|decision| link_row(id, decision, now));
+        let rows: Vec<LinkRow> = rows.collect();
+        let mut tx = self.begin().await?;
+        links::write(&mut tx, &rows).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Gathers what the planner needs, batch by batch.
+struct Gather {
+    engine: Engine,
+    connection_id: ConnectionId,
+    policy: Policy,
+    scope: Scope,
+    around: Surroundings,
+}
+
+impl Gather {
+    async fn all(self, send: mpsc::Sender<Gathered>) -> Result<()> {
+        let mut after = None;
+        while let Some(batch) = self.next_batch(&mut after).await? {
+            let mut around = self.around.clone();
+            let cases = input::gather(self.engine.db(), &self.policy, batch, &mut around).await?;
+            if send.send((cases, around)).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn next_batch(&self, after: &mut Option<ObjectId>) -> Result<Option<Vec<Mirrored>>> {
+        let (db, id) = (self.engine.db(), self.connection_id);
         let limit = u32::try_from(BATCH).unwrap_or(u32::MAX);
-        match &of.scope {
+        match &self.scope {
             Scope::Everyone => {
                 let page = mirror::page(db, id, *after, limit).await?;
                 *after = page.last().map(|m| m.person.object_id);

@@ -81,7 +81,7 @@ impl Engine {
         let mut run = new_run(run_id, id, mode, "sync", now);
         run.progress = json!({ "reapply": request.reapply, "plan_only": request.plan_only });
         run.actor = Some(actor.name.clone());
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         runs::create(&mut tx, &run).await?;
         jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;
         tx.commit().await?;
@@ -114,14 +114,16 @@ impl Engine {
 
     /// Everything one connection has to do now: asked-for runs first, then
     /// whatever changed. Called by the worker that holds the job.
-    pub(crate) async fn tend(&self, id: ConnectionId) -> Result<()> {
-        let lock = self.lock(id);
-        let _guard = lock.lock().await;
-        let connection = self.connection(id).await?;
-        if connection.tenant_id.is_none() || connection.health.status == ConnectionStatus::Paused {
+    pub(crate) async fn tend(&self, connection: Connection) -> Result<()> {
+        if connection.tenant_id.is_none() {
             return Ok(());
         }
-        for run in runs::unfinished(self.db(), id).await? {
+        let unfinished = runs::unfinished(self.db(), connection.id).await?;
+        if unfinished.is_empty() {
+            return self.poll(connection).await;
+        }
+        let id = connection.id;
+        for run in unfinished {
             match run.status {
                 RunStatus::Collecting | RunStatus::Planned => {
                     self.execute(&connection, &run).await?
@@ -140,11 +142,11 @@ impl Engine {
                 RunStatus::Done | RunStatus::Failed | RunStatus::Undone | RunStatus::Rejected => {}
             }
         }
-        self.poll(id).await
+        self.poll(self.connection(id).await?).await
     }
 
     /// Whether the mirror has anybody; counting them all would cost every round.
-    async fn has_people(&self, id: ConnectionId) -> Result<bool> {
+    pub(crate) async fn has_people(&self, id: ConnectionId) -> Result<bool> {
         Ok(!mirror::page(self.db(), id, None, 1).await?.is_empty())
     }
 
@@ -158,8 +160,8 @@ impl Engine {
     }
 
     /// A round without being asked: a delta, or a full read when one is due.
-    async fn poll(&self, id: ConnectionId) -> Result<()> {
-        let connection = self.connection(id).await?;
+    async fn poll(&self, connection: Connection) -> Result<()> {
+        let id = connection.id;
         if !connection.progress.first_sync_done && !self.has_people(id).await? {
             return Ok(());
         }
@@ -180,20 +182,32 @@ impl Engine {
             Mode::Delta => RunMode::Delta,
             Mode::Full => RunMode::Full,
         };
-        let run = new_run(run_id, id, mode, "change", self.now());
-        let mut tx = self.db().begin().await?;
-        runs::create(&mut tx, &run).await?;
-        runs::add_cost(
-            &mut tx,
-            run_id,
-            collected.requests,
-            collected.resource_units,
-        )
-        .await?;
-        tx.commit().await?;
+        let run = RunRow {
+            requests: collected.requests,
+            resource_units: collected.resource_units,
+            ..new_run(run_id, id, mode, "change", self.now())
+        };
         let connection = self.connection(id).await?;
-        self.plan_and_apply(&connection, &run, Scope::Pending, false, false)
-            .await
+        let policy = input::policy(self.db(), &connection, &nothing).await?;
+        let plan = PlanOf {
+            connection: &connection,
+            policy: &policy,
+            run_id: Some(run_id),
+            kind: PlanKind::Sync,
+            scope: Scope::Pending,
+            reapply: false,
+            change: None,
+        };
+        let built = self.build_plan_of_round(plan, &run).await?;
+        if built.decisions == 0 {
+            // Nobody was changed after all: no run is worth a line.
+            let mut tx = self.begin().await?;
+            pending::clear(&mut tx, id, &built.looked_at).await?;
+            tx.commit().await?;
+            return Ok(());
+        }
+        let hold = self.hold_reason(&connection, &built, false).await?;
+        self.settle(&connection, run_id, built, hold, None).await
     }
 
     async fn execute(&self, connection: &Connection, run: &RunRow) -> Result<()> {
@@ -210,7 +224,7 @@ impl Engine {
             let nothing = Hypothesis::default();
             let collected = self.collect(connection, mode, &nothing, Some(run.id)).await;
             let collected = self.judge_collect(connection, collected).await?;
-            let mut tx = self.db().begin().await?;
+            let mut tx = self.begin().await?;
             runs::add_cost(
                 &mut tx,
                 run.id,
@@ -246,7 +260,7 @@ impl Engine {
                 if connection.health.status != ConnectionStatus::Connected
                     && connection.health.status != ConnectionStatus::Held
                 {
-                    let mut tx = self.db().begin().await?;
+                    let mut tx = self.begin().await?;
                     let health = healthy(ConnectionStatus::Connected);
                     connections::set_status(&mut tx, connection.id, &health, now).await?;
                     tx.commit().await?;
@@ -263,7 +277,7 @@ impl Engine {
                         reason: Some(error.message.clone()),
                         cure: error.cure.clone(),
                     };
-                    let mut tx = self.db().begin().await?;
+                    let mut tx = self.begin().await?;
                     connections::set_status(&mut tx, connection.id, &health, now).await?;
                     tx.commit().await?;
                 }
@@ -275,7 +289,7 @@ impl Engine {
     pub(crate) async fn fail_run(&self, id: RunId, error: EngineError) -> Result<()> {
         tracing::warn!(run = %id, code = error.code, "run failed: {error}");
         let now = self.now();
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         runs::set_error(&mut tx, id, Some(&error.to_json())).await?;
         runs::set_status(&mut tx, id, RunStatus::Failed, Some(now)).await?;
         tx.commit().await?;
@@ -322,7 +336,7 @@ impl Engine {
             Some(_) => PlanStatus::Held,
             None => PlanStatus::Applying,
         };
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         let judged = built.judged(status, hold.as_ref());
         plans::finish_building(&mut tx, built.id, &judged).await?;
         runs::set_counts(&mut tx, run_id, &built.tally.counts).await?;
@@ -354,7 +368,7 @@ impl Engine {
             })
             .await?;
         } else {
-            let mut tx = self.db().begin().await?;
+            let mut tx = self.begin().await?;
             let from = [PlanStatus::Applying];
             plans::set_status(&mut tx, built.id, &from, PlanStatus::Applied, None, now).await?;
             tx.commit().await?;
@@ -370,7 +384,7 @@ impl Engine {
     ) -> Result<()> {
         let now = self.now();
         let has_people = self.has_people(connection.id).await?;
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         pending::clear(&mut tx, connection.id, looked_at).await?;
         runs::set_status(&mut tx, run_id, RunStatus::Done, Some(now)).await?;
         connections::record_run(&mut tx, connection.id, run_id).await?;
@@ -395,7 +409,7 @@ impl Engine {
         let plan = plans::get(self.db(), plan_id).await?;
         let plan = plan.ok_or_else(|| EngineError::not_found("plan"))?;
         if plan.status == PlanStatus::Approved {
-            let mut tx = self.db().begin().await?;
+            let mut tx = self.begin().await?;
             self.save_change(&mut tx, &plan).await?;
             let from = [PlanStatus::Approved];
             plans::set_status(&mut tx, plan_id, &from, PlanStatus::Applying, None, now).await?;

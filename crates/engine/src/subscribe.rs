@@ -93,7 +93,7 @@ impl Engine {
             renew_at: later(now, RENEW_EVERY),
             created_at: now,
         };
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         subscriptions::put(&mut tx, &row).await?;
         tx.commit().await?;
         Ok(())
@@ -105,7 +105,7 @@ impl Engine {
         let renewed = client
             .renew_subscription(known.id, later(now, LIFETIME))
             .await;
-        let mut tx = self.db().begin().await?;
+        let mut tx = self.begin().await?;
         match renewed {
             Ok(renewed) => {
                 known.expires_at = renewed.expires;

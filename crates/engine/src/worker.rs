@@ -1,132 +1,311 @@
-//! The loop: claims jobs and does them, one connection at a time each, several
-//! connections at once; sleeps until something is due or wakes it.
+//! The loop: holds connections, looks at each when it is due or asked for,
+//! several at once, and sleeps until something happens.
+//!
+//! A connection that was looked at stays in hand until its next round, so that
+//! rounds in which nothing happens write nothing. Whoever else needs it says so
+//! in the database and gets it; so does a worker with less to do.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use graph::environment::later;
-use store::connections;
-use store::connections::ConnectionStatus;
+use jiff::Timestamp;
+use provisioning::ids::ConnectionId;
+use store::connections::{self, ConnectionStatus};
+use store::deferred_indexes;
 use store::jobs::{self, Job};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::Engine;
-use crate::error::Result;
+use crate::engine::{Engine, locked};
+use crate::error::{EngineError, Result, broke_off};
+use crate::lease::{BEAT, Idle};
 use crate::model::ProvisioningMode;
 use crate::run::SYNC_JOB;
 
-/// How long a job belongs to a worker before another may take it.
-const LEASE: Duration = Duration::from_secs(15);
-/// How many connections one process works on at once.
+/// How many connections are looked at at once...
 const AT_ONCE: usize = 4;
-/// The longest sleep: due times of other processes are seen this late.
+/// ...not counting those that have been busy for so long: a tenant of a million
+/// people does not keep the small ones waiting.
+const BRIEF: Duration = Duration::from_secs(1);
+/// And how many in all.
+const MOST: usize = 16;
+/// The longest sleep: what other processes ask for is seen this late.
 const NAP: Duration = Duration::from_millis(250);
 /// Waits after failures, doubling.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
 
+/// How a job ended.
+enum Ended {
+    /// Looked at; again at that time.
+    Again(Timestamp),
+    /// There is no such connection any more.
+    Gone,
+    /// Not well.
+    Failed(EngineError),
+}
+
+/// What is under way.
+#[derive(Default)]
+struct Hands {
+    running: JoinSet<Ended>,
+    jobs: HashMap<Id, (Arc<Job>, Timestamp)>,
+    kept_house_at: Option<Timestamp>,
+}
+
+impl Hands {
+    fn are_free(&self, now: Timestamp) -> bool {
+        let ages = self
+            .jobs
+            .values()
+            .map(|(_, since)| now.duration_since(*since));
+        let brief = ages.filter(|age| age.unsigned_abs() < BRIEF).count();
+        brief < AT_ONCE && self.jobs.len() < MOST
+    }
+}
+
 impl Engine {
     /// Works until stopped.
     pub async fn work(&self, stop: CancellationToken) {
-        if let Err(error) = self.schedule_all().await {
+        if let Err(error) = self.start_work().await {
             tracing::error!("could not queue the connections: {error}");
         }
-        let mut running: JoinSet<()> = JoinSet::new();
+        let mut heart = self.show_life().await.ok();
+        let mut hands = Hands::default();
         while !stop.is_cancelled() {
-            while running.try_join_next().is_some() {}
-            let claimed = if running.len() < AT_ONCE {
-                self.claim().await
-            } else {
-                Ok(None)
-            };
-            match claimed {
-                Ok(Some(job)) => {
-                    let engine = self.clone();
-                    running.spawn(async move { engine.do_job(job).await });
-                    continue;
-                }
-                Ok(None) => {}
-                Err(error) => tracing::error!("could not claim a job: {error}"),
+            if heart.is_none() {
+                heart = self.show_life().await.ok();
             }
+            if let Err(error) = self.look_around(&mut hands).await {
+                tracing::error!("could not look for work: {error}");
+            }
+            let nap = self.until_next_due().min(NAP);
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.0.wake.notified() => {}
-                _ = running.join_next(), if !running.is_empty() => {}
-                () = tokio::time::sleep(NAP) => {}
+                Some(done) = hands.running.join_next_with_id() => self.rest(&mut hands, done).await,
+                () = tokio::time::sleep(nap) => {}
             }
         }
         // What was begun ends at the next transaction boundary.
-        running.shutdown().await;
-        if let Err(error) = jobs::release(self.db(), &self.options().worker).await {
+        hands.running.shutdown().await;
+        locked(&self.0.idle).clear();
+        if let Err(error) = jobs::retire(self.db(), &self.0.worker).await {
             tracing::warn!("could not give back jobs: {error}");
         }
     }
 
     /// Does one job that is due, if there is one.
     pub async fn work_once(&self) -> Result<bool> {
-        match self.claim().await? {
-            Some(job) => {
-                self.do_job(job).await;
-                Ok(true)
-            }
-            None => Ok(false),
+        let now = self.now();
+        jobs::bury(self.db(), now).await?;
+        if jobs::next_due(self.db(), &[SYNC_JOB])
+            .await?
+            .is_none_or(|due| due > now)
+        {
+            return Ok(false);
         }
+        let _heart = self.show_life().await?;
+        let Some(job) = self.claim().await? else {
+            return Ok(false);
+        };
+        let job = Arc::new(job);
+        let ended = self.do_job(Arc::clone(&job)).await;
+        if let Err(error) = self.let_go(&job, ended).await {
+            tracing::error!(connection = %job.key, "could not end the job: {error}");
+        }
+        Ok(true)
     }
 
     async fn claim(&self) -> Result<Option<Job>> {
-        let worker = &self.options().worker;
-        Ok(jobs::claim(self.db(), worker, self.now(), LEASE, &[SYNC_JOB]).await?)
+        let worker = &self.0.worker;
+        Ok(jobs::claim(self.db(), worker, self.now(), &[SYNC_JOB]).await?)
     }
 
-    /// Makes sure every connection has its job.
-    async fn schedule_all(&self) -> Result<()> {
+    /// Mends what a crash left behind, and makes sure that every connection
+    /// has its job.
+    async fn start_work(&self) -> Result<()> {
+        deferred_indexes::restore(self.db()).await?;
         let now = self.now();
-        for connection in connections::list(self.db()).await? {
-            let mut tx = self.db().begin().await?;
+        let mut tx = self.db().begin().await?;
+        for connection in connections::list(&mut tx).await? {
             let key = connection.id.to_string();
             jobs::enqueue(&mut tx, SYNC_JOB, &key, Some(connection.id), now, now).await?;
-            tx.commit().await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Starts whatever is due and hands over what others want.
+    async fn look_around(&self, hands: &mut Hands) -> Result<()> {
+        let now = self.now();
+        let age = hands
+            .kept_house_at
+            .map(|at| now.duration_since(at).unsigned_abs());
+        if age.is_none_or(|age| age >= BEAT) {
+            self.keep_house(hands, now).await?;
+            hands.kept_house_at = Some(now);
+        }
+        self.answer(now).await?;
+        // New and kept connections take turns.
+        let (mut any_new, mut any_kept) = (true, true);
+        while hands.are_free(now) && (any_new || any_kept) {
+            if any_new {
+                match self.claim().await? {
+                    Some(job) => self.start(hands, Arc::new(job), now),
+                    None => any_new = false,
+                }
+            }
+            if any_kept && hands.are_free(now) {
+                match self.take_due(now) {
+                    Some(job) => self.start(hands, job, now),
+                    None => any_kept = false,
+                }
+            }
         }
         Ok(())
     }
 
-    async fn do_job(&self, job: Job) {
-        let heart = {
-            let (engine, job) = (self.clone(), job.clone());
-            tokio::spawn(async move { engine.beat(job).await })
-        };
-        let outcome = self.tend_job(&job).await;
-        heart.abort();
-        let ended = match outcome {
-            Ok(()) => self.finish_job(&job).await,
-            Err(error) => {
-                tracing::warn!(connection = %job.key, code = error.code, "sync failed: {error}");
-                self.put_off(&job, &error.to_string()).await
+    /// Every few seconds: frees what dead workers held, forgets what was taken
+    /// from this one, and leaves a fair share to the others.
+    async fn keep_house(&self, hands: &Hands, now: Timestamp) -> Result<()> {
+        let db = self.db();
+        jobs::bury(db, now).await?;
+        let held: HashMap<i64, i64> = jobs::held(db, &self.0.worker).await?.into_iter().collect();
+        locked(&self.0.idle).retain(|_, idle| held.get(&idle.job.id) == Some(&idle.job.fence));
+        let workers = jobs::workers(db, now).await?;
+        if workers < 2 {
+            return Ok(());
+        }
+        let counts = jobs::counts(db).await?;
+        let all = counts.iter().find(|(kind, ..)| kind == SYNC_JOB);
+        let all = all.map_or(0, |(_, free, held)| free + held);
+        let share = usize::try_from(all.div_ceil(workers)).unwrap_or(usize::MAX);
+        let mut excess = (hands.jobs.len() + locked(&self.0.idle).len()).saturating_sub(share);
+        while excess > 0 {
+            let Some((job, due)) = self.take_idle(|_| true) else {
+                break;
+            };
+            self.give_back(&job, due).await?;
+            excess -= 1;
+        }
+        Ok(())
+    }
+
+    /// Looks whether somebody asked for what is held.
+    async fn answer(&self, now: Timestamp) -> Result<()> {
+        for asked in jobs::asked_for(self.db(), &self.0.worker, now).await? {
+            let Some((job, due)) = self.take_idle(|idle| idle.job.id == asked.id) else {
+                // It is being worked on: afterwards.
+                continue;
+            };
+            if asked.wanted {
+                self.give_back(&job, due).await?;
+            } else if asked.again {
+                jobs::begin_again(self.db(), &job).await?;
+                self.keep(job, now);
             }
+        }
+        Ok(())
+    }
+
+    fn take_idle(&self, which: impl Fn(&Idle) -> bool) -> Option<(Arc<Job>, Timestamp)> {
+        let mut idle = locked(&self.0.idle);
+        let id = idle
+            .iter()
+            .find(|(_, idle)| which(idle))
+            .map(|(id, _)| *id)?;
+        idle.remove(&id).map(|idle| (idle.job, idle.due))
+    }
+
+    /// The kept connection that is due longest.
+    fn take_due(&self, now: Timestamp) -> Option<Arc<Job>> {
+        let mut idle = locked(&self.0.idle);
+        let due = idle.iter().filter(|(_, idle)| idle.due <= now);
+        let id: ConnectionId = due.min_by_key(|(_, idle)| idle.due).map(|(id, _)| *id)?;
+        idle.remove(&id).map(|idle| idle.job)
+    }
+
+    fn keep(&self, job: Arc<Job>, due: Timestamp) {
+        if let Some(id) = job.connection_id {
+            locked(&self.0.idle).insert(id, Idle { job, due });
+        }
+    }
+
+    fn until_next_due(&self) -> Duration {
+        let idle = locked(&self.0.idle);
+        let next = idle.values().map(|idle| idle.due).min();
+        let wait = next.map(|due| due.duration_since(self.now()));
+        wait.map_or(NAP, |wait| wait.try_into().unwrap_or(Duration::ZERO))
+    }
+
+    fn start(&self, hands: &mut Hands, job: Arc<Job>, now: Timestamp) {
+        let (engine, doing) = (self.clone(), Arc::clone(&job));
+        let task = hands
+            .running
+            .spawn(async move { engine.do_job(doing).await });
+        hands.jobs.insert(task.id(), (job, now));
+    }
+
+    /// What follows from the end of a job: it is kept, unless it failed.
+    async fn rest(&self, hands: &mut Hands, done: std::result::Result<(Id, Ended), JoinError>) {
+        let (id, ended) = match done {
+            Ok(done) => done,
+            Err(error) => (error.id(), Ended::Failed(broke_off(&error))),
         };
-        if let Err(error) = ended {
+        let Some((job, _)) = hands.jobs.remove(&id) else {
+            return;
+        };
+        let ended = match ended {
+            Ended::Again(due) => return self.keep(job, due),
+            ended => ended,
+        };
+        if let Err(error) = self.let_go(&job, ended).await {
             tracing::error!(connection = %job.key, "could not end the job: {error}");
         }
     }
 
-    /// Keeps the lease while the job runs.
-    async fn beat(&self, job: Job) {
-        loop {
-            tokio::time::sleep(LEASE / 3).await;
-            let until = later(self.now(), LEASE);
-            if let Err(error) = jobs::heartbeat(self.db(), &job, until).await {
-                tracing::warn!(connection = %job.key, "lost the job: {error}");
-                return;
+    async fn let_go(&self, job: &Job, ended: Ended) -> Result<()> {
+        let error = match ended {
+            Ended::Again(due) => return self.give_back(job, due).await,
+            Ended::Gone => {
+                let mut tx = self.db().begin().await?;
+                jobs::complete(&mut tx, job).await?;
+                return Ok(tx.commit().await?);
+            }
+            Ended::Failed(error) if error.code == "fenced" => return Ok(()),
+            Ended::Failed(error) => error,
+        };
+        let doublings = u32::try_from(job.attempts.clamp(0, 10)).unwrap_or(0);
+        let wait = (FIRST_RETRY * 2_u32.pow(doublings)).min(LONGEST_RETRY);
+        let mut tx = self.db().begin().await?;
+        let retry_at = later(self.now(), wait);
+        jobs::fail(&mut tx, job, retry_at, &error.to_string()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn do_job(&self, job: Arc<Job>) -> Ended {
+        let key = job.key.clone();
+        match self.holding(Arc::clone(&job)).tend_job(&job).await {
+            Ok(true) => Ended::Again(later(self.now(), self.options().poll_interval)),
+            Ok(false) => Ended::Gone,
+            Err(error) => {
+                tracing::warn!(connection = %key, code = error.code, "sync failed: {error}");
+                Ended::Failed(error)
             }
         }
     }
 
-    async fn tend_job(&self, job: &Job) -> Result<()> {
+    /// Looks at a connection; `false` when there is none any more.
+    async fn tend_job(&self, job: &Job) -> Result<bool> {
         let Some(id) = job.connection_id else {
-            return Ok(());
+            return Ok(false);
         };
         let Some(connection) = connections::get(self.db(), id).await? else {
-            return Ok(());
+            return Ok(false);
         };
         let blocked = matches!(
             connection.health.status,
@@ -135,34 +314,12 @@ impl Engine {
                 | ConnectionStatus::Connecting
         );
         if blocked || self.provisioning_mode().await? == ProvisioningMode::LocalOnly {
-            return Ok(());
+            return Ok(true);
         }
         if let Err(error) = self.keep_subscribed(&connection).await {
             tracing::warn!(connection = %id, code = error.code, "no notifications: {error}");
         }
-        self.tend(id).await
-    }
-
-    async fn finish_job(&self, job: &Job) -> Result<()> {
-        let mut tx = self.db().begin().await?;
-        jobs::complete(&mut tx, job).await?;
-        if let Some(id) = job.connection_id
-            && connections::get(&mut tx, id).await?.is_some()
-        {
-            let now = self.now();
-            let next = later(now, self.options().poll_interval);
-            jobs::enqueue(&mut tx, SYNC_JOB, &job.key, Some(id), next, now).await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-
-    async fn put_off(&self, job: &Job, error: &str) -> Result<()> {
-        let doublings = u32::try_from(job.attempts.clamp(0, 10)).unwrap_or(0);
-        let wait = (FIRST_RETRY * 2_u32.pow(doublings)).min(LONGEST_RETRY);
-        let mut tx = self.db().begin().await?;
-        jobs::fail(&mut tx, job, later(self.now(), wait), error).await?;
-        tx.commit().await?;
-        Ok(())
+        self.tend(connection).await?;
+        Ok(true)
     }
 }

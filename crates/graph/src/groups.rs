@@ -3,7 +3,9 @@
 //! A group that cannot be read is an error, never a group without members.
 //! Whoever needs nested members follows the nested groups.
 
+use http::Method;
 use jiff::Timestamp;
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::call::Call;
@@ -13,6 +15,8 @@ use crate::field::Field;
 use crate::link::Link;
 use crate::page;
 use crate::person::DirectoryUser;
+use crate::users::{MAX_IDS, at_most};
+use crate::wire::{self, Malformed, WirePage};
 
 const PERMISSION: &str = "Group.Read.All";
 /// The properties of groups that are read.
@@ -127,6 +131,30 @@ impl GraphClient {
             return Err(call.malformed("`id` is that of another object"));
         }
         Ok(group)
+    }
+
+    /// The groups with these ids, at most [`MAX_IDS`](crate::users::MAX_IDS).
+    /// Ids that are unknown are left out by Graph without a word: ask for such
+    /// a group alone to learn what is wrong with it.
+    pub async fn groups_by_ids(&self, ids: &[Uuid]) -> Result<Vec<DirectoryGroup>, GraphError> {
+        const DOING: &str = "reading groups by id";
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        at_most(ids, MAX_IDS, DOING)?;
+        let path = "directoryObjects/getByIds";
+        let body = json!({"ids": ids, "types": ["group"]});
+        let call = Call::with_body(Method::POST, DOING, PERMISSION, path, &body)
+            .query("$select", SELECT)
+            .units(2);
+        self.read(&call, |answer| {
+            let page: WirePage<'_, DirectoryGroup> = wire::parse(&answer.body)?;
+            if page.next_link.is_some() {
+                return Err(Malformed::new("a next page where none is documented"));
+            }
+            Ok(page.into_items())
+        })
+        .await
     }
 
     /// A page of the people directly in `group`.

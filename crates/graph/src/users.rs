@@ -218,7 +218,7 @@ fn same_id(call: &Call, asked: Uuid, answered: Uuid) -> Result<(), GraphError> {
     Err(call.malformed("`id` is that of another object"))
 }
 
-fn at_most(ids: &[Uuid], most: usize, doing: &str) -> Result<(), GraphError> {
+pub(crate) fn at_most(ids: &[Uuid], most: usize, doing: &str) -> Result<(), GraphError> {
     if ids.len() <= most {
         return Ok(());
     }

@@ -45,7 +45,7 @@ pub struct Winner<'a> {
 /// The rules that apply to a person, best first. Of several paths to the person
 /// the shortest counts, then the least, whatever order the groups come in.
 pub fn applicable<'a>(case: &Case, policy: &'a Policy) -> impl Iterator<Item = Winner<'a>> {
-    policy.rules.iter().filter_map(|rule| {
+    policy.rules_of(&case.groups).filter_map(|rule| {
         let paths = case
             .groups
             .iter()

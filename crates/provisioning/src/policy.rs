@@ -5,6 +5,7 @@
 //! change of policy makes its people be looked at again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -164,9 +165,12 @@ pub struct Policy {
     /// This tenant's verified domains.
     pub own_domains: BTreeSet<Domain>,
     /// Verified domains of the other connected tenants.
-    pub foreign_domains: HashMap<Domain, TenantId>,
-    /// Enabled rules of this tenant, each with the groups that count for it.
-    pub rules: Vec<CompiledRule>,
+    pub foreign_domains: Arc<HashMap<Domain, TenantId>>,
+    /// Enabled rules of this tenant, each with the groups that count for it,
+    /// first the one that wins.
+    pub rules: Arc<[CompiledRule]>,
+    /// Which of the rules a group counts for.
+    by_group: Arc<HashMap<GroupId, Vec<usize>>>,
     /// A hash of everything above that every person depends on.
     pub settings_hash: String,
 }
@@ -204,15 +208,31 @@ impl Policy {
             .collect();
         compiled.sort_by(|a, b| crate::precedence::compare(&a.rule, &b.rule));
         let settings_hash = hash(&(&connection, &defaults, &fields));
+        let mut by_group: HashMap<GroupId, Vec<usize>> = HashMap::new();
+        for (index, rule) in compiled.iter().enumerate() {
+            for group in rule.groups.keys() {
+                by_group.entry(*group).or_default().push(index);
+            }
+        }
         Self {
             connection,
             defaults,
             fields,
             own_domains,
-            foreign_domains,
-            rules: compiled,
+            foreign_domains: Arc::new(foreign_domains),
+            rules: compiled.into(),
+            by_group: Arc::new(by_group),
             settings_hash,
         }
+    }
+
+    /// The rules for which one of these groups counts, first the one that wins.
+    pub(crate) fn rules_of(&self, groups: &[GroupId]) -> impl Iterator<Item = &CompiledRule> {
+        let of_groups = groups.iter().filter_map(|group| self.by_group.get(group));
+        let mut indexes: Vec<usize> = of_groups.flatten().copied().collect();
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes.into_iter().map(|index| &self.rules[index])
     }
 
     /// The rule with this id, when it is enabled.

@@ -233,7 +233,12 @@ impl Db {
 async fn open_postgres(options: &Options) -> Result<Db> {
     let connect = PgConnectOptions::from_str(&options.url)?
         .application_name("rollcall")
-        .options([("timezone", "UTC")])
+        .options([
+            ("timezone", "UTC"),
+            // A process that froze inside a transaction must not keep others
+            // from its work: see `jobs`.
+            ("idle_in_transaction_session_timeout", "8000"),
+        ])
         .statement_cache_capacity(256)
         .disable_statement_logging();
     // A pool would try a refused connection again until its time-out.

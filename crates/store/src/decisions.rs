@@ -108,6 +108,13 @@ pub async fn page(
     rows.iter().map(read).collect()
 }
 
+/// How many decisions of a plan follow `after_seq`.
+pub async fn count(on: impl Into<Source<'_>>, plan_id: PlanId, after_seq: i64) -> Result<u64> {
+    let text = "SELECT COUNT(*) AS decisions FROM decisions WHERE plan_id = $1 AND seq > $2";
+    let row = on.into().row(text, args![plan_id, after_seq]).await?;
+    row.map_or(Ok(0), |row| row.get("decisions"))
+}
+
 /// One decision.
 pub async fn get(
     on: impl Into<Source<'_>>,

@@ -25,6 +25,15 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// The table whose size tells how large the database is for it.
+    fn table(self) -> &'static str {
+        match self {
+            Self::Collect => "memberships",
+            Self::Plan => "decisions",
+            Self::Apply => "records",
+        }
+    }
+
     /// The indexes it writes and does not read.
     fn indexes(self) -> &'static [&'static str] {
         match self {
@@ -39,6 +48,25 @@ impl Stage {
             ],
         }
     }
+}
+
+/// Fewer new rows than this are not worth it.
+pub const LARGE: u64 = 20_000;
+
+/// Drops the indexes of a stage when so many new rows are many beside what is
+/// there; whether it did.
+pub async fn defer_for(db: &Db, stage: Stage, new_rows: u64) -> Result<bool> {
+    if new_rows < LARGE {
+        return Ok(false);
+    }
+    let text = format!("SELECT COUNT(*) AS there FROM {}", stage.table());
+    let row = db.source().row(text, args![]).await?;
+    let there: u64 = row.map_or(Ok(0), |row| row.get("there"))?;
+    if there > new_rows {
+        return Ok(false);
+    }
+    defer(db, stage).await?;
+    Ok(true)
 }
 
 /// Drops the indexes of a stage; how many were there. They are gone for

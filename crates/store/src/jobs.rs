@@ -1,10 +1,14 @@
-//! Jobs with leases and fencing tokens. A job carries a key, never the change;
-//! there is one row for each (kind, key).
+//! Jobs that workers hold, fencing tokens, and the workers' leases. A job
+//! carries a key, never the change; there is one row for each (kind, key).
 //!
-//! The fence grows with every claim, so a worker that lost its lease without
-//! noticing cannot commit: see [`fence`].
-
-use std::time::Duration;
+//! The lease is the worker's and covers every job it holds, so that holding
+//! thousands costs one small write every few seconds. A worker may keep a job
+//! when it is done with it and do it again without writing: whoever asks for
+//! the job leaves a note ([`enqueue`], [`claim_key`]) that the holder looks for
+//! ([`asked_for`]).
+//!
+//! The fence grows whenever a job changes hands, so a worker that lost its
+//! lease without noticing cannot commit: see [`fence`].
 
 use jiff::Timestamp;
 use provisioning::ids::ConnectionId;
@@ -27,12 +31,10 @@ pub struct Job {
     pub connection_id: Option<ConnectionId>,
     /// This claim's token.
     pub fence: i64,
-    /// Claims since it was last done, this one included.
+    /// Failures in a row before this claim.
     pub attempts: i64,
     /// Why the attempt before failed.
     pub last_error: Option<String>,
-    /// Until when it belongs to the worker.
-    pub lease_until: Timestamp,
 }
 
 fn read(row: &Row) -> Result<Job> {
@@ -44,12 +46,11 @@ fn read(row: &Row) -> Result<Job> {
         fence: row.get("fence")?,
         attempts: row.get("attempts")?,
         last_error: row.maybe("last_error")?,
-        lease_until: row.get("lease_until")?,
     })
 }
 
 /// Asks for a job at `run_at`. One that waits already runs at the earlier of
-/// the two times; one that is running runs once more when it is done.
+/// the two times; one that somebody holds is noted for the holder.
 pub async fn enqueue(
     tx: &mut Tx,
     kind: &str,
@@ -71,17 +72,56 @@ pub async fn enqueue(
     Ok(())
 }
 
-/// Takes the job that is due longest, of one of these kinds: one that waits, or
-/// one whose lease ran out. Writes nothing when there is none.
-pub async fn claim(
-    db: &Db,
-    worker: &str,
-    now: Timestamp,
-    lease: Duration,
-    kinds: &[&str],
-) -> Result<Option<Job>> {
+/// Says that a worker is alive and keeps what it holds until `until`.
+pub async fn beat(db: &Db, worker: &str, until: Timestamp) -> Result<()> {
+    let mut tx = db.begin_relaxed().await?;
+    let text = "INSERT INTO workers (name, lease_until) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until";
+    tx.execute(text, args![worker, until]).await?;
+    tx.commit().await
+}
+
+/// How many workers are alive.
+pub async fn workers(on: impl Into<Source<'_>>, now: Timestamp) -> Result<u64> {
+    let text = "SELECT COUNT(*) AS workers FROM workers WHERE lease_until > $1";
+    let row = on.into().row(text, args![now]).await?;
+    row.map_or(Ok(0), |row| row.get("workers"))
+}
+
+/// Frees what workers hold whose lease ran out; how many jobs. Their tokens are
+/// void from then on. Writes nothing when all are alive.
+pub async fn bury(db: &Db, now: Timestamp) -> Result<u64> {
+    let text = "SELECT name FROM workers WHERE lease_until <= $1";
+    if db.source().row(text, args![now]).await?.is_none() {
+        return Ok(0);
+    }
+    let dead = "SELECT name FROM workers WHERE lease_until <= $1";
+    // A transaction that still holds a job's fence is not waited for: next time.
+    let lock = match db.backend() {
+        Backend::Sqlite => "",
+        Backend::Postgres => " FOR UPDATE SKIP LOCKED",
+    };
+    let mut tx = db.begin().await?;
+    let text = format!(
+        "UPDATE jobs SET worker = NULL, fence = fence + 1,
+            run_at = COALESCE(again_at, run_at), again_at = NULL
+        WHERE id IN (SELECT id FROM jobs WHERE worker IN ({dead}){lock})"
+    );
+    let freed = tx.execute(text, args![now]).await?;
+    let text = "DELETE FROM workers WHERE lease_until <= $1
+        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.worker = workers.name)";
+    tx.execute(text, args![now]).await?;
+    tx.commit().await?;
+    Ok(freed)
+}
+
+/// Takes the free job that is due longest, of one of these kinds; one that
+/// somebody wants out of turn is left to them. Writes nothing when there is
+/// none.
+pub async fn claim(db: &Db, worker: &str, now: Timestamp, kinds: &[&str]) -> Result<Option<Job>> {
     // By time, not by kind: the empty text keeps the index on kinds out of it.
-    let due = "kind || '' IN ($1) AND run_at <= $2 AND (lease_until IS NULL OR lease_until <= $2)";
+    let due = "worker IS NULL AND run_at <= $2 AND kind || '' IN ($1)
+        AND (wanted_until IS NULL OR wanted_until <= $2)";
     let text = format!("SELECT id FROM jobs WHERE {due} ORDER BY run_at, id LIMIT 1");
     if db.source().row(text, args![kinds, now]).await?.is_none() {
         return Ok(None);
@@ -91,68 +131,142 @@ pub async fn claim(
         Backend::Postgres => " FOR UPDATE SKIP LOCKED",
     };
     let text = format!(
-        "UPDATE jobs SET worker = $3, lease_until = $4, fence = fence + 1,
-            attempts = attempts + 1
+        "UPDATE jobs SET worker = $3, fence = fence + 1
         WHERE id = (SELECT id FROM jobs WHERE {due} ORDER BY run_at, id LIMIT 1{lock})
         RETURNING *"
     );
     let mut tx = db.begin().await?;
-    let until = until(now, lease)?;
-    let row = tx.row(text, args![kinds, now, worker, until]).await?;
+    let row = tx.row(text, args![kinds, now, worker]).await?;
     let job = row.as_ref().map(read).transpose()?;
     tx.commit().await?;
     Ok(job)
 }
 
-fn until(now: Timestamp, lease: Duration) -> Result<Timestamp> {
-    now.checked_add(lease)
-        .map_err(|error| StoreError::unreadable("a lease", error))
+/// Takes a job out of turn, due or not; makes it when it is missing. `None`
+/// when somebody holds it: they are told that it is wanted until `wanted`.
+pub async fn claim_key(
+    db: &Db,
+    worker: &str,
+    (kind, key, connection_id): (&str, &str, Option<ConnectionId>),
+    now: Timestamp,
+    wanted: Timestamp,
+) -> Result<Option<Job>> {
+    let mut tx = db.begin().await?;
+    let text = "INSERT INTO jobs (kind, key, connection_id, run_at, fence, attempts, created_at)
+        VALUES ($1, $2, $3, $4, 0, 0, $4)
+        ON CONFLICT (kind, key) DO NOTHING";
+    tx.execute(text, args![kind, key, connection_id, now])
+        .await?;
+    let text = "UPDATE jobs SET worker = $3, fence = fence + 1, wanted_until = NULL
+        WHERE kind = $1 AND key = $2 AND worker IS NULL RETURNING *";
+    let row = tx.row(text, args![kind, key, worker]).await?;
+    let job = row.as_ref().map(read).transpose()?;
+    if job.is_none() {
+        let text = "UPDATE jobs SET wanted_until = $3 WHERE kind = $1 AND key = $2";
+        tx.execute(text, args![kind, key, wanted]).await?;
+    }
+    tx.commit().await?;
+    Ok(job)
 }
 
-/// Keeps a job until `until`. [`StoreError::Fenced`]: stop, it is somebody
-/// else's now.
-pub async fn heartbeat(db: &Db, job: &Job, until: Timestamp) -> Result<()> {
+/// What was asked of a job while somebody held it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// The job.
+    pub id: i64,
+    /// It is to be done again now.
+    pub again: bool,
+    /// Somebody else wants it.
+    pub wanted: bool,
+}
+
+/// Which of the jobs a worker holds were asked for.
+pub async fn asked_for(
+    on: impl Into<Source<'_>>,
+    worker: &str,
+    now: Timestamp,
+) -> Result<Vec<Asked>> {
+    // Its condition is that of the index jobs_asked.
+    let text = "SELECT id, again_at IS NOT NULL AND again_at <= $2 AS again,
+            wanted_until IS NOT NULL AND wanted_until > $2 AS wanted
+        FROM jobs WHERE (again_at IS NOT NULL OR wanted_until IS NOT NULL) AND worker = $1
+            AND (again_at <= $2 OR wanted_until > $2)";
+    let rows = on.into().rows(text, args![worker, now]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Asked {
+                id: row.get("id")?,
+                again: row.get("again")?,
+                wanted: row.get("wanted")?,
+            })
+        })
+        .collect()
+}
+
+/// The jobs a worker holds: id and fence.
+pub async fn held(on: impl Into<Source<'_>>, worker: &str) -> Result<Vec<(i64, i64)>> {
+    let text = "SELECT id, fence FROM jobs WHERE worker = $1";
+    let rows = on.into().rows(text, args![worker]).await?;
+    rows.iter()
+        .map(|row| Ok((row.get("id")?, row.get("fence")?)))
+        .collect()
+}
+
+/// Begins a job that is held and was asked for again: what is asked for from
+/// now on is a new request.
+pub async fn begin_again(db: &Db, job: &Job) -> Result<()> {
     let mut tx = db.begin().await?;
-    let text = "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND fence = $2
+    let text = "UPDATE jobs SET again_at = NULL WHERE id = $1 AND fence = $2
         AND worker IS NOT NULL";
-    let changed = tx.execute(text, args![job.id, job.fence, until]).await?;
-    fenced(changed)?;
+    fenced(tx.execute(text, args![job.id, job.fence]).await?)?;
     tx.commit().await
 }
 
 /// Makes the rest of the transaction conditional on still having the job: call
 /// it first in every transaction that writes for one.
 pub async fn fence(tx: &mut Tx, job: &Job) -> Result<()> {
+    // The lock lets other transactions of the holder through, and not a change
+    // of the fence, which is part of a unique index for that reason.
     let text = match tx.backend() {
         Backend::Sqlite => {
             "SELECT id FROM jobs WHERE id = $1 AND fence = $2 AND worker IS NOT NULL"
         }
         Backend::Postgres => {
-            "SELECT id FROM jobs WHERE id = $1 AND fence = $2 AND worker IS NOT NULL FOR UPDATE"
+            "SELECT id FROM jobs WHERE id = $1 AND fence = $2 AND worker IS NOT NULL
+            FOR KEY SHARE"
         }
     };
     let row = tx.row(text, args![job.id, job.fence]).await?;
     fenced(u64::from(row.is_some()))
 }
 
-/// Ends a job, or lets it run again if it was asked for meanwhile.
+/// Ends a job for good, or lets it run again if it was asked for meanwhile.
 pub async fn complete(tx: &mut Tx, job: &Job) -> Result<()> {
     let text = "DELETE FROM jobs WHERE id = $1 AND fence = $2 AND worker IS NOT NULL
         AND again_at IS NULL";
     if tx.execute(text, args![job.id, job.fence]).await? > 0 {
         return Ok(());
     }
-    let text = "UPDATE jobs SET worker = NULL, lease_until = NULL, run_at = again_at,
-            again_at = NULL, attempts = 0, last_error = NULL
+    let text = "UPDATE jobs SET worker = NULL, run_at = again_at, again_at = NULL, attempts = 0,
+            last_error = NULL
         WHERE id = $1 AND fence = $2 AND worker IS NOT NULL";
     fenced(tx.execute(text, args![job.id, job.fence]).await?)
+}
+
+/// Gives a job back that was done, to be done again at `run_at`, or earlier if
+/// it was asked for meanwhile.
+pub async fn give_back(tx: &mut Tx, job: &Job, run_at: Timestamp) -> Result<()> {
+    let text = "UPDATE jobs SET worker = NULL, attempts = 0, last_error = NULL, again_at = NULL,
+            run_at = CASE WHEN again_at < $3 THEN again_at ELSE $3 END
+        WHERE id = $1 AND fence = $2 AND worker IS NOT NULL";
+    fenced(tx.execute(text, args![job.id, job.fence, run_at]).await?)
 }
 
 /// Gives a job back to be tried again at `retry_at`; requests made meanwhile
 /// are served by that attempt.
 pub async fn fail(tx: &mut Tx, job: &Job, retry_at: Timestamp, error: &str) -> Result<()> {
-    let text = "UPDATE jobs SET worker = NULL, lease_until = NULL, run_at = $3, again_at = NULL,
-            last_error = $4
+    let text = "UPDATE jobs SET worker = NULL, run_at = $3, again_at = NULL, last_error = $4,
+            attempts = attempts + 1
         WHERE id = $1 AND fence = $2 AND worker IS NOT NULL";
     let args = args![job.id, job.fence, retry_at, error];
     fenced(tx.execute(text, args).await?)
@@ -166,24 +280,26 @@ fn fenced(changed: u64) -> Result<()> {
 }
 
 /// Gives back what a worker holds, at its orderly end; how many jobs.
-pub async fn release(db: &Db, worker: &str) -> Result<u64> {
+pub async fn retire(db: &Db, worker: &str) -> Result<u64> {
     let mut tx = db.begin().await?;
-    let text = "UPDATE jobs SET worker = NULL, lease_until = NULL WHERE worker = $1";
+    let text = "UPDATE jobs SET worker = NULL, fence = fence + 1,
+            run_at = COALESCE(again_at, run_at), again_at = NULL
+        WHERE worker = $1";
     let released = tx.execute(text, args![worker]).await?;
+    tx.execute("DELETE FROM workers WHERE name = $1", args![worker])
+        .await?;
     tx.commit().await?;
     Ok(released)
 }
 
-/// When the next job of one of these kinds can be claimed, if there is one.
+/// When the next free job of one of these kinds is due, if there is one.
 pub async fn next_due(on: impl Into<Source<'_>>, kinds: &[&str]) -> Result<Option<Timestamp>> {
-    let text = "SELECT MIN(CASE WHEN lease_until IS NOT NULL AND lease_until > run_at
-            THEN lease_until ELSE run_at END) AS due
-        FROM jobs WHERE kind IN ($1)";
+    let text = "SELECT MIN(run_at) AS due FROM jobs WHERE worker IS NULL AND kind IN ($1)";
     let row = on.into().row(text, args![kinds]).await?;
     row.map_or(Ok(None), |row| row.maybe("due"))
 }
 
-/// How many jobs of each kind wait and run: (kind, waiting, running).
+/// How many jobs of each kind are free and held: (kind, free, held).
 pub async fn counts(on: impl Into<Source<'_>>) -> Result<Vec<(String, u64, u64)>> {
     let text = "SELECT kind,
             CAST(SUM(CASE WHEN worker IS NULL THEN 1 ELSE 0 END) AS bigint) AS waiting,

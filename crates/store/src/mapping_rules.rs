@@ -182,7 +182,8 @@ pub async fn set_pending(
 }
 
 /// Notes what was read of a group on the rules that name it: no change of a
-/// rule. A name or time that is not known this time keeps its value.
+/// rule. A name or time that is not known this time keeps its value; a rule that
+/// says so already is not written.
 pub async fn set_group(
     tx: &mut Tx,
     connection_id: ConnectionId,
@@ -193,7 +194,9 @@ pub async fn set_group(
 ) -> Result<()> {
     let text = "UPDATE mapping_rules SET group_name = COALESCE($3, group_name),
             group_created_at = COALESCE($4, group_created_at), group_readable = $5
-        WHERE connection_id = $1 AND group_id = $2";
+        WHERE connection_id = $1 AND group_id = $2 AND (group_readable <> $5
+            OR group_name IS DISTINCT FROM COALESCE($3, group_name)
+            OR group_created_at IS DISTINCT FROM COALESCE($4, group_created_at))";
     let args = args![connection_id, group_id, name, created_at, readable];
     tx.execute(text, args).await?;
     Ok(())

@@ -4,9 +4,12 @@
 //! People outside the tracked groups leave nothing behind.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 use graph::{
-    DeltaStart, GroupChange, MemberChange, MemberKind, Next, PageGuard, Reason, UserChange,
+    DeltaStart, GroupChange, GroupDeltaPage, MemberChange, MemberKind, Next, PageGuard, Reason,
+    UserChange, UserDeltaPage,
 };
 use provisioning::absence::Absence;
 use provisioning::directory::Presence;
@@ -20,19 +23,31 @@ use super::full::group_query;
 use super::hydrate::gone_write;
 use crate::error::{Class, EngineError, Result};
 
-impl Reading<'_> {
+/// How long a delta link is used again while nothing happens: they live for a
+/// week at least.
+const KEEP_CURSOR: Duration = Duration::from_secs(6 * 3600);
+
+impl Reading {
     /// One round of both feeds. `resync_required` when there is no cursor or
     /// it has ended.
-    pub(super) async fn delta(&self) -> Result<()> {
-        self.users_round().await?;
-        let new_groups = self.groups_round().await?;
+    pub(super) async fn delta(self: &Arc<Self>) -> Result<()> {
+        let (users, known_users) = self.start(Feed::Users).await?;
+        let (groups, known_groups) = self.start(Feed::Groups).await?;
+        // Most rounds have one page each, and end with it.
+        let query = group_query();
+        let (first_users, first_groups) = tokio::try_join!(
+            self.client.users_delta(&users),
+            self.client.groups_delta(&query, &groups),
+        )?;
+        self.users_round(first_users, &known_users).await?;
+        let new_groups = self.groups_round(first_groups, &known_groups).await?;
         if !new_groups.is_empty() {
             self.new_groups().await?;
         }
         self.hydrate_pending().await
     }
 
-    async fn start(&self, feed: Feed) -> Result<(DeltaStart, Option<String>)> {
+    async fn start(&self, feed: Feed) -> Result<(DeltaStart, Cursor)> {
         let cursor = cursors::get(self.engine.db(), self.connection.id, feed).await?;
         let cursor = cursor.ok_or_else(|| {
             EngineError::new(
@@ -42,11 +57,17 @@ impl Reading<'_> {
             )
         })?;
         let link = self.client.link(&cursor.link)?;
-        let previous = match cursor.kind {
-            CursorKind::Delta => Some(cursor.link),
-            CursorKind::Next => cursor.previous_link,
-        };
-        Ok((DeltaStart::Link(link), previous))
+        Ok((DeltaStart::Link(link), cursor))
+    }
+
+    /// Whether a page says nothing and the cursor may stay where it is: asked
+    /// again from there, the feed says the same and more.
+    fn is_quiet(&self, is_empty: bool, next: &Next, known: &Cursor) -> bool {
+        let age = self.engine.now().duration_since(known.updated_at);
+        is_empty
+            && matches!(next, Next::Done(_))
+            && known.kind == CursorKind::Delta
+            && age.unsigned_abs() < KEEP_CURSOR
     }
 
     async fn save_cursor(
@@ -54,37 +75,43 @@ impl Reading<'_> {
         tx: &mut Tx,
         feed: Feed,
         next: &Next,
-        previous: Option<&String>,
+        known: &Cursor,
     ) -> Result<()> {
         let (link, kind) = match next {
             Next::Page(link) => (link, CursorKind::Next),
             Next::Done(link) => (link, CursorKind::Delta),
         };
+        let previous_link = match known.kind {
+            CursorKind::Delta => Some(known.link.clone()),
+            CursorKind::Next => known.previous_link.clone(),
+        };
         let cursor = Cursor {
             link: link.as_str().to_owned(),
             kind,
-            previous_link: previous.cloned(),
+            previous_link,
             updated_at: self.engine.now(),
         };
         cursors::set(tx, self.connection.id, feed, &cursor).await?;
         Ok(())
     }
 
-    async fn users_round(&self) -> Result<()> {
+    async fn users_round(&self, first: UserDeltaPage, known: &Cursor) -> Result<()> {
         let mut guard = PageGuard::default();
-        let (mut start, previous) = self.start(Feed::Users).await?;
+        let mut page = first;
+        if self.is_quiet(page.changes.is_empty(), &page.next, known) {
+            return Ok(());
+        }
         loop {
-            let page = self.client.users_delta(&start).await?;
-            let mut tx = self.engine.db().begin().await?;
+            let mut tx = self.engine.begin().await?;
             self.save_users(&mut tx, page.changes).await?;
-            self.save_cursor(&mut tx, Feed::Users, &page.next, previous.as_ref())
+            self.save_cursor(&mut tx, Feed::Users, &page.next, known)
                 .await?;
             tx.commit().await?;
             match page.next {
                 Next::Done(_) => return Ok(()),
                 Next::Page(link) => {
                     guard.follow(&link)?;
-                    start = DeltaStart::Link(link);
+                    page = self.client.users_delta(&DeltaStart::Link(link)).await?;
                 }
             }
         }
@@ -140,33 +167,37 @@ impl Reading<'_> {
     }
 
     /// Follows the groups' feed; returns nested groups that must be read.
-    async fn groups_round(&self) -> Result<BTreeSet<GroupId>> {
-        let mut tracked: BTreeMap<GroupId, bool> = BTreeMap::new();
-        for group in directory_groups::list(self.engine.db(), self.connection.id).await? {
-            let nested = match self.mapped.get(&group.group_id) {
-                Some(nested) => *nested,
-                None => true,
-            };
-            tracked.insert(group.group_id, nested);
-        }
+    async fn groups_round(
+        &self,
+        first: GroupDeltaPage,
+        known: &Cursor,
+    ) -> Result<BTreeSet<GroupId>> {
         let mut new_groups = BTreeSet::new();
         let mut guard = PageGuard::default();
-        let (mut start, previous) = self.start(Feed::Groups).await?;
+        let mut page = first;
+        if self.is_quiet(page.changes.is_empty(), &page.next, known) {
+            return Ok(new_groups);
+        }
+        let mapped = self.mapped().await?;
+        let tracked = self.group_rows().await?.into_keys();
+        let tracked: BTreeMap<GroupId, bool> = tracked
+            .map(|group| (group, mapped.get(&group).copied().unwrap_or(true)))
+            .collect();
         loop {
-            let page = self.client.groups_delta(&group_query(), &start).await?;
-            let mut tx = self.engine.db().begin().await?;
+            let mut tx = self.engine.begin().await?;
             for change in page.changes {
                 self.save_group(&mut tx, &tracked, change, &mut new_groups)
                     .await?;
             }
-            self.save_cursor(&mut tx, Feed::Groups, &page.next, previous.as_ref())
+            self.save_cursor(&mut tx, Feed::Groups, &page.next, known)
                 .await?;
             tx.commit().await?;
             match page.next {
                 Next::Done(_) => return Ok(new_groups),
                 Next::Page(link) => {
                     guard.follow(&link)?;
-                    start = DeltaStart::Link(link);
+                    let from = DeltaStart::Link(link);
+                    page = self.client.groups_delta(&group_query(), &from).await?;
                 }
             }
         }
@@ -287,7 +318,7 @@ impl Reading<'_> {
     }
 }
 
-impl Reading<'_> {
+impl Reading {
     /// A nested group that left takes everybody below it along: the removal is
     /// the proof for them too. Does nothing for an id that is no tracked group.
     async fn group_left(&self, tx: &mut Tx, group: GroupId, proof: &Absence) -> Result<()> {

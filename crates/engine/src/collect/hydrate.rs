@@ -15,7 +15,7 @@ use crate::error::Result;
 /// Graph's limit for `getByIds`.
 const BY_IDS: usize = 1_000;
 
-impl Reading<'_> {
+impl Reading {
     /// Reads the pending people who are not in the mirror.
     pub(super) async fn hydrate_pending(&self) -> Result<()> {
         let (db, id) = (self.engine.db(), self.connection.id);
@@ -45,7 +45,7 @@ impl Reading<'_> {
             .into_iter()
             .map(|user| self.write_of(None, user))
             .collect();
-        let mut tx = self.engine.db().begin().await?;
+        let mut tx = self.engine.begin().await?;
         mirror::write(&mut tx, self.connection.id, &writes, self.engine.now()).await?;
         tx.commit().await?;
         Ok(())
@@ -84,7 +84,7 @@ impl Reading<'_> {
         }
         let (now, id) = (self.engine.now(), self.connection.id);
         let ids: Vec<ObjectId> = gone.keys().copied().collect();
-        let mut tx = self.engine.db().begin().await?;
+        let mut tx = self.engine.begin().await?;
         let known = mirror::get(&mut tx, id, &ids).await?;
         let writes: Vec<MirrorWrite> = known
             .into_iter()

@@ -404,15 +404,25 @@ CREATE TABLE jobs (
     run_at        timestamptz NOT NULL,
     again_at      timestamptz,
     worker        text,
-    lease_until   timestamptz,
+    wanted_until  timestamptz,
     fence         bigint NOT NULL,
     attempts      bigint NOT NULL,
     last_error    text,
     created_at    timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX jobs_kind_key ON jobs (kind, key);
-CREATE INDEX jobs_due ON jobs (run_at, id);
+-- The fence is part of a key, so that it cannot change while a transaction leans on it.
+CREATE UNIQUE INDEX jobs_fence ON jobs (id, fence);
+CREATE INDEX jobs_due ON jobs (run_at, id) WHERE worker IS NULL;
+CREATE INDEX jobs_held ON jobs (worker) WHERE worker IS NOT NULL;
+CREATE INDEX jobs_asked ON jobs (worker) WHERE again_at IS NOT NULL OR wanted_until IS NOT NULL;
 CREATE INDEX jobs_by_connection ON jobs (connection_id) WHERE connection_id IS NOT NULL;
+
+-- Who works, and until when it keeps the jobs it holds.
+CREATE TABLE workers (
+    name        text NOT NULL PRIMARY KEY,
+    lease_until timestamptz NOT NULL
+);
 
 -- Indexes that a large load does without, with what makes them again.
 CREATE TABLE deferred_indexes (

@@ -1,8 +1,6 @@
 //! Jobs, leases and fences.
 
-use std::time::Duration;
-
-use store::jobs::{self, Job};
+use store::jobs::{self, Asked, Job};
 use store::{Db, StoreError};
 
 use crate::samples::{CONNECTION, time};
@@ -19,7 +17,12 @@ async fn enqueue(db: &Db, kind: &str, key: &str, at: i64) {
 }
 
 async fn claim(db: &Db, worker: &str, now: i64) -> Option<Job> {
-    jobs::claim(db, worker, time(now), Duration::from_secs(10), KINDS)
+    jobs::claim(db, worker, time(now), KINDS).await.unwrap()
+}
+
+async fn claim_key(db: &Db, worker: &str, key: &str, now: i64) -> Option<Job> {
+    let what = ("poll", key, Some(CONNECTION));
+    jobs::claim_key(db, worker, what, time(now), time(now + 2))
         .await
         .unwrap()
 }
@@ -27,6 +30,12 @@ async fn claim(db: &Db, worker: &str, now: i64) -> Option<Job> {
 async fn complete(db: &Db, job: &Job) -> Result<(), StoreError> {
     let mut tx = db.begin().await.unwrap();
     jobs::complete(&mut tx, job).await?;
+    tx.commit().await
+}
+
+async fn give_back(db: &Db, job: &Job, at: i64) -> Result<(), StoreError> {
+    let mut tx = db.begin().await.unwrap();
+    jobs::give_back(&mut tx, job, time(at)).await?;
     tx.commit().await
 }
 
@@ -44,15 +53,15 @@ both! {
             key: "early".to_owned(),
             connection_id: Some(CONNECTION),
             fence: 1,
-            attempts: 1,
+            attempts: 0,
             last_error: None,
-            lease_until: time(19),
         };
         assert_eq!(first, wanted);
         assert_eq!(claim(&db, "v", 9).await.unwrap().key, "late");
         assert_eq!(claim(&db, "v", 9).await, None);
         assert_eq!(jobs::counts(&db).await.unwrap(), [("other".to_owned(), 1, 0), ("poll".to_owned(), 0, 2)]);
-        assert_eq!(jobs::next_due(&db, KINDS).await.unwrap(), Some(time(19)));
+        assert_eq!(jobs::next_due(&db, KINDS).await.unwrap(), None);
+        assert_eq!(jobs::held(&db, "w").await.unwrap(), [(first.id, 1)]);
     }
 
     waiting_requests_collapse_to_the_earliest(db) {
@@ -75,31 +84,90 @@ both! {
         complete(&db, &job).await.unwrap();
         assert_eq!(claim(&db, "v", 3).await, None);
         let again = claim(&db, "v", 4).await.unwrap();
-        assert_eq!((again.fence, again.attempts), (2, 1));
+        assert_eq!((again.fence, again.attempts), (2, 0));
         complete(&db, &again).await.unwrap();
         assert_eq!(claim(&db, "v", 99).await, None);
     }
 
+    a_holder_does_its_job_again_when_asked(db) {
+        enqueue(&db, "poll", "a", 1).await;
+        let job = claim(&db, "w", 1).await.unwrap();
+        assert_eq!(jobs::asked_for(&db, "w", time(5)).await.unwrap(), []);
+        enqueue(&db, "poll", "a", 6).await;
+        assert_eq!(jobs::asked_for(&db, "w", time(5)).await.unwrap(), []);
+        let asked = Asked { id: job.id, again: true, wanted: false };
+        assert_eq!(jobs::asked_for(&db, "w", time(6)).await.unwrap(), [asked]);
+        assert_eq!(jobs::asked_for(&db, "v", time(6)).await.unwrap(), []);
+        jobs::begin_again(&db, &job).await.unwrap();
+        assert_eq!(jobs::asked_for(&db, "w", time(9)).await.unwrap(), []);
+        enqueue(&db, "poll", "a", 7).await;
+        give_back(&db, &job, 20).await.unwrap();
+        assert_eq!(claim(&db, "v", 7).await.unwrap().fence, 2);
+    }
+
+    a_job_is_handed_over_to_whoever_wants_it(db) {
+        let job = claim_key(&db, "w", "new", 1).await.unwrap();
+        assert_eq!(claim_key(&db, "v", "new", 2).await, None);
+        let asked = Asked { id: job.id, again: false, wanted: true };
+        assert_eq!(jobs::asked_for(&db, "w", time(3)).await.unwrap(), [asked]);
+        give_back(&db, &job, 3).await.unwrap();
+        // Due, but left to the one who wants it, for as long as that says so.
+        assert_eq!(claim(&db, "w", 3).await, None);
+        let taken = claim_key(&db, "v", "new", 3).await.unwrap();
+        assert_eq!((taken.id, taken.fence), (job.id, 2));
+        give_back(&db, &taken, 4).await.unwrap();
+        assert_eq!(claim(&db, "w", 4).await.unwrap().fence, 3);
+        assert_eq!(claim_key(&db, "v", "new", 4).await, None);
+        assert_eq!(jobs::asked_for(&db, "w", time(9)).await.unwrap(), []);
+    }
+
     a_lost_lease_is_fenced(db) {
         enqueue(&db, "poll", "a", 1).await;
+        jobs::beat(&db, "slow", time(10)).await.unwrap();
         let slow = claim(&db, "slow", 1).await.unwrap();
-        jobs::heartbeat(&db, &slow, time(20)).await.unwrap();
-        assert_eq!(claim(&db, "quick", 15).await, None);
+        jobs::beat(&db, "slow", time(20)).await.unwrap();
+        assert_eq!(jobs::workers(&db, time(19)).await.unwrap(), 1);
+        assert_eq!(jobs::bury(&db, time(19)).await.unwrap(), 0);
+        assert_eq!(claim(&db, "quick", 19).await, None);
+        assert_eq!(jobs::bury(&db, time(20)).await.unwrap(), 1);
+        assert_eq!(jobs::workers(&db, time(0)).await.unwrap(), 0);
         let quick = claim(&db, "quick", 20).await.unwrap();
-        assert_eq!((quick.id, quick.fence, quick.attempts), (slow.id, 2, 2));
+        assert_eq!((quick.id, quick.fence), (slow.id, 3));
         let mut tx = db.begin().await.unwrap();
         for refused in [
             jobs::fence(&mut tx, &slow).await,
             jobs::complete(&mut tx, &slow).await,
+            jobs::give_back(&mut tx, &slow, time(30)).await,
             jobs::fail(&mut tx, &slow, time(30), "no").await,
         ] {
             assert!(matches!(refused, Err(StoreError::Fenced)));
         }
         jobs::fence(&mut tx, &quick).await.unwrap();
         tx.commit().await.unwrap();
-        assert!(matches!(jobs::heartbeat(&db, &slow, time(40)).await, Err(StoreError::Fenced)));
+        assert!(matches!(jobs::begin_again(&db, &slow).await, Err(StoreError::Fenced)));
         complete(&db, &quick).await.unwrap();
         assert!(matches!(complete(&db, &quick).await, Err(StoreError::Fenced)));
+    }
+
+    what_leans_on_the_fence_goes_on_beside_the_holders_other_writes(db) {
+        enqueue(&db, "poll", "a", 1).await;
+        let job = claim(&db, "w", 1).await.unwrap();
+        let mut first = db.begin().await.unwrap();
+        jobs::fence(&mut first, &job).await.unwrap();
+        if db.backend() == store::Backend::Postgres {
+            let mut second = db.begin().await.unwrap();
+            jobs::fence(&mut second, &job).await.unwrap();
+            // A request, too, does not wait for them.
+            enqueue(&db, "poll", "a", 2).await;
+            // Nor does a burial, which leaves the job until they have ended.
+            jobs::beat(&db, "w", time(3)).await.unwrap();
+            assert_eq!(jobs::bury(&db, time(4)).await.unwrap(), 0);
+            second.commit().await.unwrap();
+        }
+        first.commit().await.unwrap();
+        jobs::beat(&db, "w", time(3)).await.unwrap();
+        assert_eq!(jobs::bury(&db, time(4)).await.unwrap(), 1);
+        assert_eq!(claim(&db, "v", 4).await.unwrap().id, job.id);
     }
 
     a_failed_job_is_tried_again_later(db) {
@@ -110,15 +178,19 @@ both! {
         tx.commit().await.unwrap();
         assert_eq!(claim(&db, "w", 49).await, None);
         let again = claim(&db, "w", 50).await.unwrap();
-        assert_eq!((again.attempts, again.last_error.as_deref()), (2, Some("no route")));
+        assert_eq!((again.attempts, again.last_error.as_deref()), (1, Some("no route")));
+        give_back(&db, &again, 60).await.unwrap();
+        assert_eq!(claim(&db, "w", 60).await.unwrap().attempts, 0);
     }
 
     a_worker_that_ends_gives_back_what_it_holds(db) {
         enqueue(&db, "poll", "a", 1).await;
         enqueue(&db, "poll", "b", 1).await;
+        jobs::beat(&db, "w", time(9)).await.unwrap();
         let first = claim(&db, "w", 1).await.unwrap();
         let second = claim(&db, "v", 1).await.unwrap();
-        assert_eq!(jobs::release(&db, "w").await.unwrap(), 1);
+        assert_eq!(jobs::retire(&db, "w").await.unwrap(), 1);
+        assert_eq!(jobs::workers(&db, time(1)).await.unwrap(), 0);
         assert_eq!(claim(&db, "u", 1).await.unwrap().id, first.id);
         complete(&db, &second).await.unwrap();
     }

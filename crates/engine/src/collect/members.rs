@@ -1,0 +1,290 @@
+//! The members of many groups: several groups are read at once, and what was
+//! read is written meanwhile, in batches across groups.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use graph::{Link, PageGuard};
+use provisioning::ids::{GroupId, ObjectId};
+use serde_json::json;
+use store::deferred_indexes::{self, LARGE, Stage};
+use store::mirror::{self, MirrorWrite};
+use store::{Backend, memberships, pending, runs};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
+
+use super::Reading;
+use crate::error::{Class, EngineError, Result, broke_off};
+
+/// How many groups are read at once.
+const AT_ONCE: usize = 4;
+/// How many pages may wait to be written.
+const WAITING: usize = 4;
+/// How many people are written in one transaction.
+const BATCH: usize = 5_000;
+/// How many pages a list may have before it is taken for endless.
+const MOST_PAGES: usize = 1_000_000;
+
+/// A group as it was read.
+pub(super) struct GroupRead {
+    pub(super) group: GroupId,
+    pub(super) read: Read,
+}
+
+/// How the reading of a group ended.
+pub(super) enum Read {
+    /// With its last page.
+    Ended {
+        /// The groups directly inside.
+        children: Vec<GroupId>,
+        /// How many people were seen.
+        members: u64,
+        /// How many were known before.
+        before: u64,
+        /// Those of them who were not seen.
+        absent: Vec<ObjectId>,
+    },
+    /// It cannot be read: its members stay as they are.
+    Unreadable,
+}
+
+/// A page on its way to the database.
+struct Page {
+    group: GroupId,
+    people: Vec<MirrorWrite>,
+    /// Members who were none before: people and groups.
+    new: Vec<(ObjectId, bool)>,
+}
+
+/// What one transaction writes.
+#[derive(Default)]
+struct Batch {
+    people: Vec<MirrorWrite>,
+    new: Vec<(GroupId, ObjectId, bool)>,
+}
+
+/// How far a load has come.
+#[derive(Default)]
+struct Load {
+    people: AtomicU64,
+    is_deferred: AtomicBool,
+}
+
+impl Reading {
+    /// Reads these groups, and where it is said so everything inside them.
+    pub(super) async fn read_tree(
+        self: &Arc<Self>,
+        roots: Vec<(GroupId, bool)>,
+    ) -> Result<Vec<GroupRead>> {
+        let (send, inbox) = mpsc::channel(WAITING);
+        let inbox = Arc::new(Mutex::new(inbox));
+        let load = Arc::new(Load::default());
+        let hands = match self.engine.db().backend() {
+            Backend::Sqlite => 1,
+            Backend::Postgres => 2,
+        };
+        let mut writers = JoinSet::new();
+        for _ in 0..hands {
+            let (reading, inbox, load) = (self.clone(), inbox.clone(), load.clone());
+            writers.spawn(async move { reading.write_pages(&inbox, &load).await });
+        }
+        drop(inbox);
+        let reads = self.read_groups(roots, send).await;
+        let mut written = Ok(());
+        while let Some(done) = writers.join_next().await {
+            written = written.and(done.unwrap_or_else(|error| Err(broke_off(&error))));
+        }
+        if load.is_deferred.load(Ordering::Relaxed) {
+            deferred_indexes::restore(self.engine.db()).await?;
+        }
+        // Readers stop when nobody writes: the writer's error says why.
+        written?;
+        reads
+    }
+
+    async fn read_groups(
+        self: &Arc<Self>,
+        roots: Vec<(GroupId, bool)>,
+        send: mpsc::Sender<Page>,
+    ) -> Result<Vec<GroupRead>> {
+        let mut asked: BTreeSet<GroupId> = roots.iter().map(|(group, _)| *group).collect();
+        let mut waiting = VecDeque::from(roots);
+        let mut reads = Vec::new();
+        let mut headers: Vec<GroupId> = asked.iter().copied().collect();
+        let mut readable = BTreeSet::new();
+        let mut tasks = JoinSet::new();
+        loop {
+            readable.extend(self.read_headers(&headers).await?);
+            headers.clear();
+            while tasks.len() < AT_ONCE
+                && let Some((group, nested)) = waiting.pop_front()
+            {
+                if !readable.contains(&group) {
+                    let read = Read::Unreadable;
+                    reads.push(GroupRead { group, read });
+                    continue;
+                }
+                let (reading, send) = (self.clone(), send.clone());
+                tasks.spawn(async move { reading.read_group(group, nested, &send).await });
+            }
+            let Some(done) = tasks.join_next().await else {
+                return Ok(reads);
+            };
+            let read = done.unwrap_or_else(|error| Err(broke_off(&error)))?;
+            if let Read::Ended { children, .. } = &read.read {
+                for child in children.iter().filter(|child| asked.insert(**child)) {
+                    headers.push(*child);
+                    waiting.push_back((*child, true));
+                }
+            }
+            reads.push(read);
+        }
+    }
+
+    async fn read_group(
+        &self,
+        group: GroupId,
+        nested: bool,
+        send: &mpsc::Sender<Page>,
+    ) -> Result<GroupRead> {
+        let mut children = Vec::new();
+        if nested {
+            children = self.read_children(group).await?;
+            let new = children.iter().map(|child| (ObjectId(child.0), true));
+            let page = Page {
+                group,
+                people: Vec::new(),
+                new: new.collect(),
+            };
+            send.send(page).await.map_err(|_| nobody_writes())?;
+        }
+        let before = self.members_before(group).await?;
+        let mut seen: Vec<ObjectId> = Vec::with_capacity(before.len());
+        let mut guard = PageGuard::new(MOST_PAGES);
+        let mut from: Option<Link> = None;
+        loop {
+            let page = self.client.members_page(group.0, from.as_ref()).await?;
+            let first = seen.len();
+            seen.extend(page.members.iter().map(|user| ObjectId(user.id)));
+            let new = seen.iter().skip(first);
+            let new = new.filter(|id| before.binary_search(id).is_err());
+            let new: Vec<(ObjectId, bool)> = new.map(|id| (*id, false)).collect();
+            let people = page.members.into_iter();
+            let people = people.map(|user| self.write_of(None, user)).collect();
+            let page_read = Page { group, people, new };
+            send.send(page_read).await.map_err(|_| nobody_writes())?;
+            let Some(next) = page.next else { break };
+            guard.follow(&next)?;
+            from = Some(next);
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        let absent = before.iter().filter(|id| seen.binary_search(id).is_err());
+        let read = Read::Ended {
+            children,
+            members: seen.len() as u64,
+            before: before.len() as u64,
+            absent: absent.copied().collect(),
+        };
+        Ok(GroupRead { group, read })
+    }
+
+    /// The groups directly inside a group; they become tracked.
+    async fn read_children(&self, group: GroupId) -> Result<Vec<GroupId>> {
+        let mut guard = PageGuard::new(MOST_PAGES);
+        let mut children = Vec::new();
+        let mut from: Option<Link> = None;
+        loop {
+            let page = self
+                .client
+                .nested_groups_page(group.0, from.as_ref())
+                .await?;
+            children.extend(page.groups.iter().map(|child| GroupId(child.id)));
+            let Some(next) = page.next else { break };
+            guard.follow(&next)?;
+            from = Some(next);
+        }
+        Ok(children)
+    }
+
+    async fn members_before(&self, group: GroupId) -> Result<Vec<ObjectId>> {
+        const PAGE: u32 = 10_000;
+        let mut all = Vec::new();
+        let mut after = None;
+        loop {
+            let db = self.engine.db();
+            let page =
+                memberships::members_page(db, self.connection.id, group, after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            let people = page.iter().filter(|(_, is_group)| !is_group);
+            all.extend(people.map(|(id, _)| *id));
+        }
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    async fn write_pages(&self, inbox: &Mutex<mpsc::Receiver<Page>>, load: &Load) -> Result<()> {
+        loop {
+            let mut batch = Batch::default();
+            {
+                let mut inbox = inbox.lock().await;
+                while batch.people.len() < BATCH
+                    && let Some(page) = inbox.recv().await
+                {
+                    batch.people.extend(page.people);
+                    let new = page.new.into_iter();
+                    batch
+                        .new
+                        .extend(new.map(|(member, is_group)| (page.group, member, is_group)));
+                }
+            }
+            if batch.people.is_empty() && batch.new.is_empty() {
+                return Ok(());
+            }
+            self.save_batch(&batch, load).await?;
+        }
+    }
+
+    async fn save_batch(&self, batch: &Batch, load: &Load) -> Result<()> {
+        let (now, id) = (self.engine.now(), self.connection.id);
+        let count = batch.people.len() as u64;
+        let before = load.people.fetch_add(count, Ordering::Relaxed);
+        // Asked each time the load has doubled: whether it is large beside
+        // what is there.
+        let doublings = |people: u64| (people / LARGE).checked_ilog2();
+        if doublings(before + count) > doublings(before)
+            && !load.is_deferred.load(Ordering::Relaxed)
+            && deferred_indexes::defer_for(self.engine.db(), Stage::Collect, before).await?
+        {
+            load.is_deferred.store(true, Ordering::Relaxed);
+        }
+        let mut tx = self.engine.begin_relaxed().await?;
+        let changed = mirror::write(&mut tx, id, &batch.people, now).await?;
+        memberships::add_many(&mut tx, id, &batch.new).await?;
+        // A first sync plans everybody; afterwards only who changed.
+        if self.connection.progress.first_sync_done {
+            let people = batch.new.iter().filter(|(.., is_group)| !is_group);
+            let mut touched: Vec<ObjectId> = people.map(|(_, member, _)| *member).collect();
+            touched.extend(changed);
+            touched.sort_unstable();
+            touched.dedup();
+            pending::add(&mut tx, id, &touched, now).await?;
+        }
+        if let Some(run) = self.run_id {
+            let progress = json!({ "phase": "collecting", "people": before + count });
+            runs::set_progress(&mut tx, run, &progress).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+fn nobody_writes() -> EngineError {
+    EngineError::new(
+        "incomplete_read",
+        Class::Unavailable,
+        "what was read could not be written",
+    )
+}

@@ -1,0 +1,157 @@
+//! Connections in this process's hands: nobody else, here or in another
+//! process, works on one meanwhile, and a process that lost its lease without
+//! noticing cannot write.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use graph::environment::later;
+use jiff::Timestamp;
+use provisioning::ids::ConnectionId;
+use store::jobs::{self, Job};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::engine::{Engine, locked};
+use crate::error::{Class, EngineError, Result};
+use crate::run::SYNC_JOB;
+
+/// How long what a worker holds stays its own after its last sign of life.
+const LEASE: Duration = Duration::from_secs(12);
+/// Between two signs of life.
+pub(crate) const BEAT: Duration = Duration::from_secs(3);
+/// Between two looks whether a connection became free.
+const LOOK: Duration = Duration::from_millis(25);
+/// How long a person's request waits for a connection that is being worked on.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A connection the worker holds and does nothing for until `due`.
+pub(crate) struct Idle {
+    pub(crate) job: Arc<Job>,
+    pub(crate) due: Timestamp,
+}
+
+/// Shows that this process is alive for as long as it is kept.
+pub(crate) struct Heart(JoinHandle<()>);
+
+impl Drop for Heart {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The engine with one connection to itself, for a change a person makes.
+/// Given back when dropped.
+pub(crate) struct Held {
+    engine: Engine,
+    job: Option<Arc<Job>>,
+    heart: Option<Heart>,
+}
+
+impl Deref for Held {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let (Some(job), Ok(runtime)) = (self.job.take(), Handle::try_current()) else {
+            return;
+        };
+        let (engine, heart) = (self.engine.unheld(), self.heart.take());
+        runtime.spawn(async move {
+            if let Err(error) = engine.give_back(&job, engine.now()).await {
+                tracing::warn!(connection = %job.key, "could not give a job back: {error}");
+            }
+            drop(heart);
+        });
+    }
+}
+
+impl Held {
+    /// Gives the connection back; what was asked for meanwhile is done next.
+    pub(crate) async fn release(mut self) -> Result<()> {
+        match self.job.take() {
+            Some(job) => self.engine.unheld().give_back(&job, self.now()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The connection is gone, and its job with it.
+    pub(crate) fn forget(mut self) {
+        self.job = None;
+    }
+}
+
+impl Engine {
+    /// Takes a connection for a change, as soon as nobody works on it.
+    pub(crate) async fn hold(&self, id: ConnectionId) -> Result<Held> {
+        let heart = self.show_life().await?;
+        let key = id.to_string();
+        let mut waited = Duration::ZERO;
+        let job = loop {
+            let idle = locked(&self.0.idle).remove(&id);
+            if let Some(idle) = idle {
+                break idle.job;
+            }
+            let now = self.now();
+            let job = (SYNC_JOB, key.as_str(), Some(id));
+            let wanted = later(now, Duration::from_secs(1));
+            let taken = jobs::claim_key(self.db(), &self.0.worker, job, now, wanted).await?;
+            if let Some(job) = taken {
+                break Arc::new(job);
+            }
+            if waited > PATIENCE {
+                return Err(busy());
+            }
+            tokio::time::sleep(LOOK).await;
+            waited += LOOK;
+        };
+        Ok(Held {
+            engine: self.holding(Arc::clone(&job)),
+            job: Some(job),
+            heart: Some(heart),
+        })
+    }
+
+    /// Gives a job back that was done, to be done again.
+    pub(crate) async fn give_back(&self, job: &Job, again_at: Timestamp) -> Result<()> {
+        let mut tx = self.db().begin().await?;
+        jobs::give_back(&mut tx, job, again_at).await?;
+        tx.commit().await?;
+        self.0.wake.notify_one();
+        Ok(())
+    }
+
+    /// Shows that this process is alive, now and until the value is dropped.
+    pub(crate) async fn show_life(&self) -> Result<Heart> {
+        self.beat().await?;
+        let engine = self.unheld();
+        Ok(Heart(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(BEAT).await;
+                if let Err(error) = engine.beat().await {
+                    tracing::warn!("could not renew the lease: {error}");
+                }
+            }
+        })))
+    }
+
+    async fn beat(&self) -> Result<()> {
+        let until = later(self.now(), LEASE);
+        Ok(jobs::beat(self.db(), &self.0.worker, until).await?)
+    }
+}
+
+fn busy() -> EngineError {
+    EngineError::new(
+        "connection_busy",
+        Class::Conflict,
+        "a run of this connection is under way",
+    )
+    .cure("Try again when the run has ended.")
+}
