@@ -1,6 +1,7 @@
 //! The emulator in its own process, and a generated tenant in it.
 
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ pub(crate) struct Emulator {
     _child: Child,
     base: String,
     http: reqwest::Client,
+    made: AtomicU64,
 }
 
 /// A tenant with people in groups.
@@ -53,17 +55,26 @@ impl Emulator {
             _child: child,
             base,
             http: reqwest::Client::new(),
+            made: AtomicU64::new(0),
         })
     }
 
     /// Makes a tenant with people, each in one of the groups.
     pub(crate) async fn tenant(&self, people: u64, groups: u64) -> Result<World> {
+        self.generated(people, groups, people.div_ceil(groups))
+            .await
+    }
+
+    /// Makes a tenant with people and groups of so many of them.
+    pub(crate) async fn generated(&self, people: u64, groups: u64, each: u64) -> Result<World> {
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        let name = format!("contoso{number}");
         let made = self
             .control(
                 "tenants",
                 json!({
-                    "domain": "contoso.onmicrosoft.com", "display_name": "Contoso",
-                    "verified_domains": ["contoso.com"],
+                    "domain": format!("{name}.onmicrosoft.com"), "display_name": "Contoso",
+                    "verified_domains": [format!("{name}.com")],
                 }),
             )
             .await?;
@@ -89,7 +100,7 @@ impl Emulator {
             .error_for_status()?;
         let generate = json!({
             "people": people, "groups": groups, "seed": 1,
-            "members_per_group": people.div_ceil(groups),
+            "members_per_group": each,
         });
         let made = self
             .control(&format!("tenants/{tenant}/generate"), generate)
@@ -102,6 +113,21 @@ impl Emulator {
             people,
             http: self.http.clone(),
         })
+    }
+
+    /// How many requests the emulator has answered since they were forgotten.
+    pub(crate) async fn requests(&self) -> Result<u64> {
+        let url = format!("{}/emulator/v1/requests", self.base);
+        let answer: Value = self.http.get(url).send().await?.json().await?;
+        let items = answer["items"].as_array();
+        Ok(items.context("no requests")?.len() as u64)
+    }
+
+    /// Empties the emulator's log of requests.
+    pub(crate) async fn forget_requests(&self) -> Result<()> {
+        let url = format!("{}/emulator/v1/requests", self.base);
+        self.http.delete(url).send().await?.error_for_status()?;
+        Ok(())
     }
 
     async fn control(&self, path: &str, body: Value) -> Result<Value> {

@@ -78,7 +78,7 @@ impl Engine {
         let age = written.map(|at| started.duration_since(at).unsigned_abs());
         if age.is_none_or(|age| age >= FLUSH) {
             let mut tx = self.begin().await?;
-            connections::record_read(&mut tx, connection.id, started, None, None, None).await?;
+            connections::record_read(&mut tx, connection.id, started).await?;
             tx.commit().await?;
         }
         Ok(Collected {

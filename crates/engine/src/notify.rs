@@ -2,14 +2,22 @@
 //! believed but that something may have changed.
 
 use graph::{LifecycleEvent, NotificationBatch, ResourceKind};
+use jiff::Timestamp;
 use provisioning::ids::{ConnectionId, ObjectId};
-use store::{jobs, mirror, pending, subscriptions};
+use store::{connections, jobs, mirror, pending, subscriptions};
 use subtle::ConstantTimeEq;
 
 use crate::engine::{Engine, digest};
 use crate::error::{EngineError, Result};
 use crate::model::Woken;
-use crate::run::SYNC_JOB;
+use crate::run::{SYNC_JOB, milliseconds};
+
+/// What a notification that was recognised says.
+struct Named {
+    connection: ConnectionId,
+    person: Option<ObjectId>,
+    happened_at: Option<Timestamp>,
+}
 
 impl Engine {
     /// A change notification's body.
@@ -30,7 +38,7 @@ impl Engine {
             refused: batch.unreadable,
             ..Woken::default()
         };
-        let mut named: Vec<(ConnectionId, Option<ObjectId>)> = Vec::new();
+        let mut named: Vec<Named> = Vec::new();
         for item in &batch.notifications {
             let state = item.client_state.as_deref();
             match self
@@ -41,7 +49,11 @@ impl Engine {
                     let person = (item.kind == ResourceKind::User)
                         .then_some(item.object_id)
                         .flatten();
-                    named.push((connection, person.map(ObjectId)));
+                    named.push(Named {
+                        connection,
+                        person: person.map(ObjectId),
+                        happened_at: item.event_time,
+                    });
                 }
                 None => woken.refused += 1,
             }
@@ -56,7 +68,11 @@ impl Engine {
                     if item.event == LifecycleEvent::ReauthorizationRequired {
                         self.renew_soon(item.subscription_id).await?;
                     }
-                    named.push((connection, None));
+                    named.push(Named {
+                        connection,
+                        person: None,
+                        happened_at: None,
+                    });
                 }
                 None => woken.refused += 1,
             }
@@ -87,21 +103,24 @@ impl Engine {
 
     /// Queues the connections' jobs; a notification that names a person counts
     /// as a change of that person.
-    async fn wake_all(&self, named: &[(ConnectionId, Option<ObjectId>)]) -> Result<()> {
+    async fn wake_all(&self, named: &[Named]) -> Result<()> {
         if named.is_empty() {
             return Ok(());
         }
         let now = self.now();
         let mut tx = self.begin().await?;
-        let mut ids: Vec<ConnectionId> = named.iter().map(|(id, _)| *id).collect();
+        let mut ids: Vec<ConnectionId> = named.iter().map(|named| named.connection).collect();
         ids.sort_unstable();
         ids.dedup();
         for id in ids {
-            let people: Vec<ObjectId> = named
-                .iter()
-                .filter(|(connection, _)| *connection == id)
-                .filter_map(|(_, person)| *person)
-                .collect();
+            let of_connection = || named.iter().filter(|named| named.connection == id);
+            let people: Vec<ObjectId> = of_connection().filter_map(|named| named.person).collect();
+            // Clocks differ: what has not happened yet is not believed.
+            let times = of_connection().filter_map(|named| named.happened_at);
+            if let Some(at) = times.filter(|at| *at <= now).max() {
+                let delay = milliseconds(at, now);
+                connections::record_microsoft_delay(&mut tx, id, at, delay).await?;
+            }
             let touched = mirror::touch(&mut tx, id, &people, now).await?;
             pending::add(&mut tx, id, &touched, now).await?;
             jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;

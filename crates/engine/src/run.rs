@@ -385,6 +385,10 @@ impl Engine {
         let now = self.now();
         let has_people = self.has_people(connection.id).await?;
         let mut tx = self.begin().await?;
+        if let Some(since) = pending::oldest(&mut tx, connection.id, looked_at).await? {
+            let delay = milliseconds(since, now);
+            connections::record_our_delay(&mut tx, connection.id, delay).await?;
+        }
         pending::clear(&mut tx, connection.id, looked_at).await?;
         runs::set_status(&mut tx, run_id, RunStatus::Done, Some(now)).await?;
         connections::record_run(&mut tx, connection.id, run_id).await?;
@@ -463,4 +467,10 @@ pub(crate) fn healthy(status: ConnectionStatus) -> Health {
         reason: None,
         cure: None,
     }
+}
+
+/// From one moment to a later one; never negative.
+pub(crate) fn milliseconds(from: jiff::Timestamp, to: jiff::Timestamp) -> i64 {
+    let passed = to.duration_since(from).as_millis().max(0);
+    i64::try_from(passed).unwrap_or(i64::MAX)
 }

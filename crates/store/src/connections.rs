@@ -285,6 +285,13 @@ pub async fn list(on: impl Into<Source<'_>>) -> Result<Vec<Connection>> {
     rows.iter().map(read).collect()
 }
 
+/// How many connections have had their first sync.
+pub async fn first_syncs_done(on: impl Into<Source<'_>>) -> Result<u64> {
+    let text = "SELECT COUNT(*) AS done FROM connections WHERE first_sync_done";
+    let row = on.into().row(text, args![]).await?;
+    row.map_or(Ok(0), |row| row.get("done"))
+}
+
 /// The connection of a tenant.
 pub async fn by_tenant(
     on: impl Into<Source<'_>>,
@@ -382,28 +389,28 @@ pub async fn set_consent(
     change(tx, text, args).await
 }
 
-/// Notes a completed read. What is not known this time keeps its value.
-pub async fn record_read(
+/// Notes a completed read: the mirror shows the directory as it was then.
+pub async fn record_read(tx: &mut Tx, id: ConnectionId, as_of: Timestamp) -> Result<()> {
+    let text = "UPDATE connections SET as_of = $2 WHERE id = $1";
+    change(tx, text, args![id, as_of]).await
+}
+
+/// Notes how late a change was learnt of, and when it happened at Microsoft.
+pub async fn record_microsoft_delay(
     tx: &mut Tx,
     id: ConnectionId,
-    as_of: Timestamp,
-    changed_at_microsoft: Option<Timestamp>,
-    delay_microsoft_ms: Option<i64>,
-    delay_ours_ms: Option<i64>,
+    changed_at: Timestamp,
+    milliseconds: i64,
 ) -> Result<()> {
-    let text = "UPDATE connections SET as_of = $2,
-            changed_at_microsoft = COALESCE($3, changed_at_microsoft),
-            delay_microsoft_ms = COALESCE($4, delay_microsoft_ms),
-            delay_ours_ms = COALESCE($5, delay_ours_ms)
+    let text = "UPDATE connections SET changed_at_microsoft = $2, delay_microsoft_ms = $3
         WHERE id = $1";
-    let args = args![
-        id,
-        as_of,
-        changed_at_microsoft,
-        delay_microsoft_ms,
-        delay_ours_ms
-    ];
-    change(tx, text, args).await
+    change(tx, text, args![id, changed_at, milliseconds]).await
+}
+
+/// Notes how long it took from learning of a change to its commit.
+pub async fn record_our_delay(tx: &mut Tx, id: ConnectionId, milliseconds: i64) -> Result<()> {
+    let text = "UPDATE connections SET delay_ours_ms = $2 WHERE id = $1";
+    change(tx, text, args![id, milliseconds]).await
 }
 
 /// Notes the latest run.

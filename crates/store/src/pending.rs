@@ -72,6 +72,21 @@ pub async fn clear(tx: &mut Tx, connection_id: ConnectionId, ids: &[ObjectId]) -
     Ok(())
 }
 
+/// Since when one of these people waits.
+pub async fn oldest(
+    on: impl Into<Source<'_>>,
+    connection_id: ConnectionId,
+    ids: &[ObjectId],
+) -> Result<Option<Timestamp>> {
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let text = "SELECT MIN(since) AS oldest FROM pending
+        WHERE connection_id = $1 AND object_id IN ($2)";
+    let row = on.into().row(text, args![connection_id, ids]).await?;
+    row.map_or(Ok(None), |row| row.maybe("oldest"))
+}
+
 /// How many wait.
 pub async fn count(on: impl Into<Source<'_>>, connection_id: ConnectionId) -> Result<u64> {
     let text = "SELECT COUNT(*) AS people FROM pending WHERE connection_id = $1";

@@ -78,7 +78,7 @@ pub(crate) async fn render(state: &AppState) -> Result<String> {
     ));
     let now = state.engine.now();
     for connection in &all {
-        if let Some(as_of) = connection.progress.as_of {
+        if let Some(as_of) = state.engine.as_of(connection) {
             let age = now.duration_since(as_of).as_secs().max(0);
             let id = connection.id;
             put(format_args!(

@@ -6,9 +6,10 @@ use provisioning::psa::{Kind, Record, Status};
 use store::connections::ConnectionStatus;
 use store::runs::RunStatus;
 
+use crate::database::both;
 use crate::world::World;
 
-#[tokio::test]
+both! {
 async fn a_first_sync_waits_for_approval_then_provisions() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;
@@ -39,8 +40,9 @@ async fn a_first_sync_waits_for_approval_then_provisions() {
     assert_eq!(again.status, RunStatus::Done, "{:?}", again.error);
     assert_eq!(again.counts.total(), 0);
 }
+}
 
-#[tokio::test]
+both! {
 async fn an_existing_record_is_found_by_email_once_and_keeps_its_id() {
     let world = World::new().await;
     let clients = world.add_group("clients").await;
@@ -73,8 +75,9 @@ async fn an_existing_record_is_found_by_email_once_and_keeps_its_id() {
         Some("dora.d@contoso.com")
     );
 }
+}
 
-#[tokio::test]
+both! {
 async fn an_employee_whose_rule_says_contact_is_archived_and_can_come_back() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;
@@ -121,8 +124,9 @@ async fn an_employee_whose_rule_says_contact_is_archived_and_can_come_back() {
     assert_eq!(back.email.as_deref(), Some("eve@contoso.com"));
     assert_eq!(world.by_id(contact.id).await.status, Status::Archived);
 }
+}
 
-#[tokio::test]
+both! {
 async fn a_callback_from_another_browser_or_twice_is_refused() {
     let world = World::new().await;
     let connection = world.connect().await;
@@ -158,4 +162,5 @@ async fn a_callback_from_another_browser_or_twice_is_refused() {
         .unwrap()
         .unwrap();
     assert_eq!(kept.health.status, ConnectionStatus::Connected);
+}
 }

@@ -9,6 +9,7 @@ use store::records::RecordWrite;
 use store::runs::RunStatus;
 use uuid::Uuid;
 
+use crate::database::both;
 use crate::world::{World, actor};
 
 async fn staffed(names: &[&str]) -> (World, ConnectionId, Uuid, Vec<Uuid>) {
@@ -41,7 +42,7 @@ async fn edit_title(world: &World, email: &str, title: &str) {
     tx.commit().await.unwrap();
 }
 
-#[tokio::test]
+both! {
 async fn a_local_edit_stands_until_the_person_changes_in_the_directory() {
     let (world, connection, _, people) = staffed(&["amy", "bob"]).await;
     edit_title(&world, "amy@contoso.com", "Wizard").await;
@@ -59,8 +60,9 @@ async fn a_local_edit_stands_until_the_person_changes_in_the_directory() {
     let amy = world.by_email("amy@contoso.com").await.unwrap();
     assert_eq!(amy.job_title.as_deref(), Some("Engineer"));
 }
+}
 
-#[tokio::test]
+both! {
 async fn reapply_overwrites_local_edits() {
     let (world, connection, _, _) = staffed(&["amy"]).await;
     edit_title(&world, "amy@contoso.com", "Wizard").await;
@@ -77,8 +79,9 @@ async fn reapply_overwrites_local_edits() {
     let amy = world.by_email("amy@contoso.com").await.unwrap();
     assert_eq!(amy.job_title.as_deref(), Some("Engineer"));
 }
+}
 
-#[tokio::test]
+both! {
 async fn leavers_are_deactivated_never_deleted_and_come_back() {
     let (world, connection, _, people) = staffed(&["amy", "bob"]).await;
     let before = world.by_email("amy@contoso.com").await.unwrap();
@@ -105,8 +108,9 @@ async fn leavers_are_deactivated_never_deleted_and_come_back() {
     assert_eq!(bob.status, Status::Inactive);
     assert_eq!(bob.access_reason.as_deref(), Some("disabled"));
 }
+}
 
-#[tokio::test]
+both! {
 async fn leaving_every_group_takes_access_and_keeps_the_record() {
     let (world, connection, staff, people) = staffed(&["amy", "bob"]).await;
     world.remove_member(staff, people[0]).await;
@@ -117,8 +121,9 @@ async fn leaving_every_group_takes_access_and_keeps_the_record() {
     assert_eq!(amy.access_reason.as_deref(), Some("no_rule"));
     assert!(world.by_email("bob@contoso.com").await.unwrap().access);
 }
+}
 
-#[tokio::test]
+both! {
 async fn a_removal_no_feed_reported_is_found_by_a_full_read() {
     let (world, connection, staff, people) = staffed(&["amy", "bob"]).await;
     world.remove_member(staff, people[0]).await;
@@ -134,8 +139,9 @@ async fn a_removal_no_feed_reported_is_found_by_a_full_read() {
     assert!(!world.by_email("amy@contoso.com").await.unwrap().access);
     assert!(world.by_email("bob@contoso.com").await.unwrap().access);
 }
+}
 
-#[tokio::test]
+both! {
 async fn a_group_that_cannot_be_read_freezes_its_people() {
     let (world, connection, staff, _) = staffed(&["amy", "bob"]).await;
     world
@@ -147,8 +153,9 @@ async fn a_group_that_cannot_be_read_freezes_its_people() {
         assert!(world.by_email("amy@contoso.com").await.unwrap().access);
     }
 }
+}
 
-#[tokio::test]
+both! {
 async fn an_empty_answer_is_not_believed() {
     let (world, connection, _, _) = staffed(&["amy", "bob"]).await;
     let empty = json!({
@@ -160,8 +167,9 @@ async fn an_empty_answer_is_not_believed() {
     assert!(world.by_email("amy@contoso.com").await.unwrap().access);
     assert!(world.by_email("bob@contoso.com").await.unwrap().access);
 }
+}
 
-#[tokio::test]
+both! {
 async fn a_run_over_the_limit_is_held_whole_and_can_be_rejected() {
     let names: Vec<String> = (0..12).map(|n| format!("person{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -184,4 +192,5 @@ async fn a_run_over_the_limit_is_held_whole_and_can_be_rejected() {
         let email = format!("{name}@contoso.com");
         assert!(world.by_email(&email).await.unwrap().access, "{name}");
     }
+}
 }

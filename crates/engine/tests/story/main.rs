@@ -1,9 +1,11 @@
 //! Stories told through the whole engine, the store and the emulator in one
-//! process. No sockets but those of a PostgreSQL, when one is given.
+//! process, each on SQLite and on PostgreSQL. No sockets but PostgreSQL's.
 
 #![allow(clippy::unwrap_used)] // a test fails by unwrap
 
+mod database;
 mod first_sync;
 mod life;
 mod rules;
+mod workers;
 mod world;

@@ -5,9 +5,10 @@ use provisioning::psa::{Kind, Status};
 use store::plans::PlanStatus;
 use store::runs::RunStatus;
 
+use crate::database::both;
 use crate::world::{World, actor};
 
-#[tokio::test]
+both! {
 async fn a_rule_made_later_provisions_its_people_and_a_preview_does_nothing() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;
@@ -53,8 +54,9 @@ async fn a_rule_made_later_provisions_its_people_and_a_preview_does_nothing() {
         run.error
     );
 }
+}
 
-#[tokio::test]
+both! {
 async fn deleting_a_rule_takes_access_and_keeps_the_records() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;
@@ -78,8 +80,9 @@ async fn deleting_a_rule_takes_access_and_keeps_the_records() {
     assert_eq!((amy.status, amy.access), (Status::Active, false));
     assert_eq!(amy.access_reason.as_deref(), Some("no_rule"));
 }
+}
 
-#[tokio::test]
+both! {
 async fn a_rule_that_would_lock_out_many_is_held_and_takes_effect_when_approved() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;
@@ -118,8 +121,9 @@ async fn a_rule_that_would_lock_out_many_is_held_and_takes_effect_when_approved(
     assert_eq!(kept.rule.exclude, ["person*"]);
     assert!(kept.pending.is_none());
 }
+}
 
-#[tokio::test]
+both! {
 async fn people_of_groups_inside_the_group_count_when_the_rule_says_so() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;
@@ -141,8 +145,9 @@ async fn people_of_groups_inside_the_group_count_when_the_rule_says_so() {
     world.sync(connection, Mode::Delta).await;
     assert!(!world.by_email("ned@contoso.com").await.unwrap().access);
 }
+}
 
-#[tokio::test]
+both! {
 async fn a_rule_is_checked_before_anything_depends_on_it() {
     let world = World::new().await;
     world.connect().await;
@@ -188,4 +193,5 @@ async fn a_rule_is_checked_before_anything_depends_on_it() {
             .unwrap_err();
         assert!(error.message.contains(part), "{part}: {error}");
     }
+}
 }

@@ -1,7 +1,7 @@
 //! An MSP and its tenant in the emulator, an engine over an empty database, and
 //! ways to change both.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,7 +25,8 @@ use store::connections::Auth;
 use store::journal::Origin;
 use store::records::RecordWrite;
 use store::runs::{RunRow, RunStatus};
-use store::{Db, accounts, records};
+use store::{accounts, records};
+use tokio::sync::oneshot;
 use url::Url;
 use uuid::Uuid;
 
@@ -40,7 +41,7 @@ const WRITER: Uuid = Uuid::from_u128(0x77);
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) tenant: Uuid,
-    transport: Arc<dyn Transport>,
+    transport: Arc<Gate>,
     writer: String,
 }
 
@@ -51,34 +52,113 @@ pub(crate) fn actor() -> Actor {
     }
 }
 
+/// The emulator's door: an answer can be kept back on its way.
+pub(crate) struct Gate {
+    inner: RouterTransport<axum::Router>,
+    held: Mutex<Option<Held>>,
+}
+
+struct Held {
+    path: String,
+    after: usize,
+    arrived: oneshot::Sender<()>,
+    go: oneshot::Receiver<()>,
+}
+
+impl Transport for Gate {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        limit_bytes: usize,
+    ) -> graph::transport::TransportFuture<'_> {
+        Box::pin(async move {
+            let path = request.uri().path().to_owned();
+            let answer = self.inner.send(request, limit_bytes).await;
+            let held = {
+                let mut held = self.held.lock().unwrap();
+                match held.as_mut() {
+                    Some(wanted) if path.contains(&wanted.path) && wanted.after == 0 => held.take(),
+                    Some(wanted) if path.contains(&wanted.path) => {
+                        wanted.after -= 1;
+                        None
+                    }
+                    _ => None,
+                }
+            };
+            if let Some(held) = held {
+                let _ = held.arrived.send(());
+                let _ = held.go.await;
+            }
+            answer
+        })
+    }
+}
+
+/// An engine over the story's database: a process of its own, as it were.
+async fn engine_over(transport: &Arc<Gate>, worker: &str) -> Engine {
+    let environment = Environment {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(graph::SeededEntropy::new(7 + worker.len() as u64)),
+        transport: transport.clone(),
+    };
+    let sealer = store::sealer::Sealer::new(SecretBox::new(Box::new([7; 32])));
+    let options = EngineOptions {
+        public_url: Url::parse(PUBLIC).unwrap(),
+        cloud: Cloud::custom(HOST, HOST).unwrap(),
+        poll_interval: Duration::from_millis(50),
+        reconcile_interval: Duration::from_secs(3600),
+        notifications: Notifications::Off,
+        auto_approve_first: false,
+        limits: Limits::default(),
+        worker: worker.to_owned(),
+    };
+    Engine::new(crate::database::open().await, sealer, environment, options)
+}
+
 impl World {
+    /// Another process over the same database.
+    pub(crate) async fn beside(&self, worker: &str) -> Engine {
+        engine_over(&self.transport, worker).await
+    }
+
+    /// Keeps back the answer to the next request whose path contains this,
+    /// after so many others: when it has arrived, and what lets it go.
+    pub(crate) fn keep_back(
+        &self,
+        path: &str,
+        after: usize,
+    ) -> (oneshot::Receiver<()>, oneshot::Sender<()>) {
+        let (arrived, has_arrived) = oneshot::channel();
+        let (let_go, go) = oneshot::channel();
+        let path = path.to_owned();
+        *self.transport.held.lock().unwrap() = Some(Held {
+            path,
+            after,
+            arrived,
+            go,
+        });
+        (has_arrived, let_go)
+    }
+
+    /// Every worker's lease is over, as if all had been silent for long.
+    pub(crate) async fn end_leases(&self) {
+        let mut tx = self.engine.db().begin().await.unwrap();
+        let past = jiff::Timestamp::UNIX_EPOCH;
+        let text = "UPDATE workers SET lease_until = $1";
+        tx.execute(text, store::args![past]).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     pub(crate) async fn new() -> Self {
         let emulator = Emulator::new(Options {
             seed: 1,
             start: graph::Clock::now(&SystemClock),
         });
-        let transport: Arc<dyn Transport> = Arc::new(RouterTransport::new(emulator.router()));
-        let environment = Environment {
-            clock: Arc::new(SystemClock),
-            entropy: Arc::new(graph::SeededEntropy::new(7)),
-            transport: transport.clone(),
-        };
-        let db = Db::open(&store::Options::new("sqlite::memory:"))
-            .await
-            .unwrap();
-        db.migrate().await.unwrap();
-        let sealer = store::sealer::Sealer::new(SecretBox::new(Box::new([7; 32])));
-        let options = EngineOptions {
-            public_url: Url::parse(PUBLIC).unwrap(),
-            cloud: Cloud::custom(HOST, HOST).unwrap(),
-            poll_interval: Duration::from_millis(50),
-            reconcile_interval: Duration::from_secs(3600),
-            notifications: Notifications::Off,
-            auto_approve_first: false,
-            limits: Limits::default(),
-            worker: "test".to_owned(),
-        };
-        let engine = Engine::new(db, sealer, environment, options);
+        let transport = Arc::new(Gate {
+            inner: RouterTransport::new(emulator.router()),
+            held: Mutex::default(),
+        });
+        let engine = engine_over(&transport, "test").await;
         let mut world = Self {
             engine,
             tenant: Uuid::nil(),

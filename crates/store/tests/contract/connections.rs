@@ -70,12 +70,13 @@ both! {
         assert_eq!(none, None);
     }
 
-    progress_keeps_what_is_not_known_this_time(db) {
+    progress_is_noted_piece_by_piece(db) {
         connect(&db).await;
         let mut tx = db.begin().await.unwrap();
         let run = RunId(Uuid::from_u128(1));
-        connections::record_read(&mut tx, CONNECTION, time(5), Some(time(3)), Some(2000), Some(40)).await.unwrap();
-        connections::record_read(&mut tx, CONNECTION, time(9), None, None, Some(50)).await.unwrap();
+        connections::record_microsoft_delay(&mut tx, CONNECTION, time(3), 2000).await.unwrap();
+        connections::record_our_delay(&mut tx, CONNECTION, 50).await.unwrap();
+        connections::record_read(&mut tx, CONNECTION, time(9)).await.unwrap();
         connections::record_run(&mut tx, CONNECTION, run).await.unwrap();
         connections::record_reconcile(&mut tx, CONNECTION, time(8)).await.unwrap();
         connections::record_success(&mut tx, CONNECTION, time(9)).await.unwrap();

@@ -136,6 +136,8 @@ both! {
         assert_eq!(pending::add_group(&mut tx, CONNECTION, group(1), time(3)).await.unwrap(), 1);
         assert_eq!(pending::page(&mut tx, CONNECTION, None, 3).await.unwrap(), [object(1), object(2), object(3)]);
         assert_eq!(pending::page(&mut tx, CONNECTION, Some(object(3)), 3).await.unwrap(), [object(7)]);
+        assert_eq!(pending::oldest(&mut tx, CONNECTION, &[object(3), object(1)]).await.unwrap(), Some(time(2)));
+        assert_eq!(pending::oldest(&mut tx, CONNECTION, &[object(9)]).await.unwrap(), None);
         pending::clear(&mut tx, CONNECTION, &[object(1), object(3)]).await.unwrap();
         assert_eq!(pending::count(&mut tx, CONNECTION).await.unwrap(), 2);
     }

@@ -116,7 +116,12 @@ async fn view(state: &AppState, connection: &Connection) -> Result<Value> {
         "status_code": connection.health.code,
         "status_reason": connection.health.reason,
         "status_cure": connection.health.cure,
-        "as_of": connection.progress.as_of,
+        "as_of": state.engine.as_of(connection),
+        "changed_at_microsoft": connection.progress.changed_at_microsoft,
+        "delay": {
+            "microsoft_ms": connection.progress.delay_microsoft_ms,
+            "ours_ms": connection.progress.delay_ours_ms,
+        },
         "last_run": connection.progress.last_run_id,
         "last_success_at": connection.progress.last_success_at,
         "first_sync_done": connection.progress.first_sync_done,

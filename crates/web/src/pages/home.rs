@@ -39,6 +39,7 @@ pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Re
         None => None,
     };
     let status = word(&of.health.status);
+    let as_of = state.engine.as_of(&of);
     let name = of.tenant_name.or(of.tenant_domain.clone());
     Ok(Card {
         id: of.id.to_string(),
@@ -52,7 +53,7 @@ pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Re
         state: status,
         reason: of.health.reason,
         cure: of.health.cure,
-        as_of: ago(of.progress.as_of, now),
+        as_of: ago(as_of, now),
         last_run: last_run.map(|run| {
             let words = format!("{}, {}", word(&run.status), ago(Some(run.started_at), now));
             (run.id.to_string(), words)

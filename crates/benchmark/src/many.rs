@@ -1,0 +1,95 @@
+//! Thousands of small tenants: the first sync of all of them by one worker, then
+//! nothing to do.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use store::connections;
+use tokio_util::sync::CancellationToken;
+
+use crate::measure::{Since, clock, load, memory, peak_memory};
+use crate::places::Places;
+use crate::subject::Subject;
+use crate::tenant::Emulator;
+
+/// Between two polls of a connection.
+const POLL: Duration = Duration::from_secs(30);
+
+pub(crate) async fn measure(
+    places: &Places,
+    tenants: u64,
+    people: u64,
+    idle: Duration,
+) -> Result<Value> {
+    let load_before = load();
+    let emulator = Emulator::start().await?;
+    let mut subject = None;
+    for _ in 0..tenants {
+        let world = emulator.tenant(people, 1).await?;
+        if subject.is_none() {
+            subject = Some(Subject::new(&world.base, places.make("many").await?).await?);
+        }
+        let Some(subject) = &subject else { continue };
+        let connection = subject.connect(world.tenant).await?;
+        for group in &world.groups {
+            subject.rule(connection, *group, 1, "User").await?;
+        }
+    }
+    let subject = subject.ok_or_else(|| anyhow::anyhow!("no tenants"))?;
+    let db = subject.engine.db();
+    for connection in connections::list(db).await? {
+        subject.ask(connection.id, engine::Mode::Full).await?;
+    }
+    let engine = subject.beside(POLL, Duration::from_secs(24 * 3600))?;
+    let stop = CancellationToken::new();
+    let since = Since::now()?;
+    let began = clock();
+    let worker = tokio::spawn({
+        let stop = stop.clone();
+        async move { engine.work(stop).await }
+    });
+    loop {
+        let done = connections::first_syncs_done(db).await?;
+        if done == tenants {
+            break;
+        }
+        ensure!(
+            began.elapsed().as_secs() < 3600,
+            "{done} of {tenants} tenants after an hour"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let (seconds, cpu) = (since.seconds(), since.cpu_seconds()?);
+    // One poll of everybody, then quiet.
+    tokio::time::sleep(POLL).await;
+    let log = subject.place.log(db).await?;
+    let since = Since::now()?;
+    tokio::time::sleep(idle).await;
+    let idle_cpu = since.cpu_seconds()?;
+    let written = subject.place.log(db).await?.since(log);
+    stop.cancel();
+    worker.await?;
+    let resident = memory();
+    db.close().await;
+    places.drop_all().await?;
+    let all = tenants * people;
+    Ok(json!({
+        "database": places.name(),
+        "connections": tenants,
+        "people_each": people,
+        "first_syncs": {
+            "seconds": seconds, "cpu_seconds": cpu,
+            "people_per_second": (all as f64 / seconds).round(),
+        },
+        "idle": {
+            "seconds": idle.as_secs_f64(),
+            "poll_seconds": POLL.as_secs_f64(),
+            "cpu_percent_of_one_core": idle_cpu / idle.as_secs_f64() * 100.0,
+            "written": written,
+        },
+        "memory_bytes": { "idle": resident, "peak": peak_memory() },
+        "load_before": load_before,
+        "load_after": load(),
+    }))
+}

@@ -1,0 +1,141 @@
+//! What is measured: an engine over a database of its own, connected to
+//! tenants of the emulator.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use engine::{
+    Actor, Engine, EngineOptions, Mode, NewConnection, Notifications, RuleDraft, SyncRequest,
+};
+use graph::Cloud;
+use provisioning::ids::{ConnectionId, GroupId, RunId};
+use provisioning::limits::Limits;
+use provisioning::mapping_rule::{Members, RolesMode};
+use provisioning::policy::{EmailSource, OnDisabled};
+use provisioning::psa::Kind;
+use secrecy::SecretBox;
+use store::Db;
+use store::connections::Auth;
+use store::journal::Origin;
+use store::runs::{RunRow, RunStatus};
+use url::Url;
+use uuid::Uuid;
+
+use crate::floor_fetch::environment;
+use crate::measure::Place;
+use crate::tenant::{APPLICATION, SECRET};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// An engine and its database.
+pub(crate) struct Subject {
+    pub(crate) engine: Engine,
+    pub(crate) place: Place,
+    base: String,
+}
+
+pub(crate) fn actor() -> Actor {
+    Actor {
+        origin: Origin::User,
+        name: "benchmark".to_owned(),
+    }
+}
+
+impl Subject {
+    /// Over an empty database.
+    pub(crate) async fn new(base: &str, place: Place) -> Result<Self> {
+        let db = Db::open(&store::Options::new(&place.url)).await?;
+        db.migrate().await?;
+        let engine = engine(base, db, HOUR, 24 * HOUR)?;
+        let base = base.to_owned();
+        Ok(Self {
+            engine,
+            place,
+            base,
+        })
+    }
+
+    /// Another process's engine over the same database, with intervals of its own.
+    pub(crate) fn beside(&self, poll: Duration, reconcile: Duration) -> Result<Engine> {
+        engine(&self.base, self.engine.db().clone(), poll, reconcile)
+    }
+
+    pub(crate) async fn connect(&self, tenant: Uuid) -> Result<ConnectionId> {
+        let new = NewConnection {
+            tenant: tenant.to_string(),
+            application_id: APPLICATION,
+            application_key: Some(SECRET.into()),
+            certificate: None,
+            auth: Auth::Application,
+            provision_employees: Some(true),
+            provision_contacts: None,
+            email_source: EmailSource::Upn,
+            on_disabled: OnDisabled::Deactivate,
+            auto_approve: true,
+            secret_expires_at: None,
+            limits: None,
+        };
+        Ok(self.engine.add_connection(new, &actor()).await?.id)
+    }
+
+    pub(crate) async fn rule(
+        &self,
+        connection: ConnectionId,
+        group: Uuid,
+        order: i64,
+        role: &str,
+    ) -> Result<provisioning::ids::RuleId> {
+        let draft = RuleDraft {
+            name: None,
+            order,
+            connection_id: Some(connection),
+            tenant_id: None,
+            group_id: GroupId(group),
+            kind: Kind::Employee,
+            account_id: None,
+            security_roles: vec![role.to_owned()],
+            roles_mode: RolesMode::Replace,
+            include_nested: false,
+            members: Members::All,
+            exclude: Vec::new(),
+            licensed_only: false,
+            enabled: true,
+        };
+        let made = self.engine.create_rule(draft, false, &actor()).await?;
+        made.rule
+            .map(|rule| rule.id)
+            .ok_or_else(|| anyhow::anyhow!("the rule was not made"))
+    }
+
+    /// Asks for a sync; done by whoever works.
+    pub(crate) async fn ask(&self, connection: ConnectionId, mode: Mode) -> Result<RunId> {
+        let request = SyncRequest {
+            mode,
+            ..SyncRequest::default()
+        };
+        Ok(self.engine.sync(connection, request, &actor()).await?)
+    }
+
+    /// Waits for a run, or does it.
+    pub(crate) async fn finish(&self, id: RunId) -> Result<RunRow> {
+        let run = self.engine.run_to_end(id).await?;
+        let (error, hold) = (&run.error, &run.hold);
+        ensure!(run.status == RunStatus::Done, "{error:?} {hold:?}");
+        Ok(run)
+    }
+}
+
+fn engine(base: &str, db: Db, poll: Duration, reconcile: Duration) -> Result<Engine> {
+    let options = EngineOptions {
+        public_url: Url::parse("http://localhost:9443")?,
+        cloud: Cloud::custom(base, base)?,
+        poll_interval: poll,
+        reconcile_interval: reconcile,
+        notifications: Notifications::Off,
+        auto_approve_first: true,
+        limits: Limits::default(),
+        worker: "benchmark".to_owned(),
+    };
+    let sealer = store::sealer::Sealer::new(SecretBox::new(Box::new([7; 32])));
+    Ok(Engine::new(db, sealer, environment()?, options))
+}

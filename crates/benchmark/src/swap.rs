@@ -1,0 +1,73 @@
+//! A swap of two rules that moves everybody, and a full read of a tenant in
+//! which nothing changed.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use engine::Mode;
+use serde_json::{Value, json};
+
+use crate::measure::{Since, load};
+use crate::places::Places;
+use crate::subject::{Subject, actor};
+use crate::tenant::Emulator;
+
+pub(crate) async fn measure(places: &Places, people: u64) -> Result<Value> {
+    let load_before = load();
+    let emulator = Emulator::start().await?;
+    // Two groups that both hold everybody.
+    let world = emulator.generated(people, 2, people).await?;
+    let subject = Subject::new(&world.base, places.make("swap").await?).await?;
+    let connection = subject.connect(world.tenant).await?;
+    let mut rules = Vec::new();
+    for ((order, role), group) in (1..).zip(["User", "Project Manager"]).zip(&world.groups) {
+        rules.push(subject.rule(connection, *group, order, role).await?);
+    }
+    let run = subject.ask(connection, Mode::Full).await?;
+    let first = subject.finish(run).await?;
+    ensure!(first.counts.total() == people, "not everybody came in");
+
+    let reconciled = reconcile(&subject).await?;
+
+    rules.reverse();
+    let since = Since::now()?;
+    let change = subject.engine.reorder_rules(rules, false, &actor()).await?;
+    let (plan_seconds, plan_cpu) = (since.seconds(), since.cpu_seconds()?);
+    let run = change.run_id.context("the swap has no run")?;
+    let since = Since::now()?;
+    let run = subject.finish(run).await?;
+    let (apply_seconds, apply_cpu) = (since.seconds(), since.cpu_seconds()?);
+    ensure!(run.counts.total() == people, "not everybody moved");
+    subject.engine.db().close().await;
+    places.drop_all().await?;
+    Ok(json!({
+        "database": places.name(),
+        "people": people,
+        "full_reconcile": reconciled,
+        "rule_swap": {
+            "plan_seconds": plan_seconds, "plan_cpu_seconds": plan_cpu,
+            "apply_seconds": apply_seconds, "apply_cpu_seconds": apply_cpu,
+        },
+        "load_before": load_before,
+        "load_after": load(),
+    }))
+}
+
+/// The daily full read, which finds everything as it was.
+async fn reconcile(subject: &Subject) -> Result<Value> {
+    // A process of its own for which the read is always due. Two rounds before
+    // settle what is noted once.
+    let engine = subject.beside(Duration::ZERO, Duration::ZERO)?;
+    for _ in 0..2 {
+        ensure!(engine.work_once().await?, "no job was due");
+    }
+    let db = subject.engine.db();
+    let log = subject.place.log(db).await?;
+    let since = Since::now()?;
+    ensure!(engine.work_once().await?, "no job was due");
+    Ok(json!({
+        "seconds": since.seconds(),
+        "cpu_seconds": since.cpu_seconds()?,
+        "written": subject.place.log(db).await?.since(log),
+    }))
+}

@@ -1,0 +1,195 @@
+//! Several processes over one database: who works on what, and what becomes of
+//! one that stops in the middle.
+
+use engine::Mode;
+use http::Method;
+use provisioning::ids::ConnectionId;
+use serde_json::json;
+use store::runs::RunStatus;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::database::both;
+use crate::world::{World, actor};
+
+async fn staffed(names: &[&str]) -> (World, ConnectionId, Uuid, Vec<Uuid>) {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    let mut people = Vec::new();
+    for name in names {
+        let person = world.add_person(name).await;
+        world.add_member(staff, person).await;
+        people.push(person);
+    }
+    let connection = world.connect().await;
+    world.rule(world.employees(staff, 1)).await;
+    let run = world.sync_and_approve(connection).await;
+    assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+    (world, connection, staff, people)
+}
+
+async fn title(world: &World, person: Uuid, title: &str) {
+    let change = json!({ "jobTitle": title });
+    world
+        .write(Method::PATCH, &format!("users/{person}"), change)
+        .await;
+}
+
+both! {
+async fn a_woken_zombie_cannot_write() {
+    let (world, connection, _, people) = staffed(&["amy"]).await;
+    title(&world, people[0], "Old").await;
+    let (arrived, let_go) = world.keep_back("users/delta", 0);
+    let zombie = world.engine.clone();
+    let asked = zombie.sync(connection, engine::SyncRequest::default(), &actor()).await.unwrap();
+    let frozen = tokio::spawn(async move { zombie.work_once().await });
+    arrived.await.unwrap();
+
+    // Its lease runs out; another process takes the connection and goes on.
+    world.end_leases().await;
+    title(&world, people[0], "New").await;
+    let other = world.beside("other").await;
+    let run = other.run_to_end(asked).await.unwrap();
+    assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+    assert_eq!(world.by_email("amy@contoso.com").await.unwrap().job_title.as_deref(), Some("New"));
+
+    // It wakes with the old answer in its hands, and can do nothing with it.
+    let before = store::runs::get(world.engine.db(), asked).await.unwrap();
+    let_go.send(()).unwrap();
+    assert!(frozen.await.unwrap().unwrap());
+    assert_eq!(world.by_email("amy@contoso.com").await.unwrap().job_title.as_deref(), Some("New"));
+    assert_eq!(store::runs::get(world.engine.db(), asked).await.unwrap(), before);
+}
+}
+
+both! {
+async fn a_rule_saved_in_another_process_is_applied_by_the_worker() {
+    let (world, _, staff, _) = staffed(&["amy", "bob"]).await;
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn({
+        let (engine, stop) = (world.engine.clone(), stop.clone());
+        async move { engine.work(stop).await }
+    });
+    // The worker keeps the connection between its rounds, and hands it over.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let other = world.beside("serve").await;
+    let rules = store::mapping_rules::list(other.db()).await.unwrap();
+    let mut draft = world.employees(staff, 1);
+    draft.security_roles = vec!["Project Manager".to_owned()];
+    let change = other
+        .update_rule(rules[0].rule.id, draft, None, false, &actor())
+        .await
+        .unwrap();
+    let run = change.change.run_id.unwrap();
+    for _ in 0..200 {
+        let run = store::runs::get(other.db(), run).await.unwrap().unwrap();
+        if run.status == RunStatus::Done {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    for email in ["amy@contoso.com", "bob@contoso.com"] {
+        let record = world.by_email(email).await.unwrap();
+        assert_eq!(record.security_roles, ["Project Manager"], "{email}");
+    }
+    stop.cancel();
+    worker.await.unwrap();
+    // Everything was given back.
+    let counts = store::jobs::counts(other.db()).await.unwrap();
+    assert_eq!(counts, [("sync".to_owned(), 1, 0)]);
+}
+}
+
+both! {
+async fn a_rule_cannot_be_saved_between_the_pages_of_a_run() {
+    let (world, connection, staff, _) = staffed(&["amy"]).await;
+    let (arrived, let_go) = world.keep_back("users/delta", 0);
+    let working = world.engine.clone();
+    working.sync(connection, engine::SyncRequest::default(), &actor()).await.unwrap();
+    let run = tokio::spawn(async move { working.work_once().await });
+    arrived.await.unwrap();
+    let other = world.beside("serve").await;
+    let rules = store::mapping_rules::list(other.db()).await.unwrap();
+    let mut draft = world.employees(staff, 1);
+    draft.security_roles = vec!["Project Manager".to_owned()];
+    let id = rules[0].rule.id;
+    let saving = tokio::spawn(async move { other.update_rule(id, draft, None, false, &actor()).await });
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert!(!saving.is_finished());
+    let_go.send(()).unwrap();
+    assert!(run.await.unwrap().unwrap());
+    let change = saving.await.unwrap().unwrap();
+    world.engine.run_to_end(change.change.run_id.unwrap()).await.unwrap();
+    let amy = world.by_email("amy@contoso.com").await.unwrap();
+    assert_eq!(amy.security_roles, ["Project Manager"]);
+}
+}
+
+both! {
+async fn a_crash_in_the_middle_of_a_full_read_loses_nothing_and_takes_nothing_away() {
+    let (world, connection, staff, people) = staffed(&["amy", "bob", "cleo"]).await;
+    let sales = world.add_group("sales").await;
+    let dora = world.add_person("dora").await;
+    world.add_member(sales, dora).await;
+    world.rule(world.employees(sales, 2)).await;
+    world.remove_member(staff, people[2]).await;
+    let eve = world.add_person("eve").await;
+    world.add_member(staff, eve).await;
+
+    // The second group's page never arrives: the process dies before it.
+    let (arrived, _keep) = world.keep_back("/members/", 1);
+    let dying = world.engine.clone();
+    let request = engine::SyncRequest { mode: Mode::Full, ..Default::default() };
+    let asked = dying.sync(connection, request, &actor()).await.unwrap();
+    let death = tokio::spawn(async move { dying.work_once().await });
+    arrived.await.unwrap();
+    death.abort();
+    assert!(death.await.unwrap_err().is_cancelled());
+    for name in ["amy", "bob", "cleo", "dora"] {
+        let record = world.by_email(&format!("{name}@contoso.com")).await.unwrap();
+        assert!(record.access, "{name}");
+    }
+
+    world.end_leases().await;
+    let next = world.beside("next").await;
+    let run = next.run_to_end(asked).await.unwrap();
+    assert_eq!(run.status, RunStatus::Done, "{:?} {:?}", run.error, run.hold);
+    for (name, access) in [("amy", true), ("bob", true), ("cleo", false), ("dora", true), ("eve", true)] {
+        let record = world.by_email(&format!("{name}@contoso.com")).await.unwrap();
+        assert_eq!(record.access, access, "{name}");
+    }
+    let again = world.sync(connection, Mode::Full).await;
+    assert_eq!(again.counts.total(), 0);
+}
+}
+
+both! {
+async fn a_round_in_which_nothing_happens_leaves_no_trace() {
+    let (world, connection, _, people) = staffed(&["amy"]).await;
+    let runs = async || {
+        let filter = store::runs::RunFilter::default();
+        store::runs::list(world.engine.db(), &filter, None, 100).await.unwrap().len()
+    };
+    let before = runs().await;
+    let due = async || {
+        let now = world.engine.now();
+        let mut tx = world.engine.db().begin().await.unwrap();
+        // A person is named although nothing about them changed.
+        let id = provisioning::ids::ObjectId(people[0]);
+        store::mirror::touch(&mut tx, connection, &[id], now).await.unwrap();
+        store::pending::add(&mut tx, connection, &[id], now).await.unwrap();
+        let key = connection.to_string();
+        store::jobs::enqueue(&mut tx, "sync", &key, Some(connection), now, now).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    for _ in 0..3 {
+        due().await;
+        assert!(world.engine.work_once().await.unwrap());
+    }
+    assert_eq!(runs().await, before);
+    assert_eq!(store::pending::count(world.engine.db(), connection).await.unwrap(), 0);
+    // Noted on the link all the same: the next plan finds nothing to say.
+    let run = world.sync(connection, Mode::Full).await;
+    assert_eq!(run.counts.total(), 0);
+}
+}
