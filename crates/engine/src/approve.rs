@@ -13,7 +13,7 @@ use crate::error::{Class, EngineError, Result};
 use crate::input;
 use crate::model::Actor;
 use crate::planning::{PlanOf, Scope};
-use crate::run::{SYNC_JOB, healthy};
+use crate::run::{Asked, SYNC_JOB, healthy};
 
 impl Engine {
     /// Approves a held plan by its hash.
@@ -108,8 +108,10 @@ impl Engine {
 
     async fn is_reapply(&self, run: RunId) -> Result<bool> {
         let run = runs::get(self.db(), run).await?;
-        let flag = run.and_then(|run| run.progress.get("reapply")?.as_bool());
-        Ok(flag == Some(true))
+        Ok(match run {
+            Some(run) => Asked::of(&run)?.reapply,
+            None => false,
+        })
     }
 }
 

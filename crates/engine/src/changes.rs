@@ -59,6 +59,11 @@ impl Edit {
         }
     }
 
+    /// Whether somebody may be provisioned because of it.
+    fn adds_people(&self) -> bool {
+        matches!(self, Self::PutRule { rule } if rule.enabled)
+    }
+
     /// The rules as they would be.
     fn apply(&self, mut rules: Vec<MappingRule>) -> Vec<MappingRule> {
         match self {
@@ -96,15 +101,20 @@ impl Engine {
         concerned.sort_unstable();
         let mut change = Change::default();
         let mut to_apply = Vec::new();
+        let mut first_syncs = Vec::new();
         for id in concerned {
-            let own = self.hold(id).await?;
-            let connection = own.connection(id).await?;
-            // Nobody was provisioned yet: there is nothing a plan could show
-            // unless one is asked for.
+            let connection = self.connection(id).await?;
+            // Nobody was provisioned yet: what follows from a rule is the
+            // first sync.
             let preview = plan_only && connection.consent.is_some();
             if !connection.progress.first_sync_done && !preview {
+                if connection.consent.is_some() && edit.adds_people() {
+                    first_syncs.push(id);
+                }
                 continue;
             }
+            let own = self.hold(id).await?;
+            let connection = own.connection(id).await?;
             let (run_id, plan_id, held) =
                 own.plan_edit(&connection, &edit, plan_only, actor).await?;
             change.run_id = run_id.or(change.run_id);
@@ -121,6 +131,9 @@ impl Engine {
             own.lean_on_job(&mut tx).await?;
         }
         self.save_edit(&mut tx, &edit).await?;
+        for id in first_syncs {
+            change.run_id = Some(self.queue_first_sync(&mut tx, id, actor).await?);
+        }
         for (id, _) in &to_apply {
             jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(*id), now, now).await?;
         }

@@ -16,7 +16,7 @@ use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
 use crate::input::{self, Hypothesis};
 use crate::model::{Actor, FieldOrigin, Why};
-use crate::run::{SYNC_JOB, new_run};
+use crate::run::{Asked, SYNC_JOB, new_run};
 
 impl Engine {
     async fn link_of(&self, record: RecordId) -> Result<LinkRow> {
@@ -40,7 +40,12 @@ impl Engine {
         let now = self.now();
         let cause = if reapply { "reapply" } else { "resync" };
         let mut run = new_run(run_id, id, RunMode::Delta, cause, now);
-        run.progress = json!({ "reapply": reapply, "people": [person] });
+        run.asked = Asked {
+            reapply,
+            people: Some(vec![person]),
+            ..Asked::default()
+        }
+        .to_json();
         run.actor = Some(actor.name.clone());
         let mut tx = self.begin().await?;
         runs::create(&mut tx, &run).await?;
@@ -75,7 +80,11 @@ impl Engine {
         }
         let run_id = RunId(self.new_id());
         let mut run = new_run(run_id, connection, RunMode::Delta, "review", now);
-        run.progress = json!({ "people": [row.review.object_id] });
+        run.asked = Asked {
+            people: Some(vec![row.review.object_id]),
+            ..Asked::default()
+        }
+        .to_json();
         run.actor = Some(actor.name.clone());
         runs::create(&mut tx, &run).await?;
         pending::add(&mut tx, connection, &[row.review.object_id], now).await?;

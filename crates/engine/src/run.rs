@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use provisioning::ids::{ConnectionId, PlanId, RunId};
+use provisioning::ids::{ConnectionId, ObjectId, PlanId, RunId};
 use provisioning::plan::Counts;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::connections::{Connection, ConnectionStatus, Health};
 use store::plans::{PlanKind, PlanRow, PlanStatus};
 use store::runs::{RunMode, RunRow, RunStatus};
-use store::{connections, decisions, jobs, mirror, pending, plans, runs};
+use store::{Tx, connections, decisions, jobs, mirror, pending, plans, runs};
 
 use crate::apply::ApplyOf;
 use crate::collect::Collected;
@@ -20,6 +21,30 @@ use crate::planning::{Built, PlanOf, Scope};
 
 /// The job that does a connection's work.
 pub(crate) const SYNC_JOB: &str = "sync";
+
+/// What a person asked of a run. Kept with it, so that a run that was cut off
+/// goes on as what it was.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    /// Local edits go.
+    pub(crate) reapply: bool,
+    /// The plan waits whatever it says.
+    pub(crate) plan_only: bool,
+    /// Only about these.
+    pub(crate) people: Option<Vec<ObjectId>>,
+}
+
+impl Asked {
+    pub(crate) fn of(run: &RunRow) -> Result<Self> {
+        Ok(serde_json::from_value(run.asked.clone())
+            .map_err(|error| store::StoreError::corrupt(format!("run {}: {error}", run.id)))?)
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({ "reapply": self.reapply, "plan_only": self.plan_only, "people": self.people })
+    }
+}
 
 /// A run that nobody has started yet.
 pub(crate) fn new_run(
@@ -38,6 +63,7 @@ pub(crate) fn new_run(
         status: RunStatus::Collecting,
         started_at: now,
         finished_at: None,
+        asked: json!({}),
         progress: json!({}),
         counts: Counts::default(),
         requests: 0,
@@ -79,7 +105,12 @@ impl Engine {
             Mode::Full => RunMode::Full,
         };
         let mut run = new_run(run_id, id, mode, "sync", now);
-        run.progress = json!({ "reapply": request.reapply, "plan_only": request.plan_only });
+        let asked = Asked {
+            reapply: request.reapply,
+            plan_only: request.plan_only,
+            people: None,
+        };
+        run.asked = asked.to_json();
         run.actor = Some(actor.name.clone());
         let mut tx = self.begin().await?;
         runs::create(&mut tx, &run).await?;
@@ -87,6 +118,33 @@ impl Engine {
         tx.commit().await?;
         self.0.wake.notify_one();
         Ok(run_id)
+    }
+
+    /// The run that reads the mapped groups for the first time, queued; the one
+    /// that waits already covers what was saved meanwhile.
+    pub(crate) async fn queue_first_sync(
+        &self,
+        tx: &mut Tx,
+        id: ConnectionId,
+        actor: &Actor,
+    ) -> Result<RunId> {
+        let waiting = runs::unfinished(&mut *tx, id)
+            .await?
+            .into_iter()
+            .find(|run| {
+                run.status == RunStatus::Collecting
+                    && run.mode == RunMode::Full
+                    && run.progress.get("phase").is_none()
+            });
+        let now = self.now();
+        jobs::enqueue(tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;
+        if let Some(run) = waiting {
+            return Ok(run.id);
+        }
+        let mut run = new_run(RunId(self.new_id()), id, RunMode::Full, "rule", now);
+        run.actor = Some(actor.name.clone());
+        runs::create(tx, &run).await?;
+        Ok(run.id)
     }
 
     /// Waits until a run rests: done, failed, held, rejected or undone. Does
@@ -123,7 +181,12 @@ impl Engine {
             return self.poll(connection).await;
         }
         let id = connection.id;
+        let newest = unfinished
+            .iter()
+            .rfind(|run| run.status == RunStatus::Collecting)
+            .map(|run| run.id);
         for run in unfinished {
+            let connection = self.connection(id).await?;
             match run.status {
                 RunStatus::Collecting | RunStatus::Planned => {
                     self.execute(&connection, &run).await?
@@ -135,6 +198,8 @@ impl Engine {
                         Some(plan) if plan.status == PlanStatus::Approved => {
                             self.resume(&connection, &run).await?;
                         }
+                        // A newer first sync takes the place of one that waits.
+                        _ if is_first_sync(&run) && newest.is_some() => {}
                         // One run at a time: what waits for a person is first.
                         _ => return self.collect_only(&connection).await,
                     }
@@ -211,9 +276,11 @@ impl Engine {
     }
 
     async fn execute(&self, connection: &Connection, run: &RunRow) -> Result<()> {
-        let flag = |name: &str| run.progress.get(name).and_then(Value::as_bool) == Some(true);
-        let (reapply, plan_only) = (flag("reapply"), flag("plan_only"));
-        let people = run.progress.get("people").cloned();
+        let Asked {
+            reapply,
+            plan_only,
+            people,
+        } = Asked::of(run)?;
         let first = !connection.progress.first_sync_done;
         let mode = if first || run.mode == RunMode::Full {
             Mode::Full
@@ -221,6 +288,10 @@ impl Engine {
             Mode::Delta
         };
         let outcome = async {
+            let mut tx = self.begin().await?;
+            let progress = json!({ "phase": "collecting" });
+            runs::set_progress(&mut tx, run.id, &progress).await?;
+            tx.commit().await?;
             let nothing = Hypothesis::default();
             let collected = self.collect(connection, mode, &nothing, Some(run.id)).await;
             let collected = self.judge_collect(connection, collected).await?;
@@ -234,7 +305,7 @@ impl Engine {
             .await?;
             tx.commit().await?;
             let scope = match people {
-                Some(ids) => Scope::People(serde_json::from_value(ids).unwrap_or_default()),
+                Some(ids) => Scope::People(ids),
                 None if first || reapply || mode == Mode::Full => Scope::Everyone,
                 None => Scope::Pending,
             };
@@ -342,6 +413,8 @@ impl Engine {
         runs::set_counts(&mut tx, run_id, &built.tally.counts).await?;
         runs::set_hold(&mut tx, run_id, hold.as_ref()).await?;
         if hold.is_some() {
+            self.supersede_first_syncs(&mut tx, connection.id, run_id)
+                .await?;
             runs::set_status(&mut tx, run_id, RunStatus::Held, None).await?;
             let health = Health {
                 status: ConnectionStatus::Held,
@@ -376,11 +449,34 @@ impl Engine {
         self.finish_run(connection, run_id, &built.looked_at).await
     }
 
+    /// A first sync that waits for approval ends when a newer one stands in its
+    /// place: of the two plans only the newer is true.
+    async fn supersede_first_syncs(&self, tx: &mut Tx, id: ConnectionId, by: RunId) -> Result<()> {
+        let now = self.now();
+        for run in runs::unfinished(&mut *tx, id).await? {
+            if run.id == by || run.status != RunStatus::Held || !is_first_sync(&run) {
+                continue;
+            }
+            if let Some(plan) = run.plan_id {
+                let from = [PlanStatus::Held];
+                plans::set_status(tx, plan, &from, PlanStatus::Superseded, None, now).await?;
+            }
+            let hold = json!({
+                "code": "superseded",
+                "message": "A newer first sync took its place.",
+                "run_id": by,
+            });
+            runs::set_hold(tx, run.id, Some(&hold)).await?;
+            runs::set_status(tx, run.id, RunStatus::Rejected, Some(now)).await?;
+        }
+        Ok(())
+    }
+
     async fn finish_run(
         &self,
         connection: &Connection,
         run_id: RunId,
-        looked_at: &[provisioning::ids::ObjectId],
+        looked_at: &[ObjectId],
     ) -> Result<()> {
         let now = self.now();
         let has_people = self.has_people(connection.id).await?;
@@ -438,7 +534,7 @@ impl Engine {
     }
 
     /// The people a stored plan decided about.
-    async fn people_of(&self, plan: &PlanRow) -> Result<Vec<provisioning::ids::ObjectId>> {
+    async fn people_of(&self, plan: &PlanRow) -> Result<Vec<ObjectId>> {
         if Scope::from_json(plan.scope.as_ref()) == Scope::Everyone {
             return Ok(Vec::new());
         }
@@ -457,6 +553,12 @@ impl Engine {
         let filter = decisions::DecisionFilter::default();
         Ok(decisions::page(self.db(), id, after, 1_000, &filter).await?)
     }
+}
+
+/// Whether a run waits because it is a connection's first.
+fn is_first_sync(run: &RunRow) -> bool {
+    let code = run.hold.as_ref().and_then(|hold| hold.get("code"));
+    code.is_some_and(|code| code == "first_sync")
 }
 
 /// A state without anything wrong.

@@ -11,6 +11,7 @@ pub mod bulk;
 mod checkpoint;
 pub mod connections;
 mod copy;
+mod crash;
 pub mod cursors;
 pub mod db;
 pub mod decisions;

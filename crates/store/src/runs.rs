@@ -62,6 +62,8 @@ pub struct RunRow {
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+    /// What was asked for; the engine's own words.
+    pub asked: Value,
     /// How far it is.
     pub progress: Value,
     /// Applied actions by kind.
@@ -90,6 +92,7 @@ fn read(row: &Row) -> Result<RunRow> {
         status: row.named("status")?,
         started_at: row.get("started_at")?,
         finished_at: row.maybe("finished_at")?,
+        asked: row.json("asked")?,
         progress: row.json("progress")?,
         counts: row.json("counts")?,
         requests: row.get("requests")?,
@@ -104,8 +107,9 @@ fn read(row: &Row) -> Result<RunRow> {
 /// Adds a run.
 pub async fn create(tx: &mut Tx, run: &RunRow) -> Result<()> {
     let text = "INSERT INTO runs (id, connection_id, plan_id, mode, cause, status, started_at,
-            finished_at, progress, counts, requests, resource_units, error, hold, undo_of, actor)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+            finished_at, asked, progress, counts, requests, resource_units, error, hold, undo_of,
+            actor)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
     let args = args![
         run.id,
         run.connection_id,
@@ -115,6 +119,7 @@ pub async fn create(tx: &mut Tx, run: &RunRow) -> Result<()> {
         json::name(&run.status)?,
         run.started_at,
         run.finished_at,
+        json::text(&run.asked)?,
         json::text(&run.progress)?,
         json::text(&run.counts)?,
         run.requests,

@@ -3,6 +3,8 @@
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 use crate::checkpoint::Checkpoints;
+#[cfg(debug_assertions)]
+use crate::crash;
 use crate::db::{Backend, Db, Inner};
 use crate::error::Result;
 use crate::sql::{
@@ -41,7 +43,24 @@ impl Tx {
     }
 
     /// Makes it all true.
-    pub async fn commit(self) -> Result<()> {
+    #[track_caller]
+    pub fn commit(self) -> impl Future<Output = Result<()>> + Send {
+        #[cfg(debug_assertions)]
+        {
+            let at = std::panic::Location::caller();
+            async move {
+                let commit = crash::next();
+                crash::here(crash::Side::Before, commit, at);
+                self.make_true().await?;
+                crash::here(crash::Side::After, commit, at);
+                Ok(())
+            }
+        }
+        #[cfg(not(debug_assertions))]
+        self.make_true()
+    }
+
+    async fn make_true(self) -> Result<()> {
         match self.inner {
             InnerTx::Sqlite { tx, checkpoints } => {
                 tx.commit().await?;

@@ -12,7 +12,6 @@ use url::Url;
 
 use super::api::{Api, text};
 use super::browser::Browser;
-use super::first_sync;
 use super::local_records;
 use super::world::{Tenant, World};
 use crate::progress;
@@ -90,7 +89,7 @@ async fn add(api: &Api, world: &World, tenant: &Tenant) -> Result<String> {
     let connection = json!({
         "tenant": tenant.domain, "application_id": application_id,
         "application_key": application_key, "auth": "delegated",
-        "provision_employees": tenant.is_msp, "provision_contacts": true, "auto_approve": true,
+        "provision_employees": tenant.is_msp, "provision_contacts": true,
     });
     let made = api.post("/connections", &connection).await?;
     Ok(text(&made, "id")?.to_owned())
@@ -173,10 +172,8 @@ async fn rules(
                 body["name"] = json!(format!("{}: {}", tenant.name, rule.group));
                 body["account_id"] = json!(accounts[&tenant.id]);
             }
-            let saved = api.post("/mapping-rules", &body).await?;
-            if let Some(run) = saved["run_id"].as_str() {
-                first_sync::wait(api, run).await?;
-            }
+            // Its plan waits; the first sync asked for at the end takes its place.
+            api.post("/mapping-rules", &body).await?;
         }
         bar.inc(1);
     }

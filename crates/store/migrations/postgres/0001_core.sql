@@ -332,6 +332,7 @@ CREATE TABLE runs (
     status         text NOT NULL,
     started_at     timestamptz NOT NULL,
     finished_at    timestamptz,
+    asked          text NOT NULL,
     progress       text NOT NULL,
     counts         text NOT NULL,
     requests       bigint NOT NULL,

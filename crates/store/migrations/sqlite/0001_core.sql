@@ -332,6 +332,7 @@ CREATE TABLE runs (
     status         TEXT NOT NULL,
     started_at     INTEGER NOT NULL,
     finished_at    INTEGER,
+    asked          TEXT NOT NULL,
     progress       TEXT NOT NULL,
     counts         TEXT NOT NULL,
     requests       INTEGER NOT NULL,

@@ -20,6 +20,7 @@ fn run(n: u128) -> RunRow {
         status: RunStatus::Collecting,
         started_at: time(n.try_into().unwrap()),
         finished_at: None,
+        asked: json!({"reapply": true}),
         progress: json!({}),
         counts: Tally::default().counts,
         requests: 0,

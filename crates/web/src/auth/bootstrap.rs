@@ -5,6 +5,7 @@ use provisioning::ids::RecordId;
 use provisioning::psa::{ADMINISTRATOR, Kind, Record};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
+use store::Tx;
 use store::api_tokens::{self, ApiToken, TokenScope};
 use store::journal::{self, NewEntry, Origin};
 use store::psa_ids::ApiTokenId;
@@ -38,12 +39,19 @@ pub async fn bootstrap(
     if !needs_root(&state).await? {
         return Ok(false);
     }
-    if let (Some(username), Some(password)) = (username, password) {
-        create_root(&state, username, password).await?;
+    let root = match (username, password) {
+        (Some(username), Some(password)) => Some(Root::new(&state, username, password).await?),
+        _ => None,
+    };
+    // Both or neither: a token that came too late would never be taken.
+    let mut tx = state.engine.db().begin().await.map_err(Problem::from)?;
+    if let Some(root) = root {
+        root.insert(&state, &mut tx).await?;
     }
     if let Some(text) = api_token {
-        add_token(&state, &text).await?;
+        add_token(&state, &mut tx, &text).await?;
     }
+    tx.commit().await.map_err(Problem::from)?;
     Ok(true)
 }
 
@@ -58,48 +66,65 @@ pub(crate) async fn create_root(
     username: &str,
     password: SecretString,
 ) -> Result<RecordId> {
-    let username = username.trim();
-    if username.is_empty() || username.contains(char::is_whitespace) || username.contains('@') {
-        return Err(Problem::invalid("username: no blanks and no @"));
-    }
-    password::check_password(&password)?;
-    let hash = password::hash(state, password).await?;
-    let id = RecordId(state.engine.new_id());
-    let record = Record {
-        is_root: true,
-        first_name: Some("Root".to_owned()),
-        last_name: Some("User".to_owned()),
-        username: Some(username.to_owned()),
-        security_roles: vec![ADMINISTRATOR.to_owned()],
-        access: true,
-        ..Record::blank(id, Kind::Employee)
-    };
-    let now = state.engine.now();
+    let root = Root::new(state, username, password).await?;
     let mut tx = state.engine.db().begin().await?;
-    if records::root(&mut tx).await?.is_some() {
-        return Err(Problem::conflict(
-            "root_exists",
-            "there is a root user already",
-        ));
-    }
-    let write = RecordWrite {
-        record,
-        expected_version: 0,
-    };
-    records::write(&mut tx, &[write], now).await?;
-    password::set_password(state, &mut tx, id, &hash).await?;
-    let entry = NewEntry {
-        actor: Some("set-up".to_owned()),
-        record_id: Some(id),
-        body: Some(json!({ "username": username })),
-        ..NewEntry::new(now, Origin::User, "root_created")
-    };
-    journal::append(&mut tx, &[entry]).await?;
+    let id = root.insert(state, &mut tx).await?;
     tx.commit().await?;
     Ok(id)
 }
 
-async fn add_token(state: &AppState, text: &SecretString) -> Result<()> {
+/// A root user that passed the checks.
+struct Root {
+    username: String,
+    hash: String,
+}
+
+impl Root {
+    async fn new(state: &AppState, username: &str, password: SecretString) -> Result<Self> {
+        let username = username.trim().to_owned();
+        if username.is_empty() || username.contains(char::is_whitespace) || username.contains('@') {
+            return Err(Problem::invalid("username: no blanks and no @"));
+        }
+        password::check_password(&password)?;
+        let hash = password::hash(state, password).await?;
+        Ok(Self { username, hash })
+    }
+
+    async fn insert(self, state: &AppState, tx: &mut Tx) -> Result<RecordId> {
+        if records::root(&mut *tx).await?.is_some() {
+            return Err(Problem::conflict(
+                "root_exists",
+                "there is a root user already",
+            ));
+        }
+        let (id, now) = (RecordId(state.engine.new_id()), state.engine.now());
+        let record = Record {
+            is_root: true,
+            first_name: Some("Root".to_owned()),
+            last_name: Some("User".to_owned()),
+            username: Some(self.username.clone()),
+            security_roles: vec![ADMINISTRATOR.to_owned()],
+            access: true,
+            ..Record::blank(id, Kind::Employee)
+        };
+        let write = RecordWrite {
+            record,
+            expected_version: 0,
+        };
+        records::write(tx, &[write], now).await?;
+        password::set_password(state, tx, id, &self.hash).await?;
+        let entry = NewEntry {
+            actor: Some("set-up".to_owned()),
+            record_id: Some(id),
+            body: Some(json!({ "username": self.username })),
+            ..NewEntry::new(now, Origin::User, "root_created")
+        };
+        journal::append(tx, &[entry]).await?;
+        Ok(id)
+    }
+}
+
+async fn add_token(state: &AppState, tx: &mut Tx, text: &SecretString) -> Result<()> {
     if text.expose_secret().len() < 16 {
         return Err(Problem::invalid("an API token has at least 16 characters"));
     }
@@ -115,8 +140,6 @@ async fn add_token(state: &AppState, text: &SecretString) -> Result<()> {
         last_used_at: None,
         revoked_at: None,
     };
-    let mut tx = state.engine.db().begin().await?;
-    api_tokens::insert(&mut tx, &stored, &token::digest(text.expose_secret())).await?;
-    tx.commit().await?;
+    api_tokens::insert(tx, &stored, &token::digest(text.expose_secret())).await?;
     Ok(())
 }
