@@ -29,7 +29,7 @@ pub struct DirectoryGroup {
     pub is_mapped: bool,
     /// Since when its answers are not believed.
     pub suspicious_since: Option<Timestamp>,
-    /// When it was last read in full.
+    /// When it was first or last read to its end; none while that never happened.
     pub read_at: Option<Timestamp>,
 }
 

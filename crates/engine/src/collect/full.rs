@@ -53,7 +53,9 @@ impl Reading {
     /// that is not saved.
     pub(super) async fn new_groups(self: &Arc<Self>) -> Result<()> {
         let known = directory_groups::list(self.engine.db(), self.connection.id).await?;
-        let known: BTreeSet<GroupId> = known.iter().map(|group| group.group_id).collect();
+        // One whose read was cut off is as good as unknown.
+        let known = known.iter().filter(|group| group.read_at.is_some());
+        let known: BTreeSet<GroupId> = known.map(|group| group.group_id).collect();
         let mapped = self.mapped().await?;
         let roots = mapped
             .iter()
@@ -69,6 +71,7 @@ impl Reading {
                 continue;
             };
             row.members = members;
+            row.read_at = Some(self.engine.now());
             written.push(row);
         }
         let mut tx = self.engine.begin().await?;
@@ -154,6 +157,7 @@ impl Reading {
                 next.members = members;
                 next.suspicious_since = (absence.is_none() && !absent.is_empty())
                     .then(|| row.suspicious_since.unwrap_or(now));
+                next.read_at = row.read_at.or(Some(now));
                 // What did not change is not written, also not that it was read.
                 if next != row {
                     next.read_at = Some(now);

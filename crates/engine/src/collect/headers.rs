@@ -33,7 +33,6 @@ impl Reading {
         }
         let mapped = self.mapped().await?;
         let mut rows = self.group_rows().await?;
-        let now = self.engine.now();
         let mut readable = BTreeSet::new();
         let mut read = Vec::new();
         for group in groups {
@@ -60,9 +59,6 @@ impl Reading {
                 Err(error) => return Err(error.into()),
             }
             let is_new = known.as_ref() != Some(&row);
-            if is_new {
-                row.read_at = Some(now);
-            }
             read.push((row, is_new));
         }
         self.save_headers(&read).await?;
