@@ -4,20 +4,20 @@
 //! plan is approved.
 
 use provisioning::defaults::EmployeeDefaults;
-use provisioning::ids::{ConnectionId, RuleId, RunId};
+use provisioning::ids::{ConnectionId, PlanId, RuleId, RunId};
 use provisioning::mapping_rule::MappingRule;
 use provisioning::policy::FieldPolicies;
 use serde::{Deserialize, Serialize};
 use store::connections::Connection;
 use store::plans::{PlanKind, PlanRow, PlanStatus};
-use store::runs::RunMode;
+use store::runs::{RunMode, RunStatus};
 use store::{Tx, connections, jobs, mapping_rules, plans, runs, settings};
 
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::input::{self, EMPLOYEE_DEFAULTS, FIELD_POLICIES, Hypothesis, PROVISIONING_MODE};
 use crate::model::{Actor, Change, PeopleOnRemoval, ProvisioningMode};
-use crate::planning::{PlanOf, Scope};
+use crate::planning::{Built, PlanOf, Scope};
 use crate::run::{SYNC_JOB, new_run};
 
 /// A change that a plan may carry.
@@ -49,6 +49,15 @@ pub(crate) enum Edit {
         /// Them.
         fields: FieldPolicies,
     },
+}
+
+/// What an edit means for one connection.
+struct Planned {
+    plan_id: PlanId,
+    run_id: Option<RunId>,
+    held: bool,
+    /// The plan, unless it waits or was only asked for.
+    ready: Option<Built>,
 }
 
 impl Edit {
@@ -115,30 +124,46 @@ impl Engine {
             }
             let own = self.hold(id).await?;
             let connection = own.connection(id).await?;
-            let (run_id, plan_id, held) =
-                own.plan_edit(&connection, &edit, plan_only, actor).await?;
-            change.run_id = run_id.or(change.run_id);
-            change.plan_id = Some(plan_id);
-            change.held |= held;
-            to_apply.push((id, own));
+            let planned = own.plan_edit(&connection, &edit, plan_only, actor).await?;
+            change.run_id = planned.run_id.or(change.run_id);
+            change.plan_id = Some(planned.plan_id);
+            change.held |= planned.held;
+            to_apply.push((id, own, planned));
         }
-        if plan_only || change.held {
+        if plan_only {
             return Ok(change);
         }
         let now = self.now();
         let mut tx = self.begin().await?;
-        for (_, own) in &to_apply {
+        for (id, own, planned) in &to_apply {
             own.lean_on_job(&mut tx).await?;
-        }
-        self.save_edit(&mut tx, &edit).await?;
-        for id in first_syncs {
-            change.run_id = Some(self.queue_first_sync(&mut tx, id, actor).await?);
-        }
-        for (id, _) in &to_apply {
+            let (Some(built), Some(run_id)) = (&planned.ready, planned.run_id) else {
+                continue;
+            };
+            if change.held {
+                // Another connection's plan waits, and the edit with it: this
+                // one is made again when it takes effect.
+                plans::delete(&mut tx, built.id).await?;
+                runs::set_status(&mut tx, run_id, RunStatus::Rejected, Some(now)).await?;
+                continue;
+            }
+            let judged = built.judged(PlanStatus::Applying, None);
+            plans::finish_building(&mut tx, built.id, &judged).await?;
+            runs::set_counts(&mut tx, run_id, &built.tally.counts).await?;
+            runs::set_status(&mut tx, run_id, RunStatus::Applying, None).await?;
+            connections::record_run(&mut tx, *id, run_id).await?;
             jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(*id), now, now).await?;
         }
+        if !change.held {
+            // With all its plans in one transaction: after a crash either
+            // nothing of the edit happens or all of it.
+            self.save_edit(&mut tx, &edit).await?;
+            for id in first_syncs {
+                change.run_id = Some(self.queue_first_sync(&mut tx, id, actor).await?);
+            }
+        }
         tx.commit().await?;
-        for (_, own) in to_apply {
+        for (_, own, _) in to_apply {
             own.release().await?;
         }
         Ok(change)
@@ -150,7 +175,7 @@ impl Engine {
         edit: &Edit,
         plan_only: bool,
         actor: &Actor,
-    ) -> Result<(Option<RunId>, provisioning::ids::PlanId, bool)> {
+    ) -> Result<Planned> {
         let hypothesis = self.hypothesis(connection.id, edit).await?;
         self.collect_new_groups(connection, &hypothesis).await?;
         let connection = &self.connection(connection.id).await?;
@@ -158,7 +183,7 @@ impl Engine {
         let run_id = (!plan_only).then(|| RunId(self.new_id()));
         if let Some(run_id) = run_id {
             let mut run = new_run(run_id, connection.id, RunMode::Delta, "rule", self.now());
-            run.status = store::runs::RunStatus::Planned;
+            run.status = RunStatus::Planned;
             run.actor = Some(actor.name.clone());
             let mut tx = self.begin().await?;
             runs::create(&mut tx, &run).await?;
@@ -186,25 +211,28 @@ impl Engine {
             let judged = built.judged(PlanStatus::Preview, None);
             plans::finish_building(&mut tx, plan_id, &judged).await?;
             tx.commit().await?;
-            return Ok((None, plan_id, false));
+            return Ok(Planned {
+                plan_id,
+                run_id: None,
+                held: false,
+                ready: None,
+            });
         };
         let hold = self.hold_reason(connection, &built, false).await?;
         let held = hold.is_some();
-        if held {
+        let ready = if held {
             self.keep_pending(edit).await?;
             self.settle(connection, run_id, built, hold, None).await?;
-            return Ok((Some(run_id), plan_id, true));
-        }
-        // Applied by the worker, which saves nothing of the edit: it is saved
-        // with all its plans together.
-        let mut tx = self.begin().await?;
-        let judged = built.judged(PlanStatus::Applying, None);
-        plans::finish_building(&mut tx, plan_id, &judged).await?;
-        runs::set_counts(&mut tx, run_id, &built.tally.counts).await?;
-        runs::set_status(&mut tx, run_id, store::runs::RunStatus::Applying, None).await?;
-        connections::record_run(&mut tx, connection.id, run_id).await?;
-        tx.commit().await?;
-        Ok((Some(run_id), plan_id, false))
+            None
+        } else {
+            Some(built)
+        };
+        Ok(Planned {
+            plan_id,
+            run_id: Some(run_id),
+            held,
+            ready,
+        })
     }
 
     async fn hypothesis(&self, id: ConnectionId, edit: &Edit) -> Result<Hypothesis> {

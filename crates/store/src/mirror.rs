@@ -166,27 +166,29 @@ pub async fn count(on: impl Into<Source<'_>>, connection_id: ConnectionId) -> Re
     row.map_or(Ok(0), |row| row.get("people"))
 }
 
-/// People of no tracked group who were never linked: what a connection need
-/// not know, in the order of their ids.
-pub async fn orphans(
+/// People of no tracked group, in the order of their ids, and whether they are
+/// linked: who is not is what a connection need not know; who is, no reading
+/// of groups shows any more.
+pub async fn outside(
     on: impl Into<Source<'_>>,
     connection_id: ConnectionId,
     after: Option<ObjectId>,
     limit: u32,
-) -> Result<Vec<ObjectId>> {
-    let text = "SELECT people.object_id FROM people
+) -> Result<Vec<(ObjectId, bool)>> {
+    let text = "SELECT people.object_id, EXISTS (SELECT 1 FROM links
+                WHERE links.tenant_id = connections.tenant_id
+                    AND links.object_id = people.object_id) AS is_linked
+        FROM people
         JOIN connections ON connections.id = people.connection_id
         WHERE people.connection_id = $1 AND people.object_id > $2
             AND NOT EXISTS (SELECT 1 FROM memberships
                 WHERE memberships.connection_id = people.connection_id
                     AND memberships.member_id = people.object_id)
-            AND NOT EXISTS (SELECT 1 FROM links
-                WHERE links.tenant_id = connections.tenant_id
-                    AND links.object_id = people.object_id)
         ORDER BY people.object_id LIMIT $3";
     let args = args![connection_id, after_id(after), limit];
     let rows = on.into().rows(text, args).await?;
-    object_ids(&rows)
+    let row = |row: &Row| Ok((row.get("object_id")?, row.get("is_linked")?));
+    rows.iter().map(row).collect()
 }
 
 const UPSERT: &str = "INSERT INTO people (connection_id, object_id, version, fingerprint, body,

@@ -179,9 +179,10 @@ impl Reading {
             return Ok(new_groups);
         }
         let mapped = self.mapped().await?;
+        let open = self.whose_groups_count(mapped).await?;
         let tracked = self.group_rows().await?.into_keys();
         let tracked: BTreeMap<GroupId, bool> = tracked
-            .map(|group| (group, mapped.get(&group).copied().unwrap_or(true)))
+            .map(|group| (group, open.contains(&group)))
             .collect();
         loop {
             let mut tx = self.engine.begin().await?;
@@ -199,6 +200,28 @@ impl Reading {
                     let from = DeltaStart::Link(link);
                     page = self.client.groups_delta(&group_query(), &from).await?;
                 }
+            }
+        }
+    }
+
+    /// The groups whose inner groups are followed: those of rules that say so,
+    /// and whatever is inside them, be it the group of another rule.
+    pub(super) async fn whose_groups_count(
+        &self,
+        mapped: &BTreeMap<GroupId, bool>,
+    ) -> Result<BTreeSet<GroupId>> {
+        let edges = memberships::nested(self.engine.db(), self.connection.id).await?;
+        let roots = mapped.iter().filter(|(_, nested)| **nested);
+        let mut open: BTreeSet<GroupId> = roots.map(|(group, _)| *group).collect();
+        loop {
+            let before = open.len();
+            for (group, inside) in &edges {
+                if open.contains(group) {
+                    open.insert(*inside);
+                }
+            }
+            if open.len() == before {
+                return Ok(open);
             }
         }
     }
@@ -321,7 +344,12 @@ impl Reading {
 impl Reading {
     /// A nested group that left takes everybody below it along: the removal is
     /// the proof for them too. Does nothing for an id that is no tracked group.
-    async fn group_left(&self, tx: &mut Tx, group: GroupId, proof: &Absence) -> Result<()> {
+    pub(super) async fn group_left(
+        &self,
+        tx: &mut Tx,
+        group: GroupId,
+        proof: &Absence,
+    ) -> Result<()> {
         let (now, id) = (self.engine.now(), self.connection.id);
         let mut left = vec![group];
         let mut done = BTreeSet::new();

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use graph::{DeltaStart, GroupDeltaQuery, Next};
+use graph::{DeltaStart, GroupDeltaQuery, Next, PageGuard};
 use provisioning::absence::{CompletedGeneration, Ledger};
 use provisioning::ids::{GenerationId, GroupId, ObjectId};
 use store::cursors::{Cursor, CursorKind, Feed};
@@ -31,7 +31,7 @@ impl Reading {
         let mut ledger = Ledger::open(id, mapped.keys().copied());
         let roots = mapped.iter().map(|(group, nested)| (*group, *nested));
         let reads = self.read_tree(roots.collect()).await?;
-        let tracked: BTreeSet<GroupId> = reads.iter().map(|read| read.group).collect();
+        let mut tracked: BTreeSet<GroupId> = reads.iter().map(|read| read.group).collect();
         for read in &reads {
             match &read.read {
                 Read::Ended { members, .. } => ledger.ended(read.group, *members),
@@ -43,6 +43,9 @@ impl Reading {
         })?;
         self.swap(&done, reads).await?;
         if !is_first {
+            // What is still inside by our books was not read, and is doubted
+            // or frozen, not gone.
+            tracked.extend(self.whose_groups_count(mapped).await?);
             self.forget_untracked(&tracked).await?;
         }
         self.save_cursors(links).await?;
@@ -138,10 +141,11 @@ impl Reading {
         let mut removals = Vec::new();
         for GroupRead { group, read } in reads {
             let Read::Ended {
+                children,
                 members,
                 before,
                 absent,
-                ..
+                left,
             } = read
             else {
                 continue;
@@ -150,13 +154,20 @@ impl Reading {
             let is_suspicious = row
                 .as_ref()
                 .is_some_and(|row| row.suspicious_since.is_some());
-            let confirmed = is_suspicious && members == 0 && self.is_empty_too(group).await?;
+            let is_empty =
+                (members == 0 && before > 0) || (children.is_empty() && !left.is_empty());
+            let confirmed =
+                is_suspicious && is_empty && self.are_out(group, &absent, &left).await?;
             let absence = done.absence_from(group, if confirmed { 0 } else { before });
+            let absence = absence.filter(|_| !absent.is_empty());
+            let groups_left = !left.is_empty() && (confirmed || !children.is_empty());
+            let of_groups = done.absence_from(group, 0).filter(|_| groups_left);
             if let Some(row) = row {
                 let mut next = row.clone();
                 next.members = members;
-                next.suspicious_since = (absence.is_none() && !absent.is_empty())
-                    .then(|| row.suspicious_since.unwrap_or(now));
+                let doubted = (absence.is_none() && !absent.is_empty())
+                    || (of_groups.is_none() && !left.is_empty());
+                next.suspicious_since = doubted.then(|| row.suspicious_since.unwrap_or(now));
                 next.read_at = row.read_at.or(Some(now));
                 // What did not change is not written, also not that it was read.
                 if next != row {
@@ -164,33 +175,54 @@ impl Reading {
                     written.push(next);
                 }
             }
-            if let Some(absence) = absence.filter(|_| !absent.is_empty()) {
-                removals.push((group, absent, absence));
-            }
+            removals.extend(absence.map(|absence| (group, absent, absence)));
+            removals.extend(of_groups.map(|absence| (group, left, absence)));
         }
         if written.is_empty() && removals.is_empty() {
             return Ok(());
         }
-        let mut gone_from_all = Vec::new();
         let mut tx = self.engine.begin().await?;
         directory_groups::upsert(&mut tx, id, &written).await?;
         for (group, absent, absence) in removals {
             memberships::remove(&mut tx, id, group, &absent, &absence).await?;
+            for member in &absent {
+                self.group_left(&mut tx, GroupId(member.0), &absence)
+                    .await?;
+            }
             pending::add(&mut tx, id, &absent, now).await?;
-            gone_from_all.extend(absent);
         }
         tx.commit().await?;
-        self.look_for(gone_from_all).await
+        Ok(())
     }
 
-    /// The different read that must agree before an empty group is believed.
-    async fn is_empty_too(&self, group: GroupId) -> Result<bool> {
-        let page = self.client.member_refs_page(group.0, None).await?;
-        Ok(page.members.is_empty() && page.next.is_none())
+    /// The different read that must agree before an empty list is believed.
+    async fn are_out(
+        &self,
+        group: GroupId,
+        people: &[ObjectId],
+        groups: &[ObjectId],
+    ) -> Result<bool> {
+        let mut guard = PageGuard::default();
+        let mut from = None;
+        loop {
+            let page = self.client.member_refs_page(group.0, from.as_ref()).await?;
+            let ids = page.members.iter().map(|member| ObjectId(member.id));
+            for id in ids {
+                if people.contains(&id) || groups.contains(&id) {
+                    return Ok(false);
+                }
+            }
+            let Some(next) = page.next else {
+                return Ok(true);
+            };
+            guard.follow(&next)?;
+            from = Some(next);
+        }
     }
 
     /// Groups that no rule needs any more leave the mirror, and people who are
-    /// in none and were never linked with them.
+    /// in none and were never linked with them. Linked people of no group are
+    /// looked for by their ids: no group's list shows what became of them.
     async fn forget_untracked(&self, tracked: &BTreeSet<GroupId>) -> Result<()> {
         let (db, id) = (self.engine.db(), self.connection.id);
         for group in self.group_rows().await?.into_keys() {
@@ -206,14 +238,21 @@ impl Reading {
         }
         let mut after: Option<ObjectId> = None;
         loop {
-            let page = mirror::orphans(db, id, after, 1_000).await?;
-            let Some(last) = page.last() else {
+            let page = mirror::outside(db, id, after, 1_000).await?;
+            let Some((last, _)) = page.last() else {
                 return Ok(());
             };
             after = Some(*last);
-            let mut tx = self.engine.begin().await?;
-            mirror::forget(&mut tx, id, &page).await?;
-            tx.commit().await?;
+            let (linked, unknown): (Vec<_>, Vec<_>) =
+                page.into_iter().partition(|(_, is_linked)| *is_linked);
+            let ids = |of: Vec<(ObjectId, bool)>| of.into_iter().map(|(id, _)| id).collect();
+            let unknown: Vec<ObjectId> = ids(unknown);
+            if !unknown.is_empty() {
+                let mut tx = self.engine.begin().await?;
+                mirror::forget(&mut tx, id, &unknown).await?;
+                tx.commit().await?;
+            }
+            self.look_for(ids(linked)).await?;
         }
     }
 

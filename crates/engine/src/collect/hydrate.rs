@@ -7,7 +7,7 @@ use provisioning::absence::Absence;
 use provisioning::directory::{Person, Presence};
 use provisioning::ids::ObjectId;
 use store::mirror::{self, MirrorWrite};
-use store::{links, pending};
+use store::pending;
 
 use super::Reading;
 use crate::error::Result;
@@ -51,25 +51,39 @@ impl Reading {
         Ok(())
     }
 
-    /// Looks in the directory for linked people who left every group: a
-    /// deletion that no feed reported is found here, by Graph's own word.
+    /// Reads linked people of no group, by id: a change or a deletion that no
+    /// feed reported is found here, by Graph's own word.
     pub(super) async fn look_for(&self, people: Vec<ObjectId>) -> Result<()> {
-        let db = self.engine.db();
+        let (db, id) = (self.engine.db(), self.connection.id);
         for chunk in people.chunks(BY_IDS) {
-            let linked = links::get(db, self.tenant_id, chunk).await?;
-            let linked: Vec<ObjectId> = linked.iter().map(|row| row.link.object_id).collect();
-            if linked.is_empty() {
+            let known = mirror::get(db, id, chunk).await?;
+            let known = known.into_iter().map(|row| row.person);
+            // Who is gone stays gone until a feed or a group shows them again.
+            let live: BTreeMap<uuid::Uuid, Person> = known
+                .filter(|person| person.presence == Presence::Live)
+                .map(|person| (person.object_id.0, person))
+                .collect();
+            if live.is_empty() {
                 continue;
             }
-            let ids: Vec<uuid::Uuid> = linked.iter().map(|id| id.0).collect();
+            let ids: Vec<uuid::Uuid> = live.keys().copied().collect();
             let found = self.client.users_by_ids(&ids).await?;
-            let found: BTreeSet<uuid::Uuid> = found.iter().map(|user| user.id).collect();
+            let seen: BTreeSet<uuid::Uuid> = found.iter().map(|user| user.id).collect();
+            let writes: Vec<MirrorWrite> = found
+                .into_iter()
+                .map(|user| self.write_of(live.get(&user.id).cloned(), user))
+                .collect();
+            let now = self.engine.now();
+            let mut tx = self.engine.begin().await?;
+            let changed = mirror::write(&mut tx, id, &writes, now).await?;
+            pending::add(&mut tx, id, &changed, now).await?;
+            tx.commit().await?;
             let mut gone = BTreeMap::new();
-            for id in linked.iter().filter(|id| !found.contains(&id.0)) {
-                if self.client.find_deleted_user(id.0).await?.is_some() {
-                    gone.insert(*id, Presence::SoftDeleted);
-                } else if self.client.find_user(id.0).await?.is_none() {
-                    gone.insert(*id, Presence::Purged);
+            for person in ids.into_iter().filter(|person| !seen.contains(person)) {
+                if self.client.find_deleted_user(person).await?.is_some() {
+                    gone.insert(ObjectId(person), Presence::SoftDeleted);
+                } else if self.client.find_user(person).await?.is_none() {
+                    gone.insert(ObjectId(person), Presence::Purged);
                 }
             }
             self.mark_gone(&gone).await?;

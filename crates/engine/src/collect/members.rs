@@ -44,6 +44,8 @@ pub(super) enum Read {
         before: u64,
         /// Those of them who were not seen.
         absent: Vec<ObjectId>,
+        /// The groups that were inside and were not seen.
+        left: Vec<ObjectId>,
     },
     /// It cannot be read: its members stay as they are.
     Unreadable,
@@ -108,13 +110,22 @@ impl Reading {
         roots: Vec<(GroupId, bool)>,
         send: mpsc::Sender<Page>,
     ) -> Result<Vec<GroupRead>> {
-        let mut asked: BTreeSet<GroupId> = roots.iter().map(|(group, _)| *group).collect();
-        let mut waiting = VecDeque::from(roots);
-        let mut reads = Vec::new();
+        // Groups without those inside come last: one may turn out to be inside
+        // another, and then what is inside it counts too.
+        let (nested, mut plain): (Vec<_>, Vec<_>) =
+            roots.into_iter().partition(|(_, nested)| *nested);
+        let mut asked: BTreeSet<GroupId> = nested.iter().map(|(group, _)| *group).collect();
         let mut headers: Vec<GroupId> = asked.iter().copied().collect();
+        let mut waiting = VecDeque::from(nested);
+        let mut reads = Vec::new();
         let mut readable = BTreeSet::new();
         let mut tasks = JoinSet::new();
         loop {
+            if waiting.is_empty() && tasks.is_empty() {
+                plain.retain(|(group, _)| asked.insert(*group));
+                headers.extend(plain.iter().map(|(group, _)| *group));
+                waiting.extend(plain.drain(..));
+            }
             readable.extend(self.read_headers(&headers).await?);
             headers.clear();
             while tasks.len() < AT_ONCE
@@ -129,7 +140,10 @@ impl Reading {
                 tasks.spawn(async move { reading.read_group(group, nested, &send).await });
             }
             let Some(done) = tasks.join_next().await else {
-                return Ok(reads);
+                if plain.is_empty() {
+                    return Ok(reads);
+                }
+                continue;
             };
             let read = done.unwrap_or_else(|error| Err(broke_off(&error)))?;
             if let Read::Ended { children, .. } = &read.read {
@@ -159,7 +173,8 @@ impl Reading {
             };
             send.send(page).await.map_err(|_| nobody_writes())?;
         }
-        let before = self.members_before(group).await?;
+        let (before, mut left) = self.members_before(group).await?;
+        left.retain(|inside| nested && !children.contains(&GroupId(inside.0)));
         let mut seen: Vec<ObjectId> = Vec::with_capacity(before.len());
         let mut guard = PageGuard::new(MOST_PAGES);
         let mut from: Option<Link> = None;
@@ -186,6 +201,7 @@ impl Reading {
             members: seen.len() as u64,
             before: before.len() as u64,
             absent: absent.copied().collect(),
+            left,
         };
         Ok(GroupRead { group, read })
     }
@@ -208,9 +224,11 @@ impl Reading {
         Ok(children)
     }
 
-    async fn members_before(&self, group: GroupId) -> Result<Vec<ObjectId>> {
+    /// The people and the groups that were in the group.
+    async fn members_before(&self, group: GroupId) -> Result<(Vec<ObjectId>, Vec<ObjectId>)> {
         const PAGE: u32 = 10_000;
         let mut all = Vec::new();
+        let mut groups = Vec::new();
         let mut after = None;
         loop {
             let db = self.engine.db();
@@ -220,9 +238,11 @@ impl Reading {
             after = Some(*last);
             let people = page.iter().filter(|(_, is_group)| !is_group);
             all.extend(people.map(|(id, _)| *id));
+            let inside = page.iter().filter(|(_, is_group)| *is_group);
+            groups.extend(inside.map(|(id, _)| *id));
         }
         all.sort_unstable();
-        Ok(all)
+        Ok((all, groups))
     }
 
     async fn write_pages(&self, inbox: &Mutex<mpsc::Receiver<Page>>, load: &Load) -> Result<()> {

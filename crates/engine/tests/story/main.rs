@@ -5,6 +5,7 @@
 
 mod database;
 mod first_sync;
+mod full_reads;
 mod life;
 mod rules;
 mod workers;

@@ -118,10 +118,11 @@ both! {
         let mut tx = db.begin().await.unwrap();
         memberships::add(&mut tx, CONNECTION, group(1), &[(object(1), false)]).await.unwrap();
         links::write(&mut tx, &[link(2, LinkRole::Primary, 2)]).await.unwrap();
-        let orphans = mirror::orphans(&mut tx, CONNECTION, None, 10).await.unwrap();
-        assert_eq!(orphans, [object(3), object(4)]);
-        assert_eq!(mirror::orphans(&mut tx, CONNECTION, Some(object(3)), 10).await.unwrap(), [object(4)]);
-        assert_eq!(mirror::forget(&mut tx, CONNECTION, &orphans).await.unwrap(), 2);
+        let outside = mirror::outside(&mut tx, CONNECTION, None, 10).await.unwrap();
+        assert_eq!(outside, [(object(2), true), (object(3), false), (object(4), false)]);
+        let page = mirror::outside(&mut tx, CONNECTION, Some(object(3)), 10).await.unwrap();
+        assert_eq!(page, [(object(4), false)]);
+        assert_eq!(mirror::forget(&mut tx, CONNECTION, &[object(3), object(4)]).await.unwrap(), 2);
         assert_eq!(mirror::count(&mut tx, CONNECTION).await.unwrap(), 2);
     }
 

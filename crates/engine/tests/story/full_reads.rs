@@ -1,0 +1,118 @@
+//! What only a full read can find, since no change feed tells it.
+
+use engine::{Mode, RuleDraft};
+use http::Method;
+use provisioning::psa::{Kind, Status};
+use serde_json::Value;
+use store::runs::RunStatus;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn somebody_of_no_group_who_was_deleted_is_found_by_a_full_read() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    let amy = world.add_person("amy").await;
+    for person in [amy, world.add_person("bob").await] {
+        world.add_member(staff, person).await;
+    }
+    let connection = world.connect().await;
+    world.rule(world.employees(staff, 1)).await;
+    world.sync_and_approve(connection).await;
+    world.remove_member(staff, amy).await;
+    world.sync(connection, Mode::Delta).await;
+    let record = world.by_email("amy@contoso.com").await.unwrap();
+    assert_eq!((record.status, record.access), (Status::Active, false));
+    let path = format!("users/{amy}");
+    world.write(Method::DELETE, &path, Value::Null).await;
+    // It begins the change feeds anew: the deletion is in none of them.
+    world.sync(connection, Mode::Full).await;
+    let record = world.by_id(record.id).await;
+    assert_eq!(record.status, Status::Inactive);
+    assert_eq!(record.access_reason.as_deref(), Some("deleted"));
+}
+
+#[tokio::test]
+async fn an_emptied_group_with_a_group_inside_is_believed_the_second_time() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    let inner = world.add_group("inner").await;
+    let amy = world.add_person("amy").await;
+    world.add_member(staff, amy).await;
+    world.add_member(staff, inner).await;
+    let connection = world.connect().await;
+    world.rule(world.employees(staff, 1)).await;
+    world.sync_and_approve(connection).await;
+    world.remove_member(staff, amy).await;
+    for has_access in [true, false] {
+        let run = world.sync(connection, Mode::Full).await;
+        assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+        let record = world.by_email("amy@contoso.com").await.unwrap();
+        assert_eq!(record.access, has_access);
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_left_another_is_noticed_by_full_reads() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    let (inner, only) = (
+        world.add_group("inner").await,
+        world.add_group("only").await,
+    );
+    let ned = world.add_person("ned").await;
+    let oli = world.add_person("oli").await;
+    world.add_member(staff, inner).await;
+    world.add_member(staff, only).await;
+    world.add_member(inner, ned).await;
+    world.add_member(only, oli).await;
+    let connection = world.connect().await;
+    let draft = RuleDraft {
+        include_nested: true,
+        ..world.employees(staff, 1)
+    };
+    world.rule(draft).await;
+    world.sync_and_approve(connection).await;
+    let has_access = async |name: &str| world.by_email(name).await.unwrap().access;
+    world.remove_member(staff, inner).await;
+    world.sync(connection, Mode::Full).await;
+    assert!(!has_access("ned@contoso.com").await);
+    assert!(has_access("oli@contoso.com").await);
+    // No group where there was one: doubted until a second read agrees.
+    world.remove_member(staff, only).await;
+    world.sync(connection, Mode::Full).await;
+    assert!(has_access("oli@contoso.com").await);
+    world.sync(connection, Mode::Full).await;
+    assert!(!has_access("oli@contoso.com").await);
+}
+
+#[tokio::test]
+async fn the_group_of_one_rule_inside_that_of_another_is_followed_too() {
+    let world = World::new().await;
+    let clients = world.add_group("clients").await;
+    let staff = world.add_group("staff").await;
+    let inner = world.add_group("inner").await;
+    let ned = world.add_person("ned").await;
+    world.add_member(clients, staff).await;
+    world.add_member(staff, inner).await;
+    world.add_member(inner, ned).await;
+    let connection = world.connect().await;
+    let account = world.account("Fabrikam").await;
+    let nested = RuleDraft {
+        include_nested: true,
+        ..world.contacts(clients, 1, account)
+    };
+    world.rule(nested).await;
+    world.rule(world.employees(staff, 2)).await;
+    world.sync_and_approve(connection).await;
+    let record = world.by_email("ned@contoso.com").await.unwrap();
+    assert_eq!((record.kind, record.access), (Kind::Contact, true));
+    // And by the change feed.
+    let late = world.add_person("late").await;
+    let deep = world.add_group("deep").await;
+    world.add_member(deep, late).await;
+    world.add_member(staff, deep).await;
+    world.sync(connection, Mode::Delta).await;
+    let record = world.by_email("late@contoso.com").await.unwrap();
+    assert_eq!((record.kind, record.access), (Kind::Contact, true));
+}
