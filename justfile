@@ -20,3 +20,8 @@ lint:
 # Who may depend on what, licences and sources (needs cargo-deny).
 deny:
     cargo deny --all-features check bans licenses sources
+
+# Lives that many simulated histories, the fixed ones first: `just histories 100000`.
+# One again: `HISTORY_SEED=7 just histories 1`.
+histories N="150":
+    HISTORIES={{N}} cargo test --release -p engine --test histories --locked -- --nocapture histories_end_well
