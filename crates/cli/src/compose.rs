@@ -76,6 +76,15 @@ pub(crate) fn environment(config: &Config) -> Result<Environment> {
 
 /// Everything a command works with.
 pub(crate) async fn installation(config: Config, migrate: Migrate) -> Result<Installation> {
+    if migrate == Migrate::Refuse
+        && let Some(file) = config.sqlite_file()
+        && !file.is_file()
+    {
+        return Err(curable(
+            format!("database.url: there is no file {}", file.display()),
+            "Start the server once, or run `rollcall migrate`; from another directory, name it with --data-dir.",
+        ));
+    }
     let db = open_database(&config).await?;
     match migrate {
         Migrate::Apply => db.migrate().await.context("the migrations failed")?,

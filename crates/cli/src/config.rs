@@ -215,10 +215,10 @@ impl Config {
         }
         let config: Self = figment
             .extract()
-            .map_err(|error| Problem::from_figment(&error, &figment))?;
+            .map_err(|error| Problem::from_figment(&error, &figment).blame(flags))?;
         config
             .check()
-            .map_err(|(key, message)| Problem::at(&figment, key, message))?;
+            .map_err(|(key, message)| Problem::at(&figment, key, message).blame(flags))?;
         Ok(config)
     }
 

@@ -65,6 +65,8 @@ impl Engine {
         let from = [PlanStatus::Held];
         let by = Some(actor.name.as_str());
         plans::set_status(&mut tx, id, &from, PlanStatus::Approved, by, now).await?;
+        // It waits for nobody any more.
+        runs::set_status(&mut tx, run_id, RunStatus::Applying, None).await?;
         let key = connection_id.to_string();
         jobs::enqueue(&mut tx, SYNC_JOB, &key, Some(connection_id), now, now).await?;
         tx.commit().await?;

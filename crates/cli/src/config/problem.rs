@@ -5,6 +5,8 @@ use std::path::Path;
 use figment::error::Kind;
 use figment::{Figment, Metadata, Source};
 
+use super::Override;
+
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) struct Problem {
@@ -137,6 +139,15 @@ impl Problem {
         }
     }
 
+    /// A flag's value is the flag's fault, wherever else the key is set.
+    pub(super) fn blame(mut self, flags: &[Override]) -> Self {
+        let key = self.key.as_deref();
+        if flags.iter().any(|(flag, _)| Some(*flag) == key) {
+            "a flag of the command".clone_into(&mut self.place);
+        }
+        self
+    }
+
     /// How to mend it.
     pub(crate) fn cure(&self) -> String {
         let key = self.key.as_deref().unwrap_or_default();
@@ -154,7 +165,6 @@ fn place(metadata: Option<&Metadata>, key: Option<&str>) -> String {
     };
     match (&metadata.source, key) {
         (Some(Source::File(path)), _) => path.display().to_string(),
-        (Some(Source::Code(_)), _) => "a flag of the command".to_owned(),
         (_, Some(key)) => {
             format!(
                 "environment variable ROLLCALL_{}",

@@ -48,13 +48,13 @@ pub(crate) fn postgres_url() -> Option<String> {
 }
 
 /// A schema that goes when the test is over.
-struct Schema {
+pub(crate) struct Schema {
     admin: Db,
     name: String,
 }
 
 impl Schema {
-    async fn new(url: &str) -> (Self, String) {
+    pub(crate) async fn new(url: &str) -> (Self, String) {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("killed_{}_{number}", std::process::id());
@@ -75,7 +75,7 @@ impl Schema {
         tx.commit().await.unwrap();
     }
 
-    async fn gone(self) {
+    pub(crate) async fn gone(self) {
         let mut tx = self.admin.begin().await.unwrap();
         let text = format!("DROP SCHEMA {} CASCADE", self.name);
         tx.execute(text, Vec::new()).await.unwrap();

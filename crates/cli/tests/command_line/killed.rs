@@ -2,15 +2,12 @@
 //! `kill -9` would; started again, it comes to where the directory is, with
 //! nothing lost and nothing doubled. On both databases.
 
-#![allow(clippy::unwrap_used)] // a test fails by unwrap
-
-mod directory;
-mod server;
+pub(crate) mod server;
 
 use std::collections::BTreeSet;
 
-use self::directory::Directory;
 use self::server::{Database, Server};
+use crate::directory::Directory;
 
 /// How many histories run at a time: each waits most of its time.
 const AT_ONCE: usize = 16;
