@@ -7,6 +7,7 @@
 
 #![cfg(debug_assertions)]
 
+use std::io::Write as _;
 use std::panic::Location;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,10 +37,11 @@ pub(crate) fn here(side: Side, commit: u64, at: &Location<'_>) {
     static CHOSEN: OnceLock<Option<(Side, u64)>> = OnceLock::new();
     let chosen = CHOSEN.get_or_init(|| std::env::var(VARIABLE).ok().as_deref().and_then(parse));
     if *chosen == Some((side, commit)) {
-        eprintln!(
-            "crash {side:?} commit {commit} at {}:{}",
-            at.file(),
-            at.line()
+        let place = format!("{}:{}", at.file(), at.line());
+        // Nothing is lost when nobody reads it: the process ends anyway.
+        let _ = writeln!(
+            std::io::stderr(),
+            "crash {side:?} commit {commit} at {place}"
         );
         std::process::abort();
     }
