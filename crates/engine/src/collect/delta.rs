@@ -40,9 +40,12 @@ impl Reading {
             self.client.groups_delta(&query, &groups),
         )?;
         self.users_round(first_users, &known_users).await?;
-        let new_groups = self.groups_round(first_groups, &known_groups).await?;
-        if !new_groups.is_empty() {
+        if let Some(end) = self.groups_round(first_groups, &known_groups).await? {
             self.new_groups().await?;
+            let mut tx = self.engine.begin().await?;
+            self.save_cursor(&mut tx, Feed::Groups, &end, &known_groups)
+                .await?;
+            tx.commit().await?;
         }
         self.hydrate_pending().await
     }
@@ -166,17 +169,15 @@ impl Reading {
         Ok(())
     }
 
-    /// Follows the groups' feed; returns nested groups that must be read.
-    async fn groups_round(
-        &self,
-        first: GroupDeltaPage,
-        known: &Cursor,
-    ) -> Result<BTreeSet<GroupId>> {
+    /// Follows the groups' feed. From a page on that names nested groups the
+    /// cursor stays: it moves to the end that is returned when they were read,
+    /// or else their people would look as if they were in none.
+    async fn groups_round(&self, first: GroupDeltaPage, known: &Cursor) -> Result<Option<Next>> {
         let mut new_groups = BTreeSet::new();
         let mut guard = PageGuard::default();
         let mut page = first;
         if self.is_quiet(page.changes.is_empty(), &page.next, known) {
-            return Ok(new_groups);
+            return Ok(None);
         }
         let mapped = self.mapped().await?;
         let open = self.whose_groups_count(mapped).await?;
@@ -190,11 +191,13 @@ impl Reading {
                 self.save_group(&mut tx, &tracked, change, &mut new_groups)
                     .await?;
             }
-            self.save_cursor(&mut tx, Feed::Groups, &page.next, known)
-                .await?;
+            if new_groups.is_empty() {
+                self.save_cursor(&mut tx, Feed::Groups, &page.next, known)
+                    .await?;
+            }
             tx.commit().await?;
             match page.next {
-                Next::Done(_) => return Ok(new_groups),
+                Next::Done(_) => return Ok((!new_groups.is_empty()).then_some(page.next)),
                 Next::Page(link) => {
                     guard.follow(&link)?;
                     let from = DeltaStart::Link(link);

@@ -182,8 +182,12 @@ async fn delete_group(world: &World, truth: &Truth, group: Uuid) -> Option<Strin
 
 async fn restore(world: &World, object: Uuid) -> Option<String> {
     let path = format!("directory/deletedItems/{object}/restore");
-    world.write(Method::POST, &path, Value::Null).await;
-    Some(format!("{object} is restored"))
+    // Refused when somebody else has the name by now.
+    let answer = world.attempt(Method::POST, &path, Value::Null).await;
+    answer
+        .status
+        .is_success()
+        .then(|| format!("{object} is restored"))
 }
 
 async fn change_attribute(

@@ -119,6 +119,9 @@ pub(crate) struct Judge {
     pub(crate) blind: bool,
     /// Every address a person had since the last judgement.
     emails: BTreeMap<Uuid, BTreeSet<String>>,
+    /// Every value the directory gave since: one may have been taken and stay
+    /// when the directory has none any more.
+    given: BTreeMap<(Uuid, Field), Vec<Value>>,
     /// Records made inactive by hand.
     pub(crate) by_hand: BTreeSet<RecordId>,
 }
@@ -137,6 +140,10 @@ impl Judge {
         for (id, human) in &truth.people {
             if self.truth.people.get(id).is_some_and(|was| was != human) {
                 self.touched.insert(*id);
+            }
+            for field in MAPPED {
+                let given = self.given.entry((*id, field)).or_default();
+                given.extend(given_value(human, field));
             }
             let addresses = self.emails.entry(*id).or_default();
             addresses.extend(email(human).map(|e| e.to_lowercase()));
@@ -160,6 +167,11 @@ impl Judge {
             .collect();
         if unreadable.is_empty() {
             self.doubted.clear();
+        } else {
+            // Of whoever was gone meanwhile, nobody knows what was seen last.
+            let gone = |past: &&Vec<Outcome>| past.contains(&Outcome::Gone);
+            let back = self.outcomes.iter().filter(|(_, past)| gone(past));
+            self.doubted.extend(back.map(|(person, _)| *person));
         }
         for group in unreadable {
             self.doubted
@@ -269,6 +281,16 @@ impl Judge {
                 }
             )
         });
+        let open = |o: &&Outcome| {
+            matches!(
+                o,
+                Outcome::Here {
+                    verdict: Verdict::Open,
+                    ..
+                }
+            )
+        };
+        let is_doubtful = self.doubted.contains(&person) || past.iter().any(open);
         let moved = self.left.contains(&person) || self.rules_moved || past.len() > 1;
         match kind {
             // A record made by hand, and its person is of the other kind.
@@ -283,7 +305,7 @@ impl Judge {
                     })
             }
             // Which kind a doubtful membership makes of them is not known.
-            ActionKind::Archive if self.doubted.contains(&person) => moved,
+            ActionKind::Archive if is_doubtful => true,
             ActionKind::Archive => {
                 moved
                     && self.been_rules.iter().any(|rule| {
@@ -590,7 +612,8 @@ impl Judge {
             }
         }
         let free = candidates.len() == 1 && !self.is_linked(candidates[0].id);
-        if fresh && is_new && free && candidates[0].kind == winner.kind {
+        let one_name = self.emails.get(&person).is_some_and(|all| all.len() == 1);
+        if fresh && one_name && is_new && free && candidates[0].kind == winner.kind {
             wrong.push(format!("should have adopted {}", candidates[0].id));
         }
         if self.by_hand.contains(&record.id) {
@@ -698,6 +721,12 @@ impl Judge {
                 .then(|| Value::from(DEFAULT_TITLE));
             let new = given_value(human, field).or(old.clone()).or(fallback);
             let found = record.get(field);
+            let passing = self.given[&(person, field)]
+                .iter()
+                .any(|v| Some(v) == found.as_ref());
+            if given_value(human, field).is_none() && given && passing {
+                continue;
+            }
             let right = if was.is_none() {
                 found == new
             } else if either {
@@ -806,6 +835,7 @@ impl Judge {
         self.rules_moved = false;
         self.been_rules = self.rules.clone();
         self.emails.clear();
+        self.given.clear();
         self.note(self.truth.clone());
     }
 }

@@ -101,6 +101,10 @@ fn text(value: &Value) -> Option<String> {
 
 fn human(value: &Value) -> Human {
     let mut all = value.clone();
+    // What has no value is as if it were not there.
+    all.as_object_mut()
+        .unwrap()
+        .retain(|_, value| !value.is_null());
     // The emulator's own bookkeeping is no property anybody reads.
     for name in [
         "refreshTokensValidFromDateTime",

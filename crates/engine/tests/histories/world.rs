@@ -418,6 +418,18 @@ impl World {
 
     /// Changes the directory as any Graph client does.
     pub(crate) async fn write(&self, method: Method, path: &str, body: Value) -> Value {
+        let answer = self.attempt(method, path, body).await;
+        let text = String::from_utf8_lossy(&answer.body);
+        assert!(
+            answer.status.is_success(),
+            "{path}: {} {text}",
+            answer.status
+        );
+        serde_json::from_slice(&answer.body).unwrap_or_default()
+    }
+
+    /// The same, and it may be refused.
+    pub(crate) async fn attempt(&self, method: Method, path: &str, body: Value) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{HOST}/v1.0/{path}"))
@@ -427,14 +439,7 @@ impl World {
             request = request.header(CONTENT_TYPE, "application/json");
             bytes = body.to_string().into();
         }
-        let answer = self.send(request.body(bytes).unwrap()).await;
-        let text = String::from_utf8_lossy(&answer.body);
-        assert!(
-            answer.status.is_success(),
-            "{path}: {} {text}",
-            answer.status
-        );
-        serde_json::from_slice(&answer.body).unwrap_or_default()
+        self.send(request.body(bytes).unwrap()).await
     }
 
     /// Past the counter: the history's own requests are not the engine's.

@@ -1,4 +1,4 @@
-//! What only a full read can find, since no change feed tells it.
+//! What a feed does not tell, or tells only once.
 
 use engine::{Mode, RuleDraft};
 use http::Method;
@@ -115,4 +115,37 @@ async fn the_group_of_one_rule_inside_that_of_another_is_followed_too() {
     world.sync(connection, Mode::Delta).await;
     let record = world.by_email("late@contoso.com").await.unwrap();
     assert_eq!((record.kind, record.access), (Kind::Contact, true));
+}
+
+#[tokio::test]
+async fn people_of_a_nested_group_that_could_not_be_read_yet_lose_nothing() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    let inner = world.add_group("inner").await;
+    let ned = world.add_person("ned").await;
+    world.add_member(staff, ned).await;
+    world.add_member(inner, ned).await;
+    world.add_member(staff, world.add_person("oli").await).await;
+    let connection = world.connect().await;
+    let draft = RuleDraft {
+        include_nested: true,
+        ..world.employees(staff, 1)
+    };
+    world.rule(draft).await;
+    world.sync_and_approve(connection).await;
+    // Ned is in the group through another one from now on, and that one
+    // cannot be read for a while.
+    world.add_member(staff, inner).await;
+    world.remove_member(staff, ned).await;
+    let fault = serde_json::json!({
+        "match": {"path": format!("/v1.0/groups/{inner}/**")}, "effect": {"status": 400}, "times": 1,
+    });
+    world.control(Method::POST, "faults", fault).await;
+    let run = world.sync(connection, Mode::Delta).await;
+    assert_eq!(run.status, RunStatus::Failed);
+    for _ in 0..2 {
+        let run = world.sync(connection, Mode::Delta).await;
+        assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+        assert!(world.by_email("ned@contoso.com").await.unwrap().access);
+    }
 }
