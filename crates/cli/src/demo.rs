@@ -34,7 +34,7 @@ use crate::arguments::Global;
 use crate::compose::{self, GRACE, Migrate};
 use crate::config::{Address, Config, Every, Notify};
 use crate::failure::{curable, wrong_use};
-use crate::first_start::{self, FirstStart};
+use crate::first_start::FirstStart;
 use crate::installation::Installation;
 use crate::output::{self, Output};
 use crate::{commands, shutdown};
@@ -304,10 +304,6 @@ async fn sign_in(installation: &Installation, sign_ins: &SignIns) -> Result<()> 
     };
     first.take(engine).await?;
     let token = sign_ins.api_token.clone().into();
-    let known =
-        store::api_tokens::find(engine.db(), &crate::credentials::token_hash(&token)).await?;
-    if known.is_none() {
-        first_start::add_token(engine, "demo", vec![TokenScope::Admin], &token).await?;
-    }
+    web::auth::make_token(engine, "demo", vec![TokenScope::Admin], Some(token)).await?;
     Ok(())
 }

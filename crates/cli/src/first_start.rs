@@ -3,15 +3,8 @@
 
 use anyhow::Result;
 use engine::Engine;
-use jiff::Timestamp;
-use provisioning::ids::RecordId;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
-use store::api_tokens::{self, ApiToken, TokenScope};
-use store::journal::{self, NewEntry, Origin};
-use store::psa_ids::ApiTokenId;
+use secrecy::SecretString;
 
-use crate::credentials;
 use crate::failure::wrong_use;
 
 /// What the environment says about the first start.
@@ -48,52 +41,5 @@ impl FirstStart {
         taken
             .await
             .map_err(|refused| wrong_use(refused.to_string()))
-    }
-}
-
-/// Stores an API token of the installation.
-pub(crate) async fn add_token(
-    engine: &Engine,
-    name: &str,
-    scopes: Vec<TokenScope>,
-    token: &SecretString,
-) -> Result<ApiTokenId> {
-    if token.expose_secret().len() < 16 {
-        return Err(wrong_use("an API token has at least 16 characters"));
-    }
-    let now = engine.now();
-    let id = ApiTokenId(engine.new_id());
-    let scope_names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
-    let body = json!({ "name": name, "scopes": scope_names });
-    let stored = ApiToken {
-        id,
-        name: name.to_owned(),
-        scopes,
-        record_id: None,
-        created_by: None,
-        created_at: now,
-        expires_at: None,
-        last_used_at: None,
-        revoked_at: None,
-    };
-    let mut tx = engine.db().begin().await?;
-    api_tokens::insert(&mut tx, &stored, &credentials::token_hash(token)).await?;
-    journal::append(&mut tx, &[entry(now, "token_created", None, body)]).await?;
-    tx.commit().await?;
-    Ok(id)
-}
-
-/// An entry of the operator on this machine.
-pub(crate) fn entry(
-    now: Timestamp,
-    action: &str,
-    record_id: Option<RecordId>,
-    body: serde_json::Value,
-) -> NewEntry {
-    NewEntry {
-        actor: Some("command line".to_owned()),
-        record_id,
-        body: Some(body),
-        ..NewEntry::new(now, Origin::User, action)
     }
 }

@@ -5,7 +5,6 @@ mod arguments;
 mod commands;
 mod compose;
 mod config;
-mod credentials;
 mod demo;
 mod failure;
 mod first_start;

@@ -10,9 +10,6 @@ use serde::Serialize;
 
 use crate::failure::{wrong_use, wrong_use_curable};
 
-/// The shortest password, in characters.
-const PASSWORD_MIN: usize = 12;
-
 /// Tables or JSON.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -128,9 +125,10 @@ pub(crate) fn new_password(from_stdin: bool) -> Result<SecretString> {
             return Err(wrong_use("the two passwords differ"));
         }
     }
-    if password.expose_secret().chars().count() < PASSWORD_MIN {
+    if password.expose_secret().chars().count() < web::auth::SHORTEST_PASSWORD {
         return Err(wrong_use(format!(
-            "a password has at least {PASSWORD_MIN} characters"
+            "a password has at least {} characters",
+            web::auth::SHORTEST_PASSWORD
         )));
     }
     Ok(password)

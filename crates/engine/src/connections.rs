@@ -114,6 +114,34 @@ impl Engine {
         self.now_connected(id, None).await
     }
 
+    /// Adds a connection that must have its permissions already: an application
+    /// connection that Microsoft refuses something is not kept.
+    pub async fn add_proven_connection(
+        &self,
+        new: NewConnection,
+        actor: &Actor,
+    ) -> Result<Connection> {
+        let connection = self.add_connection(new, actor).await?;
+        if connection.configuration.auth == Auth::Delegated {
+            return Ok(connection);
+        }
+        let client = self.client(&connection).await?;
+        let lines = client.check(&CheckOptions::default()).await;
+        // That nobody is to be seen yet is no refusal: it has no status.
+        let failed = lines.into_iter().find_map(|line| match line.outcome {
+            CheckOutcome::Failed(error) => Some(error).filter(|error| error.status().is_some()),
+            CheckOutcome::Passed { .. } | CheckOutcome::Skipped { .. } => None,
+        });
+        let Some(error) = failed else {
+            return Ok(connection);
+        };
+        self.forget_client(connection.id);
+        let mut tx = self.begin().await?;
+        connections::delete(&mut tx, connection.id).await?;
+        tx.commit().await?;
+        Err(error.into())
+    }
+
     pub(crate) async fn learn_tenant(
         &self,
         id: ConnectionId,
@@ -158,9 +186,10 @@ impl Engine {
         configuration.email_source = change.email_source.unwrap_or(configuration.email_source);
         configuration.on_disabled = change.on_disabled.unwrap_or(configuration.on_disabled);
         configuration.auto_approve = change.auto_approve.unwrap_or(configuration.auto_approve);
-        configuration.secret_expires_at =
-            change.secret_expires_at.or(configuration.secret_expires_at);
-        configuration.limits = change.limits.or(configuration.limits);
+        configuration.secret_expires_at = change
+            .secret_expires_at
+            .unwrap_or(configuration.secret_expires_at);
+        configuration.limits = change.limits.unwrap_or(configuration.limits);
         if change.certificate.is_some() {
             configuration.credential = CredentialKind::Certificate;
         } else if change.application_key.is_some() {

@@ -30,6 +30,7 @@ mod planning;
 mod rules;
 mod run;
 mod subscribe;
+mod target;
 mod worker;
 
 pub use engine::{Engine, EngineOptions, Notifications};
@@ -39,3 +40,4 @@ pub use model::{
     NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, SyncRequest, Warning,
     Why, Woken,
 };
+pub use target::{check_target, is_public};

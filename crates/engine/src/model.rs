@@ -73,10 +73,10 @@ pub struct ConnectionChange {
     pub on_disabled: Option<OnDisabled>,
     /// Approve the first sync without a person.
     pub auto_approve: Option<bool>,
-    /// When the secret ends.
-    pub secret_expires_at: Option<Timestamp>,
-    /// Limits of its own.
-    pub limits: Option<Limits>,
+    /// When the secret ends; `Some(None)`: not known.
+    pub secret_expires_at: Option<Option<Timestamp>>,
+    /// Limits of its own; `Some(None)`: those of every connection.
+    pub limits: Option<Option<Limits>>,
 }
 
 /// The query of the OAuth callback.

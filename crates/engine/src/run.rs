@@ -90,7 +90,7 @@ impl Engine {
                     .cure("Resume the connection, then sync."),
             );
         }
-        if connection.tenant_id.is_none() {
+        if connection.consent.is_none() {
             return Err(EngineError::new(
                 "not_connected",
                 Class::Conflict,

@@ -10,14 +10,33 @@ use crate::action::ActionKind;
 
 /// A limit on one kind of loss.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Limit {
     /// People within the window.
     pub count: u64,
     /// Share of the connection's people within the window, in per cent.
     pub percent: f64,
-    /// Sliding window in seconds.
+    /// Sliding window in seconds; written as a duration, `24h`.
+    #[serde(rename = "window", with = "window")]
     pub window_seconds: u64,
+}
+
+/// A duration as people write it.
+mod window {
+    use jiff::SignedDuration;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(seconds: &u64, to: S) -> Result<S::Ok, S::Error> {
+        let seconds = i64::try_from(*seconds).unwrap_or(i64::MAX);
+        to.serialize_str(&format!("{:#}", SignedDuration::from_secs(seconds)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(from)?;
+        let window = text.parse::<SignedDuration>().ok();
+        let seconds = window.and_then(|window| u64::try_from(window.as_secs()).ok());
+        seconds.ok_or_else(|| D::Error::custom(format!("`{text}` is no duration like `24h`")))
+    }
 }
 
 impl Default for Limit {

@@ -13,19 +13,23 @@ mod openapi;
 pub(crate) mod people;
 mod plans;
 mod review_items;
+mod routes;
+mod security_roles;
+mod sessions;
 mod sync_runs;
 mod tickets;
 mod webhooks;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use provisioning::psa::Kind;
 use serde_json::{Value, json};
 use store::references::Reference;
 
 pub(crate) use openapi::openapi;
 pub use openapi::openapi_json;
+use routes::Routes;
 
 use crate::AppState;
 use crate::auth::authenticate;
@@ -33,6 +37,7 @@ use crate::auth::authenticate;
 /// Everything under `/api/v1`, for callers who are known.
 pub(crate) fn router(state: &AppState) -> Router<AppState> {
     routes()
+        .into_router()
         .fallback(crate::router::not_found)
         .method_not_allowed_fallback(crate::router::wrong_method)
         .layer(from_fn_with_state(state.clone(), idempotency::once))
@@ -40,8 +45,8 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
 }
 
 #[allow(clippy::too_many_lines)] // one line for each address
-fn routes() -> Router<AppState> {
-    Router::new()
+fn routes() -> Routes {
+    Routes::default()
         .route(
             "/connections",
             get(connections::list).post(connections::create),
@@ -82,6 +87,7 @@ fn routes() -> Router<AppState> {
         .route("/sync-runs/{id}", get(sync_runs::show))
         .route("/sync-runs/{id}/actions", get(sync_runs::actions))
         .route("/review-items", get(review_items::list))
+        .route("/review-items/{id}", get(review_items::show))
         .route("/review-items/{id}/resolve", post(review_items::resolve))
         .route("/accounts", get(accounts::list).post(accounts::create))
         .route(
@@ -90,7 +96,16 @@ fn routes() -> Router<AppState> {
                 .patch(accounts::update)
                 .delete(accounts::remove),
         )
-        .route("/security-roles", get(accounts::security_roles))
+        .route(
+            "/security-roles",
+            get(security_roles::list).post(security_roles::create),
+        )
+        .route(
+            "/security-roles/{id}",
+            get(security_roles::show)
+                .patch(security_roles::update)
+                .delete(security_roles::remove),
+        )
         .route("/tickets", get(tickets::list).post(tickets::create))
         .route("/invoices", get(finance::list).post(finance::create))
         .route(
@@ -98,6 +113,10 @@ fn routes() -> Router<AppState> {
             get(tickets::show)
                 .patch(tickets::update)
                 .delete(tickets::remove),
+        )
+        .route(
+            "/tickets/{id}/comments",
+            get(tickets::comments::list).post(tickets::comments::create),
         )
         .route(
             "/invoices/{id}",
@@ -110,6 +129,8 @@ fn routes() -> Router<AppState> {
         .merge(lookups::routes())
         .route("/audit", get(audit::list))
         .route("/me", get(api_tokens::me))
+        .route("/me/sessions", get(sessions::mine))
+        .route("/me/sessions/{id}", delete(sessions::end_mine))
         .route(
             "/api-tokens",
             get(api_tokens::list).post(api_tokens::create),

@@ -1,5 +1,5 @@
-//! Who is asking: API tokens, sessions of browsers, passwords, limits on
-//! guessing, and the first user.
+//! Who is asking: API tokens, sessions of browsers, passwords, how far rights
+//! reach, limits on guessing, and the first user.
 
 mod bootstrap;
 mod caller;
@@ -7,13 +7,16 @@ mod client;
 mod cookie;
 mod password;
 pub(crate) mod rate;
+mod reach;
 mod session;
 pub(crate) mod token;
 
-pub use bootstrap::bootstrap;
+pub use bootstrap::{Refused, bootstrap, make_token, reset_password};
 pub(crate) use bootstrap::{create_root, needs_root};
 pub(crate) use caller::{Caller, authenticate};
 pub(crate) use client::Client;
 pub(crate) use cookie::{clear, cookie, set};
-pub(crate) use password::checked_hash as hash_password;
+pub use password::SHORTEST as SHORTEST_PASSWORD;
+pub(crate) use password::reset as set_password;
+pub(crate) use reach::{Belongs, Reach};
 pub(crate) use session::{CurrentUser, SignIn, sign_in, sign_out, start_session};

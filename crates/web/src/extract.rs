@@ -90,7 +90,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 }
 
 fn refuse(words: String) -> Problem {
-    let is_unknown = words.starts_with("unknown field");
+    let is_unknown = words.contains("unknown field `");
     let code = if is_unknown {
         "unknown_field"
     } else {
@@ -173,6 +173,25 @@ impl Paging {
 /// How many items a page has: what was asked for, within bounds.
 pub(crate) fn page_size(asked: Option<i64>) -> i64 {
     asked.unwrap_or(DEFAULT_LIMIT).clamp(1, LARGEST_LIMIT)
+}
+
+/// One page of a list that is short enough to be read whole; `id` names the
+/// place after which the next one begins.
+pub(crate) fn page_of<T>(
+    mut all: Vec<T>,
+    paging: &Paging,
+    id: impl Fn(&T) -> String,
+) -> Result<(Vec<T>, Option<String>)> {
+    if let Some(after) = paging.after::<String>()? {
+        let place = all.iter().position(|item| id(item) == after);
+        all.drain(..=place.ok_or_else(bad_cursor)?);
+    }
+    let size = usize::try_from(paging.limit()).unwrap_or(usize::MAX);
+    let has_more = all.len() > size;
+    all.truncate(size);
+    let next = all.last().filter(|_| has_more);
+    let next = next.map(|item| store::page::encode(&id(item)));
+    Ok((all, next))
 }
 
 /// 400: a cursor that this list did not give.

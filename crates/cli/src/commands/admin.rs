@@ -3,13 +3,13 @@
 use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
-use store::{journal, keys, records, sessions};
+use store::{keys, records};
 
 use crate::failure::{curable, wrong_use};
-use crate::first_start::{FirstStart, entry};
+use crate::first_start::FirstStart;
 use crate::installation::Installation;
 use crate::output::{self, Output};
-use crate::{credentials, person};
+use crate::person;
 
 /// The root user.
 #[derive(Debug, Subcommand)]
@@ -93,14 +93,8 @@ async fn reset(
             "Make one with `rollcall admin create-root`.",
         ),
     })?;
-    let hash = credentials::hash_password(&output::new_password(from_stdin)?)?;
-    let (id, now) = (row.record.id, installation.engine.now());
-    let mut tx = db.begin().await?;
-    records::set_password(&mut tx, id, Some(&hash), now).await?;
-    let ended = sessions::end_sessions(&mut tx, &[id]).await?;
-    let body = json!({ "sessions_ended": ended });
-    journal::append(&mut tx, &[entry(now, "password_reset", Some(id), body)]).await?;
-    tx.commit().await?;
+    let (id, password) = (row.record.id, output::new_password(from_stdin)?);
+    let ended = web::auth::reset_password(&installation.engine, id, password).await?;
     output.show(&json!({ "id": id, "sessions_ended": ended }), || {
         format!(
             "{} has a new password; {ended} sessions ended.",

@@ -8,7 +8,6 @@ use store::api_tokens::{self, TokenScope};
 
 use crate::installation::Installation;
 use crate::output::{self, Output};
-use crate::{credentials, first_start};
 
 /// API tokens.
 #[derive(Debug, Subcommand)]
@@ -59,10 +58,9 @@ impl Token {
         match self {
             Self::Create { name, scopes } => {
                 let engine = &installation.engine;
-                let token = credentials::new_token(engine);
                 let scopes: Vec<_> = scopes.iter().map(|scope| scope.stored()).collect();
                 let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
-                let id = first_start::add_token(engine, name, scopes, &token).await?;
+                let (id, token) = web::auth::make_token(engine, name, scopes, None).await?;
                 let token = token.expose_secret();
                 let value = json!({ "id": id, "name": name, "scopes": names, "token": token });
                 output.show(&value, || token.to_owned())

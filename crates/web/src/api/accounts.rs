@@ -1,4 +1,4 @@
-//! `/accounts` and `/security-roles`: companies, and the rights there are.
+//! `/accounts`: the companies contacts belong to.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,9 +7,10 @@ use axum::response::{IntoResponse, Response};
 use provisioning::ids::AccountId;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::Source;
 use store::accounts::{self, Account, AccountFilter};
-use store::api_tokens::TokenScope::{People, Read};
-use store::{Source, security_roles};
+use store::rights::Module::Crm;
+use store::rights::Right::{Create, Delete, Edit, View};
 
 use crate::AppState;
 use crate::auth::Caller;
@@ -34,6 +35,7 @@ pub(crate) struct Change {
 pub(crate) struct Filter {
     search: Option<String>,
     name: Option<String>,
+    is_active: Option<bool>,
     limit: Option<i64>,
     after: Option<String>,
 }
@@ -50,7 +52,7 @@ pub(crate) async fn list(
     caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    caller.may(Crm, View)?;
     let paging = Paging {
         limit: filter.limit,
         after: filter.after,
@@ -58,7 +60,7 @@ pub(crate) async fn list(
     let filter = AccountFilter {
         search: filter.search,
         name: filter.name,
-        is_active: None,
+        is_active: filter.is_active,
     };
     let after = paging.after()?;
     let page = accounts::list(state.engine.db(), &filter, after.as_ref(), paging.limit()).await?;
@@ -85,7 +87,7 @@ pub(crate) async fn show(
     caller: Caller,
     Id(id): Id<AccountId>,
 ) -> Result<Response> {
-    caller.needs(Read)?;
+    caller.may(Crm, View)?;
     let account = found(state.engine.db(), id).await?;
     Ok(tagged(StatusCode::OK, account.version, &account))
 }
@@ -97,7 +99,7 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(draft): Body<Change>,
 ) -> Result<Response> {
-    caller.needs(People)?;
+    caller.may(Crm, Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let mut account = found(&mut tx, id).await?;
     if let Some(name) = draft.name {
@@ -120,7 +122,7 @@ pub(crate) async fn remove(
     Id(id): Id<AccountId>,
     headers: HeaderMap,
 ) -> Result<StatusCode> {
-    caller.needs(People)?;
+    caller.may(Crm, Delete)?;
     let mut tx = state.engine.db().begin().await?;
     let account = found(&mut tx, id).await?;
     let held = accounts::references(&mut tx, id, 100).await?;
@@ -142,7 +144,7 @@ pub(crate) async fn create(
     caller: Caller,
     Body(new): Body<New>,
 ) -> Result<Response> {
-    caller.needs(People)?;
+    caller.may(Crm, Create)?;
     let name = new.name.trim();
     if name.is_empty() {
         return Err(Problem::invalid("name is empty"));
@@ -160,19 +162,4 @@ pub(crate) async fn create(
     accounts::insert(&mut tx, &account).await?;
     tx.commit().await?;
     Ok(tagged(StatusCode::CREATED, 1, &account))
-}
-
-pub(crate) async fn security_roles(
-    State(state): State<AppState>,
-    caller: Caller,
-) -> Result<Json<Value>> {
-    caller.needs(Read)?;
-    let roles = security_roles::list(state.engine.db()).await?;
-    let items = roles.iter().map(|role| {
-        json!({
-            "name": role.name, "type": role.role_type, "is_system": role.is_system,
-            "is_active": role.is_active, "description": role.description, "rights": role.rights,
-        })
-    });
-    Ok(answer(items.collect(), None))
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::{self, Admin};
+use store::api_tokens::TokenScope;
 use store::api_tokens::{self, ApiToken};
 use store::journal::{self, NewEntry};
 use store::psa_ids::ApiTokenId;
@@ -41,7 +41,7 @@ pub(super) async fn list(
     caller: Caller,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Value>> {
-    caller.needs(Admin)?;
+    caller.administrates()?;
     let after = paging.after()?;
     let page = api_tokens::list(state.engine.db(), after.as_ref(), paging.limit()).await?;
     let next = page.cursor();
@@ -54,7 +54,7 @@ pub(super) async fn create(
     caller: Caller,
     Body(new): Body<New>,
 ) -> Result<Response> {
-    let actor = caller.needs(Admin)?;
+    let actor = caller.administrates()?;
     let name = new.name.trim().to_owned();
     if name.is_empty() || new.scopes.is_empty() {
         return Err(Problem::invalid("name and scopes: neither may be empty"));
@@ -95,7 +95,7 @@ pub(super) async fn show(
     caller: Caller,
     Id(id): Id<ApiTokenId>,
 ) -> Result<Json<Value>> {
-    caller.needs(Admin)?;
+    caller.administrates()?;
     let found = api_tokens::get(state.engine.db(), id).await?;
     Ok(Json(view(
         &found.ok_or_else(|| Problem::not_found("API token"))?,
@@ -108,7 +108,7 @@ pub(super) async fn revoke(
     caller: Caller,
     Id(id): Id<ApiTokenId>,
 ) -> Result<StatusCode> {
-    let actor = caller.needs(Admin)?;
+    let actor = caller.administrates()?;
     let now = state.engine.now();
     let mut tx = state.engine.db().begin().await?;
     let found = api_tokens::get(&mut tx, id).await?;

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use provisioning::ids::{ConnectionId, RecordId, RunId};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::Admin;
 use store::journal::{self, Entry, JournalFilter, Origin};
 
 use crate::AppState;
@@ -35,7 +34,7 @@ pub(super) async fn list(
     caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>> {
-    caller.needs(Admin)?;
+    caller.administrates()?;
     let before = filter.after.as_deref().map(str::parse::<i64>).transpose();
     let before = before.map_err(|_| bad_cursor())?;
     let limit = u32::try_from(page_size(filter.limit)).unwrap_or(50);

@@ -6,21 +6,24 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{ConnectionChange, Mode, NewConnection, PeopleOnRemoval, SyncRequest};
 use jiff::Timestamp;
-use provisioning::ids::ConnectionId;
+use provisioning::ids::{ConnectionId, TenantId};
 use provisioning::limits::Limits;
 use provisioning::policy::{EmailSource, OnDisabled};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::{Provisioning, Read};
-use store::connections::{self, Auth, Connection};
+use store::connections::{self, Auth, Connection, ConnectionStatus};
+use store::rights::Module::Admin;
+use store::rights::Right::{Edit, View};
 use store::subscriptions;
 use uuid::Uuid;
 
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
-use crate::extract::{Body, Id, MaybeBody, Nothing, Query, expected_version, list as answer};
+use crate::extract::{
+    Body, Id, MaybeBody, Nothing, Paging, Query, expected_version, given, list as answer, page_of,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,8 +62,10 @@ pub(crate) struct Change {
     email_source: Option<EmailSource>,
     on_disabled: Option<OnDisabled>,
     auto_approve: Option<bool>,
-    secret_expires_at: Option<Timestamp>,
-    limits: Option<Limits>,
+    #[serde(default, deserialize_with = "given")]
+    secret_expires_at: Option<Option<Timestamp>>,
+    #[serde(default, deserialize_with = "given")]
+    limits: Option<Option<Limits>>,
     paused: Option<bool>,
 }
 
@@ -82,6 +87,16 @@ pub(crate) struct Removal {
     people: Option<String>,
     #[serde(default)]
     plan_only: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Filter {
+    status: Option<ConnectionStatus>,
+    tenant_id: Option<TenantId>,
+    tenant_domain: Option<String>,
+    limit: Option<i64>,
+    after: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -142,13 +157,36 @@ fn tagged(version: i64, body: Value) -> Response {
     ([(header::ETAG, format!("\"{version}\""))], Json(body)).into_response()
 }
 
-pub(crate) async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+/// `GET /connections`, oldest first
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>> {
+    caller.may(Admin, View)?;
+    let paging = Paging {
+        limit: filter.limit,
+        after: filter.after,
+    };
+    let domain = filter.tenant_domain.as_deref();
+    let is_there = |connection: &Connection| {
+        let found = connection.tenant_domain.as_deref();
+        domain.is_none_or(|wanted| found.is_some_and(|found| found.eq_ignore_ascii_case(wanted)))
+    };
+    let mut all = connections::list(state.engine.db()).await?;
+    all.retain(|connection| {
+        filter
+            .status
+            .is_none_or(|status| status == connection.health.status)
+            && (filter.tenant_id.is_none() || filter.tenant_id == connection.tenant_id)
+            && is_there(connection)
+    });
+    let (shown, next) = page_of(all, &paging, |connection| connection.id.to_string())?;
     let mut items = Vec::new();
-    for connection in connections::list(state.engine.db()).await? {
-        items.push(view(&state, &connection).await?);
+    for connection in &shown {
+        items.push(view(&state, connection).await?);
     }
-    Ok(answer(items, None))
+    Ok(answer(items, next))
 }
 
 pub(crate) async fn show(
@@ -156,7 +194,7 @@ pub(crate) async fn show(
     caller: Caller,
     Id(id): Id<ConnectionId>,
 ) -> Result<Response> {
-    caller.needs(Read)?;
+    caller.may(Admin, View)?;
     let connection = found(&state, id).await?;
     Ok(tagged(connection.version, view(&state, &connection).await?))
 }
@@ -166,7 +204,7 @@ pub(crate) async fn create(
     caller: Caller,
     Body(new): Body<New>,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let new = NewConnection {
         tenant: new.tenant,
         application_id: new.application_id,
@@ -181,9 +219,11 @@ pub(crate) async fn create(
         secret_expires_at: new.secret_expires_at,
         limits: new.limits,
     };
-    let connection = state.engine.add_connection(new, &actor).await?;
+    let connection = state.engine.add_proven_connection(new, &actor).await?;
     let body = view(&state, &connection).await?;
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    let mut response = tagged(connection.version, body);
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
 }
 
 pub(crate) async fn update(
@@ -193,7 +233,7 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(change): Body<Change>,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let paused = change.paused;
     let change = ConnectionChange {
         application_id: change.application_id,
@@ -225,7 +265,7 @@ pub(crate) async fn remove(
     Id(id): Id<ConnectionId>,
     Query(removal): Query<Removal>,
 ) -> Result<StatusCode> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let people = match removal.people.as_deref() {
         None | Some("keep") => PeopleOnRemoval::Keep,
         Some("deactivate") => PeopleOnRemoval::Deactivate,
@@ -251,7 +291,7 @@ pub(crate) async fn connect(
     headers: HeaderMap,
     MaybeBody(Nothing {}): MaybeBody<Nothing>,
 ) -> Result<Response> {
-    caller.needs(Provisioning)?;
+    caller.may(Admin, Edit)?;
     let (binding, cookie) = crate::outside::bind(&state, &headers);
     let url = state.engine.connect(id, &binding).await?;
     let body = Json(json!({ "authorize_url": url.as_str() }));
@@ -264,7 +304,7 @@ pub(crate) async fn sync(
     Id(id): Id<ConnectionId>,
     MaybeBody(sync): MaybeBody<Sync>,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let request = SyncRequest {
         mode: sync.mode,
         reapply: sync.reapply,
@@ -279,7 +319,7 @@ pub(crate) async fn check(
     caller: Caller,
     Id(id): Id<ConnectionId>,
 ) -> Result<Json<Value>> {
-    caller.needs(Provisioning)?;
+    caller.may(Admin, Edit)?;
     let lines = state.engine.check(id).await?;
     Ok(Json(json!({ "items": lines })))
 }
@@ -290,7 +330,7 @@ pub(crate) async fn groups(
     Id(id): Id<ConnectionId>,
     Query(search): Query<Search>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    caller.may(Admin, View)?;
     let groups = state.engine.groups(id, search.search.as_deref()).await?;
     Ok(Json(json!({ "items": groups, "next": null })))
 }

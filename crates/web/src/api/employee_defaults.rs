@@ -9,12 +9,14 @@ use provisioning::mapping_rule::RoleType;
 use provisioning::policy::FieldPolicies;
 use provisioning::psa::Kind;
 use serde_json::json;
-use store::api_tokens::TokenScope::{Provisioning, Read};
 use store::lookups::{self, Lookup};
 use store::psa_ids::LookupId;
 use store::{records, security_roles};
 
 use super::mapping_rules::{How, preview, settled};
+use store::rights::Module::Admin;
+use store::rights::Right::{Edit, View};
+
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
@@ -24,7 +26,7 @@ pub(crate) async fn show(
     State(state): State<AppState>,
     caller: Caller,
 ) -> Result<Json<EmployeeDefaults>> {
-    caller.needs(Read)?;
+    caller.may(Admin, View)?;
     Ok(Json(state.engine.defaults().await?))
 }
 
@@ -34,7 +36,7 @@ pub(crate) async fn put(
     Query(how): Query<How>,
     Body(defaults): Body<EmployeeDefaults>,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     check(&state, &defaults).await?;
     if !how.plan_only {
         make_names(&state, &defaults).await?;
@@ -98,7 +100,7 @@ pub(crate) async fn show_fields(
     State(state): State<AppState>,
     caller: Caller,
 ) -> Result<Json<FieldPolicies>> {
-    caller.needs(Read)?;
+    caller.may(Admin, View)?;
     Ok(Json(state.engine.field_policies().await?))
 }
 
@@ -108,7 +110,7 @@ pub(crate) async fn put_fields(
     Query(how): Query<How>,
     Body(fields): Body<FieldPolicies>,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let change = state
         .engine
         .put_field_policies(fields, how.plan_only, &actor)

@@ -8,12 +8,13 @@ use provisioning::ids::{AccountId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::Source;
-use store::api_tokens::TokenScope::{People, Read};
 use store::invoices::{self, Amount, Currency, Invoice, InvoiceFilter, InvoiceStatus};
 use store::psa_ids::InvoiceId;
+use store::rights::Module::Finance;
+use store::rights::Right::{Create, Delete, Edit, View};
 
 use crate::AppState;
-use crate::auth::Caller;
+use crate::auth::{Belongs, Caller, Reach};
 use crate::error::{Problem, Result};
 use crate::extract::{Body, Id, Paging, Query, expected_version, given, list as answer};
 
@@ -67,17 +68,22 @@ pub(crate) async fn list(
     caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    let reach = caller.reach(Finance, View)?;
     let paging = Paging {
         limit: filter.limit,
         after: filter.after,
     };
-    let filter = InvoiceFilter {
+    let mut filter = InvoiceFilter {
         status: filter.status,
         account_id: filter.account_id,
         contact_id: filter.contact_id,
         search: filter.search,
     };
+    match reach {
+        Reach::All => {}
+        Reach::Account(account) => filter.account_id = Some(account),
+        Reach::Own(person) => filter.contact_id = Some(person),
+    }
     let after = paging.after()?;
     let page = invoices::list(state.engine.db(), &filter, after.as_ref(), paging.limit()).await?;
     let next = page.cursor();
@@ -89,7 +95,7 @@ pub(crate) async fn create(
     caller: Caller,
     Body(new): Body<New>,
 ) -> Result<Response> {
-    caller.needs(People)?;
+    caller.may(Finance, Create)?;
     if new.number.trim().is_empty() {
         return Err(Problem::invalid("number is empty"));
     }
@@ -120,10 +126,18 @@ pub(crate) async fn create(
     Ok(tagged(StatusCode::CREATED, 1, &invoice))
 }
 
-async fn found(on: impl Into<Source<'_>>, id: InvoiceId) -> Result<Invoice> {
-    invoices::get(on, id)
-        .await?
-        .ok_or_else(|| Problem::not_found("invoice"))
+/// The invoice, for whom it may concern; for others there is none.
+async fn found(on: impl Into<Source<'_>>, reach: Reach, id: InvoiceId) -> Result<Invoice> {
+    let invoice = invoices::get(on, id).await?;
+    let reached = |invoice: &Invoice| {
+        reach.covers(Belongs {
+            account: Some(invoice.account_id),
+            contact: invoice.contact_id,
+            assignee: None,
+        })
+    };
+    let invoice = invoice.filter(reached);
+    invoice.ok_or_else(|| Problem::not_found("invoice"))
 }
 
 fn tagged(status: StatusCode, version: i64, invoice: &Invoice) -> Response {
@@ -140,8 +154,8 @@ pub(crate) async fn show(
     caller: Caller,
     Id(id): Id<InvoiceId>,
 ) -> Result<Response> {
-    caller.needs(Read)?;
-    let invoice = found(state.engine.db(), id).await?;
+    let reach = caller.reach(Finance, View)?;
+    let invoice = found(state.engine.db(), reach, id).await?;
     Ok(tagged(StatusCode::OK, invoice.version, &invoice))
 }
 
@@ -152,9 +166,9 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(change): Body<Change>,
 ) -> Result<Response> {
-    caller.needs(People)?;
+    caller.may(Finance, Edit)?;
     let mut tx = state.engine.db().begin().await?;
-    let mut invoice = found(&mut tx, id).await?;
+    let mut invoice = found(&mut tx, Reach::All, id).await?;
     if let Some(number) = change.number {
         if number.trim().is_empty() {
             return Err(Problem::invalid("number is empty"));
@@ -169,7 +183,7 @@ pub(crate) async fn update(
     invoice.issued_on = change.issued_on.unwrap_or(invoice.issued_on);
     let expected = expected_version(&headers)?.unwrap_or(invoice.version);
     let version = invoices::update(&mut tx, &invoice, expected, state.engine.now()).await?;
-    let invoice = found(&mut tx, id).await?;
+    let invoice = found(&mut tx, Reach::All, id).await?;
     tx.commit().await?;
     Ok(tagged(StatusCode::OK, version, &invoice))
 }
@@ -180,9 +194,9 @@ pub(crate) async fn remove(
     Id(id): Id<InvoiceId>,
     headers: HeaderMap,
 ) -> Result<StatusCode> {
-    caller.needs(People)?;
+    caller.may(Finance, Delete)?;
     let mut tx = state.engine.db().begin().await?;
-    let invoice = found(&mut tx, id).await?;
+    let invoice = found(&mut tx, Reach::All, id).await?;
     let expected = expected_version(&headers)?.unwrap_or(invoice.version);
     invoices::delete(&mut tx, id, expected).await?;
     tx.commit().await?;

@@ -1,19 +1,21 @@
 //! `/departments`, `/locations`, `/job-titles`, `/employment-types` and
 //! `/employee-roles`: names that records use, all alike.
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use provisioning::ids::RecordId;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::{People, Read};
 use store::lookups::{self, Entry, Lookup};
 use store::psa_ids::LookupId;
+use store::rights::Module::Hr;
+use store::rights::Right::{Create, Delete, Edit, View};
 use store::{Source, Tx, records};
 
+use super::routes::Routes;
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
@@ -36,7 +38,7 @@ struct Filter {
 }
 
 /// The routes of all five.
-pub(super) fn routes() -> Router<AppState> {
+pub(super) fn routes() -> Routes {
     let paths = [
         (Lookup::Department, "/departments"),
         (Lookup::Location, "/locations"),
@@ -44,7 +46,7 @@ pub(super) fn routes() -> Router<AppState> {
         (Lookup::EmploymentType, "/employment-types"),
         (Lookup::EmployeeRole, "/employee-roles"),
     ];
-    let mut router = Router::new();
+    let mut router = Routes::default();
     for (lookup, base) in paths {
         let one = format!("{base}/{{id}}");
         router = router
@@ -102,7 +104,7 @@ async fn list(
     caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    caller.may(Hr, View)?;
     let after = filter.after.as_deref().map(store::page::decode).transpose();
     let after = after.map_err(|_| bad_cursor())?;
     let (db, limit) = (state.engine.db(), page_size(filter.limit));
@@ -118,7 +120,7 @@ async fn show(
     caller: Caller,
     Id(id): Id<LookupId>,
 ) -> Result<Response> {
-    caller.needs(Read)?;
+    caller.may(Hr, View)?;
     let entry = found(state.engine.db(), lookup, id).await?;
     Ok(tagged(StatusCode::OK, entry.version, &entry))
 }
@@ -129,7 +131,7 @@ async fn create(
     caller: Caller,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
-    caller.needs(People)?;
+    caller.may(Hr, Create)?;
     let now = state.engine.now();
     let entry = Entry {
         id: LookupId(state.engine.new_id()),
@@ -172,7 +174,7 @@ async fn update(
     headers: HeaderMap,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
-    caller.needs(People)?;
+    caller.may(Hr, Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let mut entry = found(&mut tx, lookup, id).await?;
     if let Some(name) = &draft.name {
@@ -196,7 +198,7 @@ async fn remove(
     Id(id): Id<LookupId>,
     headers: HeaderMap,
 ) -> Result<StatusCode> {
-    caller.needs(People)?;
+    caller.may(Hr, Delete)?;
     let mut tx = state.engine.db().begin().await?;
     let entry = found(&mut tx, lookup, id).await?;
     refuse_used(&mut tx, lookup, &entry.name).await?;

@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::{Change, RuleChange, RuleDraft};
 use provisioning::ids::{AccountId, ConnectionId, GroupId, RuleId, TenantId};
@@ -11,19 +11,22 @@ use provisioning::mapping_rule::{MappingRule, Members, RolesMode};
 use provisioning::psa::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::{Provisioning, Read};
 use store::mapping_rules;
 
 use super::plans;
+use store::rights::Module::Admin;
+use store::rights::Right::{Edit, View};
+
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
-use crate::extract::{Body, Id, Query, expected_version, list as answer};
+use crate::extract::{Body, Id, Paging, Query, expected_version, given, list as answer, page_of};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Draft {
-    name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    name: Option<Option<String>>,
     order: Option<i64>,
     connection_id: Option<ConnectionId>,
     tenant_id: Option<TenantId>,
@@ -31,7 +34,8 @@ pub(crate) struct Draft {
     kind: Option<Kind>,
     security_roles: Option<Vec<String>>,
     roles_mode: Option<RolesMode>,
-    account_id: Option<AccountId>,
+    #[serde(default, deserialize_with = "given")]
+    account_id: Option<Option<AccountId>>,
     include_nested: Option<bool>,
     members: Option<Members>,
     exclude: Option<Vec<String>>,
@@ -44,6 +48,18 @@ pub(crate) struct Draft {
 pub(crate) struct How {
     #[serde(default)]
     pub(crate) plan_only: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Filter {
+    connection_id: Option<ConnectionId>,
+    tenant_id: Option<TenantId>,
+    group_id: Option<GroupId>,
+    kind: Option<Kind>,
+    enabled: Option<bool>,
+    limit: Option<i64>,
+    after: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -62,7 +78,9 @@ impl Draft {
         let account = account.filter(|_| kind == Kind::Contact);
         let group_id = self.group_id.or(known.map(|rule| rule.group_id));
         Ok(RuleDraft {
-            name: self.name.or(known.map(|rule| rule.name.clone())),
+            name: self
+                .name
+                .unwrap_or_else(|| known.map(|rule| rule.name.clone())),
             order: self
                 .order
                 .or(known.map(|rule| rule.order))
@@ -71,7 +89,7 @@ impl Draft {
             tenant_id: self.tenant_id,
             group_id: group_id.ok_or_else(|| missing("group_id"))?,
             kind,
-            account_id: self.account_id.or(account),
+            account_id: self.account_id.unwrap_or(account),
             security_roles: self
                 .security_roles
                 .or(known.map(|rule| rule.security_roles.clone()))
@@ -118,11 +136,31 @@ fn view(rule: &MappingRule, pending: Option<&Value>) -> Value {
     })
 }
 
-pub(crate) async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<Value>> {
-    caller.needs(Read)?;
-    let rows = mapping_rules::list(state.engine.db()).await?;
+/// `GET /mapping-rules`, lowest Order first
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Value>> {
+    caller.may(Admin, View)?;
+    let wanted = |rule: &MappingRule| {
+        filter
+            .connection_id
+            .is_none_or(|id| id == rule.connection_id)
+            && filter.tenant_id.is_none_or(|id| id == rule.tenant_id)
+            && filter.group_id.is_none_or(|id| id == rule.group_id)
+            && filter.kind.is_none_or(|kind| kind == rule.target.kind())
+            && filter.enabled.is_none_or(|enabled| enabled == rule.enabled)
+    };
+    let mut rows = mapping_rules::list(state.engine.db()).await?;
+    rows.retain(|row| wanted(&row.rule));
+    let paging = Paging {
+        limit: filter.limit,
+        after: filter.after.clone(),
+    };
+    let (rows, next) = page_of(rows, &paging, |row| row.rule.id.to_string())?;
     let items = rows.iter().map(|row| view(&row.rule, row.pending.as_ref()));
-    Ok(answer(items.collect(), None))
+    Ok(answer(items.collect(), next))
 }
 
 pub(crate) async fn show(
@@ -130,7 +168,7 @@ pub(crate) async fn show(
     caller: Caller,
     Id(id): Id<RuleId>,
 ) -> Result<Response> {
-    caller.needs(Read)?;
+    caller.may(Admin, View)?;
     let row = mapping_rules::get(state.engine.db(), id).await?;
     let row = row.ok_or_else(|| Problem::not_found("mapping rule"))?;
     let tag = [(header::ETAG, format!("\"{}\"", row.rule.version))];
@@ -151,7 +189,15 @@ async fn changed(
         "rule": rule, "run_id": change.change.run_id, "plan_id": change.change.plan_id,
         "held": change.change.held, "warnings": change.warnings,
     });
-    Ok((status, Json(body)).into_response())
+    let tag = change
+        .rule
+        .as_ref()
+        .map(|rule| format!("\"{}\"", rule.version));
+    let mut response = (status, Json(body)).into_response();
+    if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(&tag).ok()) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
 }
 
 /// The plan instead of the change.
@@ -176,7 +222,7 @@ pub(crate) async fn create(
     Query(how): Query<How>,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let change = state
         .engine
         .create_rule(draft.over(None)?, how.plan_only, &actor)
@@ -192,7 +238,7 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let row = mapping_rules::get(state.engine.db(), id).await?;
     let row = row.ok_or_else(|| Problem::not_found("mapping rule"))?;
     let draft = draft.over(Some(&row.rule))?;
@@ -211,7 +257,7 @@ pub(crate) async fn remove(
     Query(how): Query<How>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let version = expected_version(&headers)?;
     let change = state
         .engine
@@ -226,7 +272,7 @@ pub(crate) async fn reorder(
     Query(how): Query<How>,
     Body(reorder): Body<Reorder>,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let change = state
         .engine
         .reorder_rules(reorder.ids, how.plan_only, &actor)

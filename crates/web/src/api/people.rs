@@ -9,24 +9,25 @@ mod list;
 mod removal;
 pub(crate) mod view;
 
-use axum::Router;
 use axum::routing::{get, post, put};
 use provisioning::ids::RecordId;
 use provisioning::psa::Kind;
 use store::Source;
 use store::records::{self, RecordRow};
+use store::rights::Module;
 
-use crate::AppState;
+use super::routes::Routes;
+use super::sessions;
 use crate::error::{Problem, Result};
 
 /// The routes of one kind.
-pub(super) fn routes(kind: Kind) -> Router<AppState> {
+pub(super) fn routes(kind: Kind) -> Routes {
     let base = match kind {
         Kind::Employee => "/employees",
         Kind::Contact => "/contacts",
     };
     let at = |rest: &str| format!("{base}{rest}");
-    Router::new()
+    Routes::default()
         .route(
             base,
             get(move |state, caller, query| list::list(kind, state, caller, query))
@@ -67,13 +68,30 @@ pub(super) fn routes(kind: Kind) -> Router<AppState> {
             put(move |state, caller, id, body| access::password(kind, state, caller, id, body)),
         )
         .route(
+            &at("/{id}/sessions"),
+            get(move |state, caller, id| sessions::of(kind, state, caller, id))
+                .delete(move |state, caller, id| sessions::end(kind, state, caller, id)),
+        )
+        .route(
             &at("/{id}/restore"),
             post(move |state, caller, id| removal::restore(kind, state, caller, id)),
         )
 }
 
+/// The module that people of a kind belong to.
+fn module(kind: Kind) -> Module {
+    match kind {
+        Kind::Employee => Module::Hr,
+        Kind::Contact => Module::Crm,
+    }
+}
+
 /// The record of this kind with this id.
-async fn found(on: impl Into<Source<'_>>, kind: Kind, id: RecordId) -> Result<RecordRow> {
+pub(super) async fn found(
+    on: impl Into<Source<'_>>,
+    kind: Kind,
+    id: RecordId,
+) -> Result<RecordRow> {
     let rows = records::get(on, &[id]).await?;
     let row = rows
         .into_iter()

@@ -9,9 +9,10 @@ use provisioning::field::Field;
 use provisioning::ids::PlanId;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::{Provisioning, Read};
 use store::decisions::{self, DecisionFilter, DecisionRow};
 use store::plans;
+use store::rights::Module::Admin;
+use store::rights::Right::{Edit, View};
 
 use crate::AppState;
 use crate::auth::Caller;
@@ -49,8 +50,9 @@ pub(super) fn reason(action: &Action) -> Value {
     action.reason.cause.describe().into()
 }
 
-/// A decision's actions as the API shows them.
-pub(crate) fn actions(row: &DecisionRow) -> Vec<Value> {
+/// A decision's actions as the API shows them; `applied` is the plan's last
+/// decision that was applied.
+pub(crate) fn actions(row: &DecisionRow, applied: i64) -> Vec<Value> {
     let decision = &row.decision;
     let one = |action: &Action| {
         let reactivate = action.kind == ActionKind::Adopt
@@ -61,7 +63,7 @@ pub(crate) fn actions(row: &DecisionRow) -> Vec<Value> {
         // The id of a record that is yet to be made means nothing to anybody.
         let id = action
             .record_id
-            .filter(|_| action.kind != ActionKind::Create || row.state.is_some());
+            .filter(|_| action.kind != ActionKind::Create || row.seq <= applied);
         json!({
             "person": {
                 "kind": action.record_kind, "id": id, "name": decision.name,
@@ -88,7 +90,8 @@ pub(crate) async fn view(state: &AppState, id: PlanId) -> Result<Value> {
         ..DecisionFilter::default()
     };
     let rows = decisions::page(db, id, 0, MOST, &filter).await?;
-    let shown: Vec<Value> = rows.iter().flat_map(actions).collect();
+    let shown = rows.iter().flat_map(|row| actions(row, plan.applied_seq));
+    let shown: Vec<Value> = shown.collect();
     let mut counts = serde_json::Map::new();
     for kind in ActionKind::ALL {
         counts.insert(kind.name().to_owned(), plan.counts.of(kind).into());
@@ -107,7 +110,7 @@ pub(crate) async fn show(
     caller: Caller,
     Id(id): Id<PlanId>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    caller.may(Admin, View)?;
     Ok(Json(view(&state, id).await?))
 }
 
@@ -117,7 +120,7 @@ pub(crate) async fn approve(
     Id(id): Id<PlanId>,
     Body(approval): Body<Approval>,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let approved = state.engine.approve(id, &approval.hash, &actor).await;
     let run_id = match approved {
         Ok(run_id) => run_id,
@@ -142,7 +145,7 @@ pub(crate) async fn reject(
     caller: Caller,
     Id(id): Id<PlanId>,
 ) -> Result<StatusCode> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     state.engine.reject(id, &actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,11 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use provisioning::case::Answer;
-use provisioning::ids::{RecordId, ReviewId};
+use provisioning::ids::{ConnectionId, RecordId, ReviewId};
+use provisioning::reason::ReviewReason;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::{Provisioning, Read};
 use store::review_items::{self, ReviewFilter, ReviewRow, ReviewStatus};
+use store::rights::Module::Admin;
+use store::rights::Right::{Edit, View};
 
 use crate::AppState;
 use crate::auth::Caller;
@@ -18,6 +20,8 @@ use crate::extract::{Body, Id, Paging, Query, bad_cursor, list as answer};
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Filter {
     status: Option<ReviewStatus>,
+    reason: Option<ReviewReason>,
+    connection_id: Option<ConnectionId>,
     limit: Option<i64>,
     after: Option<String>,
 }
@@ -45,14 +49,15 @@ pub(crate) async fn list(
     caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    caller.may(Admin, View)?;
     let paging = Paging {
         limit: filter.limit,
         after: filter.after,
     };
     let filter = ReviewFilter {
         status: filter.status,
-        ..ReviewFilter::default()
+        reason: filter.reason,
+        connection_id: filter.connection_id,
     };
     let after = paging
         .after
@@ -70,13 +75,25 @@ pub(crate) async fn list(
     Ok(answer(rows.iter().map(view).collect(), next))
 }
 
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<ReviewId>,
+) -> Result<Json<Value>> {
+    caller.may(Admin, View)?;
+    let row = review_items::get(state.engine.db(), id).await?;
+    Ok(Json(view(
+        &row.ok_or_else(|| Problem::not_found("review item"))?,
+    )))
+}
+
 pub(crate) async fn resolve(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<ReviewId>,
     Body(resolution): Body<Resolution>,
 ) -> Result<Json<Value>> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     let answer = match (resolution.answer.as_str(), resolution.record_id) {
         ("link", Some(record)) => Answer::Link(record),
         ("link", None) => {

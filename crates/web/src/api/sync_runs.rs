@@ -5,11 +5,14 @@ use axum::extract::State;
 use provisioning::ids::{ConnectionId, RunId};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::Read;
 use store::decisions::{self, DecisionFilter};
+use store::plans;
 use store::runs::{self, RunFilter, RunRow, RunStatus};
 
-use super::plans;
+use super::plans::actions as actions_of;
+use store::rights::Module::Admin;
+use store::rights::Right::View;
+
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
@@ -40,7 +43,7 @@ pub(crate) async fn list(
     caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    caller.may(Admin, View)?;
     let paging = Paging {
         limit: filter.limit,
         after: filter.after,
@@ -63,7 +66,7 @@ pub(crate) async fn show(
     caller: Caller,
     Id(id): Id<RunId>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    caller.may(Admin, View)?;
     let run = runs::get(state.engine.db(), id).await?;
     Ok(Json(view(
         &run.ok_or_else(|| Problem::not_found("sync run"))?,
@@ -76,12 +79,16 @@ pub(crate) async fn actions(
     Id(id): Id<RunId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    caller.may(Admin, View)?;
     let db = state.engine.db();
     let run = runs::get(db, id)
         .await?
         .ok_or_else(|| Problem::not_found("sync run"))?;
-    let Some(plan) = run.plan_id else {
+    let plan = match run.plan_id {
+        Some(id) => plans::get(db, id).await?,
+        None => None,
+    };
+    let Some(plan) = plan else {
         return Ok(answer(Vec::new(), None));
     };
     let after = paging.after.as_deref().map(str::parse::<i64>).transpose();
@@ -91,8 +98,11 @@ pub(crate) async fn actions(
         visible_only: true,
         ..DecisionFilter::default()
     };
-    let rows = decisions::page(db, plan, after, limit, &filter).await?;
+    let rows = decisions::page(db, plan.id, after, limit, &filter).await?;
     let full = rows.len() as u64 >= u64::from(limit);
     let next = rows.last().filter(|_| full).map(|row| row.seq.to_string());
-    Ok(answer(rows.iter().flat_map(plans::actions).collect(), next))
+    let shown = rows
+        .iter()
+        .flat_map(|row| actions_of(row, plan.applied_seq));
+    Ok(answer(shown.collect(), next))
 }

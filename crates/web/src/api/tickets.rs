@@ -1,5 +1,7 @@
 //! `/tickets`: what people ask for; a reason an archived record must stay.
 
+pub(super) mod comments;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -8,12 +10,13 @@ use provisioning::ids::{AccountId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::Source;
-use store::api_tokens::TokenScope::{People, Read};
 use store::psa_ids::TicketId;
+use store::rights::Module::ServiceDesk;
+use store::rights::Right::{Create, Delete, Edit, View};
 use store::tickets::{self, Ticket, TicketFilter};
 
 use crate::AppState;
-use crate::auth::Caller;
+use crate::auth::{Belongs, Caller, Reach};
 use crate::error::{Problem, Result};
 use crate::extract::{Body, Id, Paging, Query, expected_version, given, list as answer};
 
@@ -49,6 +52,7 @@ pub(crate) struct Change {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Filter {
     status: Option<tickets::TicketStatus>,
+    priority: Option<tickets::Priority>,
     account_id: Option<AccountId>,
     contact_id: Option<RecordId>,
     assignee_id: Option<RecordId>,
@@ -72,7 +76,7 @@ pub(crate) async fn list(
     caller: Caller,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    let reach = caller.reach(ServiceDesk, View)?;
     let paging = Paging {
         limit: filter.limit,
         after: filter.after,
@@ -83,8 +87,9 @@ pub(crate) async fn list(
         contact_id: filter.contact_id,
         assignee_id: filter.assignee_id,
         search: filter.search,
-        ..TicketFilter::default()
+        priority: filter.priority,
     };
+    let filter = within(filter, reach, &caller);
     let after = paging.after()?;
     let page = tickets::list(state.engine.db(), &filter, after.as_ref(), paging.limit()).await?;
     let next = page.cursor();
@@ -96,7 +101,7 @@ pub(crate) async fn create(
     caller: Caller,
     Body(new): Body<New>,
 ) -> Result<Response> {
-    caller.needs(People)?;
+    let reach = caller.reach(ServiceDesk, Create)?;
     if new.title.trim().is_empty() {
         return Err(Problem::invalid("title is empty"));
     }
@@ -117,16 +122,42 @@ pub(crate) async fn create(
         updated_at: now,
         closed_at: (status == tickets::TicketStatus::Closed).then_some(now),
     };
+    if !reach.covers(belongs(&ticket)) {
+        return Err(Problem::invalid(
+            "contact_id and account_id: your security roles let you open tickets of your own only",
+        ));
+    }
     let mut tx = state.engine.db().begin().await?;
     ticket.number = tickets::insert(&mut tx, &ticket).await?;
     tx.commit().await?;
     Ok(tagged(StatusCode::CREATED, 1, &ticket))
 }
 
-async fn found(on: impl Into<Source<'_>>, id: TicketId) -> Result<Ticket> {
-    tickets::get(on, id)
-        .await?
-        .ok_or_else(|| Problem::not_found("ticket"))
+/// Whose a ticket is.
+pub(crate) fn belongs(ticket: &Ticket) -> Belongs {
+    Belongs {
+        account: ticket.account_id,
+        contact: ticket.contact_id,
+        assignee: ticket.assignee_id,
+    }
+}
+
+/// The filter, held to what the caller reaches.
+fn within(mut filter: TicketFilter, reach: Reach, caller: &Caller) -> TicketFilter {
+    match reach {
+        Reach::All => {}
+        Reach::Account(account) => filter.account_id = Some(account),
+        Reach::Own(person) if caller.is_contact() => filter.contact_id = Some(person),
+        Reach::Own(person) => filter.assignee_id = Some(person),
+    }
+    filter
+}
+
+/// The ticket, for whom it may concern; for others there is none.
+pub(super) async fn found(on: impl Into<Source<'_>>, reach: Reach, id: TicketId) -> Result<Ticket> {
+    let ticket = tickets::get(on, id).await?;
+    let ticket = ticket.filter(|ticket| reach.covers(belongs(ticket)));
+    ticket.ok_or_else(|| Problem::not_found("ticket"))
 }
 
 fn tagged(status: StatusCode, version: i64, ticket: &Ticket) -> Response {
@@ -143,8 +174,8 @@ pub(crate) async fn show(
     caller: Caller,
     Id(id): Id<TicketId>,
 ) -> Result<Response> {
-    caller.needs(Read)?;
-    let ticket = found(state.engine.db(), id).await?;
+    let reach = caller.reach(ServiceDesk, View)?;
+    let ticket = found(state.engine.db(), reach, id).await?;
     Ok(tagged(StatusCode::OK, ticket.version, &ticket))
 }
 
@@ -155,9 +186,9 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(change): Body<Change>,
 ) -> Result<Response> {
-    caller.needs(People)?;
+    let reach = caller.reach(ServiceDesk, Edit)?;
     let mut tx = state.engine.db().begin().await?;
-    let mut ticket = found(&mut tx, id).await?;
+    let mut ticket = found(&mut tx, reach, id).await?;
     if let Some(title) = change.title {
         if title.trim().is_empty() {
             return Err(Problem::invalid("title is empty"));
@@ -172,7 +203,7 @@ pub(crate) async fn update(
     ticket.assignee_id = change.assignee_id.unwrap_or(ticket.assignee_id);
     let expected = expected_version(&headers)?.unwrap_or(ticket.version);
     let version = tickets::update(&mut tx, &ticket, expected, state.engine.now()).await?;
-    let ticket = found(&mut tx, id).await?;
+    let ticket = found(&mut tx, Reach::All, id).await?;
     tx.commit().await?;
     Ok(tagged(StatusCode::OK, version, &ticket))
 }
@@ -183,9 +214,9 @@ pub(crate) async fn remove(
     Id(id): Id<TicketId>,
     headers: HeaderMap,
 ) -> Result<StatusCode> {
-    caller.needs(People)?;
+    let reach = caller.reach(ServiceDesk, Delete)?;
     let mut tx = state.engine.db().begin().await?;
-    let ticket = found(&mut tx, id).await?;
+    let ticket = found(&mut tx, reach, id).await?;
     let expected = expected_version(&headers)?.unwrap_or(ticket.version);
     tickets::delete(&mut tx, id, expected).await?;
     tx.commit().await?;

@@ -7,23 +7,24 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use engine::check_target;
 use jiff::Timestamp;
 use provisioning::psa::Record;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::Admin;
 use store::psa_ids::WebhookId;
 use store::secrets::{self, Place};
 use store::webhook_deliveries::{self, Delivery, DeliveryStatus, Message};
 use store::webhooks::{self, Webhook, WebhookEvent};
 use store::{Source, Tx};
-use url::{Host, Url};
 
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
-use crate::extract::{Body, Id, Query, expected_version, list as answer, page_size};
+use crate::extract::{
+    Body, Id, Paging, Query, expected_version, list as answer, page_of, page_size,
+};
 
 const PURPOSE: &str = "webhook";
 
@@ -71,45 +72,6 @@ fn tagged(status: StatusCode, version: i64, body: Value) -> Response {
         .into_response()
 }
 
-/// An address we may post to: https to a public host, unless the operator
-/// allows private ones. Names are looked at again when something is sent.
-fn check_url(state: &AppState, text: &str) -> Result<()> {
-    let invalid = |detail: &str| Problem::invalid(format!("url: {detail}"));
-    let url = Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
-    if !matches!(url.scheme(), "https" | "http") || !url.username().is_empty() {
-        return Err(invalid("an https address without a user name is needed"));
-    }
-    if state.options.allow_private_webhooks {
-        return Ok(());
-    }
-    let is_private = match url.host() {
-        None => true,
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost") || !name.contains('.')
-        }
-        Some(Host::Ipv4(ip)) => {
-            ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()
-        }
-        Some(Host::Ipv6(ip)) => {
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-        }
-    };
-    if is_private || url.scheme() == "http" {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Err(Problem::new(
-            status,
-            "private_target",
-            "url: only https to public addresses",
-        )
-        .cure("Set webhooks.allow_private = true to allow private targets."));
-    }
-    Ok(())
-}
-
 async fn found(on: impl Into<Source<'_>>, id: WebhookId) -> Result<Webhook> {
     webhooks::get(on, id)
         .await?
@@ -117,10 +79,15 @@ async fn found(on: impl Into<Source<'_>>, id: WebhookId) -> Result<Webhook> {
 }
 
 /// `GET /webhooks`
-pub(super) async fn list(State(state): State<AppState>, caller: Caller) -> Result<Json<Value>> {
-    caller.needs(Admin)?;
+pub(super) async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Value>> {
+    caller.administrates()?;
     let all = webhooks::list(state.engine.db()).await?;
-    Ok(answer(all.iter().map(view).collect(), None))
+    let (shown, next) = page_of(all, &paging, |webhook| webhook.id.to_string())?;
+    Ok(answer(shown.iter().map(view).collect(), next))
 }
 
 /// `GET /webhooks/{id}`
@@ -129,7 +96,7 @@ pub(super) async fn show(
     caller: Caller,
     Id(id): Id<WebhookId>,
 ) -> Result<Response> {
-    caller.needs(Admin)?;
+    caller.administrates()?;
     let webhook = found(state.engine.db(), id).await?;
     Ok(tagged(StatusCode::OK, webhook.version, view(&webhook)))
 }
@@ -140,11 +107,11 @@ pub(super) async fn create(
     caller: Caller,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
-    caller.needs(Admin)?;
+    caller.administrates()?;
     let url = draft
         .url
         .ok_or_else(|| Problem::invalid("url is missing"))?;
-    check_url(&state, &url)?;
+    check_target(&url, state.options.allow_private_webhooks)?;
     let events = draft.events.filter(|events| !events.is_empty());
     let events = events.ok_or_else(|| Problem::invalid("events: name at least one"))?;
     let now = state.engine.now();
@@ -186,11 +153,11 @@ pub(super) async fn update(
     headers: HeaderMap,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
-    caller.needs(Admin)?;
+    caller.administrates()?;
     let mut tx = state.engine.db().begin().await?;
     let mut webhook = found(&mut tx, id).await?;
     if let Some(url) = draft.url {
-        check_url(&state, &url)?;
+        check_target(&url, state.options.allow_private_webhooks)?;
         webhook.url = url;
     }
     webhook.events = draft.events.unwrap_or(webhook.events);
@@ -209,7 +176,7 @@ pub(super) async fn remove(
     Id(id): Id<WebhookId>,
     headers: HeaderMap,
 ) -> Result<StatusCode> {
-    caller.needs(Admin)?;
+    caller.administrates()?;
     let mut tx = state.engine.db().begin().await?;
     let webhook = found(&mut tx, id).await?;
     let expected = expected_version(&headers)?.unwrap_or(webhook.version);
@@ -226,7 +193,7 @@ pub(super) async fn deliveries(
     Id(id): Id<WebhookId>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>> {
-    caller.needs(Admin)?;
+    caller.administrates()?;
     let db = state.engine.db();
     found(db, id).await?;
     let after = filter
@@ -247,7 +214,7 @@ pub(super) async fn redeliver(
     caller: Caller,
     Path((id, delivery)): Path<(String, String)>,
 ) -> Result<StatusCode> {
-    caller.needs(Admin)?;
+    caller.administrates()?;
     let missing = || Problem::not_found("delivery");
     let id: WebhookId = id.parse().map_err(|_| missing())?;
     let delivery: i64 = delivery.parse().map_err(|_| missing())?;

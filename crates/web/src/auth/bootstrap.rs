@@ -1,6 +1,7 @@
-//! The first user and the first token, taken once: when nobody is root yet.
+//! The first user and the first token, taken once: when nobody is root yet; and
+//! what an operator at the machine does without being signed in.
 
-use engine::Engine;
+use engine::{Actor, Engine};
 use provisioning::ids::RecordId;
 use provisioning::psa::{ADMINISTRATOR, Kind, Record};
 use secrecy::{ExposeSecret, SecretString};
@@ -49,11 +50,50 @@ pub async fn bootstrap(
         root.insert(&state, &mut tx).await?;
     }
     if let Some(text) = api_token {
-        add_token(&state, &mut tx, &text).await?;
+        keep_token(
+            engine,
+            &mut tx,
+            "first start",
+            vec![TokenScope::Admin],
+            text,
+        )
+        .await?;
     }
     tx.commit().await.map_err(Problem::from)?;
     Ok(true)
 }
+
+/// Makes an API token of the installation, of this text or of a random one; the
+/// token, to be shown once. A text that is a token already stays what it is.
+pub async fn make_token(
+    engine: &Engine,
+    name: &str,
+    scopes: Vec<TokenScope>,
+    text: Option<SecretString>,
+) -> Result<(ApiTokenId, SecretString), Refused> {
+    let text = text.unwrap_or_else(|| token::new_token(engine).into());
+    let mut tx = engine.db().begin().await.map_err(Problem::from)?;
+    let kept = keep_token(engine, &mut tx, name, scopes, text).await?;
+    tx.commit().await.map_err(Problem::from)?;
+    Ok(kept)
+}
+
+/// Gives somebody a new password; how many of their sessions ended.
+pub async fn reset_password(
+    engine: &Engine,
+    id: RecordId,
+    password: SecretString,
+) -> Result<u64, Refused> {
+    let state = AppState::new(engine.clone(), crate::WebOptions::default());
+    let actor = Actor {
+        origin: Origin::User,
+        name: OPERATOR.to_owned(),
+    };
+    Ok(password::reset(&state, id, password, &actor).await?)
+}
+
+/// How the journal names whoever sits at the machine.
+const OPERATOR: &str = "command line";
 
 /// Whether nobody is root yet.
 pub(crate) async fn needs_root(state: &AppState) -> Result<bool> {
@@ -124,15 +164,27 @@ impl Root {
     }
 }
 
-async fn add_token(state: &AppState, tx: &mut Tx, text: &SecretString) -> Result<()> {
+async fn keep_token(
+    engine: &Engine,
+    tx: &mut Tx,
+    name: &str,
+    scopes: Vec<TokenScope>,
+    text: SecretString,
+) -> Result<(ApiTokenId, SecretString)> {
     if text.expose_secret().len() < 16 {
         return Err(Problem::invalid("an API token has at least 16 characters"));
     }
-    let now = state.engine.now();
+    let hash = token::digest(text.expose_secret());
+    if let Some(known) = api_tokens::find(&mut *tx, &hash).await? {
+        return Ok((known.id, text));
+    }
+    let now = engine.now();
+    let names: Vec<_> = scopes.iter().map(|scope| scope.name()).collect();
+    let body = json!({ "name": name, "scopes": names });
     let stored = ApiToken {
-        id: ApiTokenId(state.engine.new_id()),
-        name: "first start".to_owned(),
-        scopes: vec![TokenScope::Admin],
+        id: ApiTokenId(engine.new_id()),
+        name: name.to_owned(),
+        scopes,
         record_id: None,
         created_by: None,
         created_at: now,
@@ -140,6 +192,12 @@ async fn add_token(state: &AppState, tx: &mut Tx, text: &SecretString) -> Result
         last_used_at: None,
         revoked_at: None,
     };
-    api_tokens::insert(tx, &stored, &token::digest(text.expose_secret())).await?;
-    Ok(())
+    let entry = NewEntry {
+        actor: Some(OPERATOR.to_owned()),
+        body: Some(body),
+        ..NewEntry::new(now, Origin::User, "token_created")
+    };
+    api_tokens::insert(tx, &stored, &hash).await?;
+    journal::append(tx, &[entry]).await?;
+    Ok((stored.id, text))
 }

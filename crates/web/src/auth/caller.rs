@@ -7,12 +7,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use engine::Actor;
-use provisioning::psa::Status;
+use provisioning::psa::{Kind, Status};
 use store::api_tokens::{ApiToken, TokenScope};
 use store::journal::Origin;
 use store::records;
 use store::rights::{Module, Right, Rights};
 
+use super::reach::{Reach, no_right};
 use super::session::{self, CurrentUser};
 use super::token;
 use crate::AppState;
@@ -39,6 +40,14 @@ impl Caller {
         }
     }
 
+    /// Whether a contact calls: somebody of a client.
+    pub(crate) fn is_contact(&self) -> bool {
+        match self {
+            Self::Token(_) => false,
+            Self::User(user) => user.record.record.kind == Kind::Contact,
+        }
+    }
+
     /// What idempotency keys belong to.
     pub(crate) fn principal(&self) -> String {
         match self {
@@ -47,14 +56,32 @@ impl Caller {
         }
     }
 
-    /// The caller as the journal names it, if it may do this; else 403.
-    pub(crate) fn needs(&self, scope: TokenScope) -> Result<Actor> {
-        if self.scopes().contains(&scope) {
-            return Ok(self.actor());
+    /// The caller as the journal names it, if it may administrate: tokens, the
+    /// audit log, webhooks, security roles. Else 403.
+    pub(crate) fn administrates(&self) -> Result<Actor> {
+        match self {
+            Self::Token(token) => has(token, TokenScope::Admin)?,
+            Self::User(user) => allowed(user, Module::Admin, Right::Edit)?,
         }
-        let detail = format!("this needs the scope `{}`", scope.name());
-        let problem = Problem::new(StatusCode::FORBIDDEN, "insufficient_scope", detail);
-        Err(problem.with("scope", scope.name()))
+        Ok(self.actor())
+    }
+
+    /// The caller as the journal names it, if it may do this to everything of
+    /// a module; else 403.
+    pub(crate) fn may(&self, module: Module, right: Right) -> Result<Actor> {
+        match self {
+            Self::Token(token) => has(token, scope_of(module, right))?,
+            Self::User(user) => allowed(user, module, right)?,
+        }
+        Ok(self.actor())
+    }
+
+    /// How far the caller reaches in a module; 403 when not at all.
+    pub(crate) fn reach(&self, module: Module, right: Right) -> Result<Reach> {
+        match self {
+            Self::Token(token) => has(token, scope_of(module, right)).map(|()| Reach::All),
+            Self::User(user) => user.reach(module, right),
+        }
     }
 
     /// What the caller may do.
@@ -69,6 +96,31 @@ impl Caller {
                 all.filter(|scope| reaches(&user.rights, *scope)).collect()
             }
         }
+    }
+}
+
+/// The scope that stands for a right.
+fn scope_of(module: Module, right: Right) -> TokenScope {
+    match (module, right) {
+        (_, Right::View) => TokenScope::Read,
+        (Module::Admin, _) => TokenScope::Provisioning,
+        _ => TokenScope::People,
+    }
+}
+
+fn has(token: &ApiToken, scope: TokenScope) -> Result<()> {
+    if token.has(scope) {
+        return Ok(());
+    }
+    let detail = format!("this needs the scope `{}`", scope.name());
+    let problem = Problem::new(StatusCode::FORBIDDEN, "insufficient_scope", detail);
+    Err(problem.with("scope", scope.name()))
+}
+
+fn allowed(user: &CurrentUser, module: Module, right: Right) -> Result<()> {
+    match user.reach(module, right)? {
+        Reach::All => Ok(()),
+        Reach::Account(_) | Reach::Own(_) => Err(no_right(module, right)),
     }
 }
 

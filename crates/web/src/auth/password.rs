@@ -1,15 +1,18 @@
 //! Local passwords: Argon2id, hashed apart from the threads that serve.
 
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use engine::Actor;
 use provisioning::ids::RecordId;
 use secrecy::{ExposeSecret, SecretString};
-use store::{Tx, records};
+use serde_json::json;
+use store::journal::{self, NewEntry};
+use store::{Tx, records, sessions};
 
 use crate::AppState;
 use crate::error::{Problem, Result};
 
-/// NIST SP 800-63B: length is what counts.
-const SHORTEST: usize = 10;
+/// The shortest password, in characters. NIST SP 800-63B: length is what counts.
+pub const SHORTEST: usize = 12;
 /// Longer ones only cost time.
 const LONGEST: usize = 1024;
 
@@ -41,12 +44,6 @@ pub(crate) async fn hash(state: &AppState, password: SecretString) -> Result<Str
     .map_err(|error| Problem::internal(&Failed(error)))
 }
 
-/// The hash of an acceptable password.
-pub(crate) async fn checked_hash(state: &AppState, password: SecretString) -> Result<String> {
-    check_password(&password)?;
-    hash(state, password).await
-}
-
 /// Whether the password is the one with this hash; without a hash it takes as
 /// long and is wrong.
 pub(crate) async fn verify(
@@ -75,6 +72,30 @@ pub(crate) async fn set_password(
 ) -> Result<()> {
     records::set_password(tx, id, Some(hash), state.engine.now()).await?;
     Ok(())
+}
+
+/// Gives somebody a new password; how many of their sessions ended.
+pub(crate) async fn reset(
+    state: &AppState,
+    id: RecordId,
+    password: SecretString,
+    actor: &Actor,
+) -> Result<u64> {
+    check_password(&password)?;
+    let hash = hash(state, password).await?;
+    let now = state.engine.now();
+    let mut tx = state.engine.db().begin().await?;
+    records::set_password(&mut tx, id, Some(&hash), now).await?;
+    let ended = sessions::end_sessions(&mut tx, &[id]).await?;
+    let entry = NewEntry {
+        actor: Some(actor.name.clone()),
+        record_id: Some(id),
+        body: Some(json!({ "sessions_ended": ended })),
+        ..NewEntry::new(now, actor.origin, "password_reset")
+    };
+    journal::append(&mut tx, &[entry]).await?;
+    tx.commit().await?;
+    Ok(ended)
 }
 
 async fn off_the_threads<T: Send + 'static>(

@@ -7,16 +7,13 @@ use provisioning::ids::RecordId;
 use provisioning::psa::Kind;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::json;
-use store::api_tokens::TokenScope::{Admin, People};
-use store::journal::{self, NewEntry};
-use store::{records, sessions};
+use store::rights::Right::Edit;
 
 use super::edit::write;
-use super::found;
 use super::list::shown;
+use super::{found, module};
 use crate::AppState;
-use crate::auth::{Caller, hash_password};
+use crate::auth::{Caller, set_password};
 use crate::error::Result;
 use crate::extract::{Body, Id};
 
@@ -35,7 +32,7 @@ pub(super) async fn pin(
     Id(id): Id<RecordId>,
     Body(pin): Body<Pin>,
 ) -> Result<Response> {
-    let actor = caller.needs(People)?;
+    let actor = caller.may(module(kind), Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let old = found(&mut tx, kind, id).await?;
     let mut new = old.clone();
@@ -61,20 +58,8 @@ pub(super) async fn password(
     Id(id): Id<RecordId>,
     Body(body): Body<Password>,
 ) -> Result<StatusCode> {
-    let actor = caller.needs(Admin)?;
+    let actor = caller.administrates()?;
     found(state.engine.db(), kind, id).await?;
-    let hash = hash_password(&state, SecretString::from(body.password)).await?;
-    let now = state.engine.now();
-    let mut tx = state.engine.db().begin().await?;
-    records::set_password(&mut tx, id, Some(&hash), now).await?;
-    let ended = sessions::end_sessions(&mut tx, &[id]).await?;
-    let entry = NewEntry {
-        actor: Some(actor.name),
-        record_id: Some(id),
-        body: Some(json!({ "sessions_ended": ended })),
-        ..NewEntry::new(now, actor.origin, "password_reset")
-    };
-    journal::append(&mut tx, &[entry]).await?;
-    tx.commit().await?;
+    set_password(&state, id, SecretString::from(body.password), &actor).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,16 +13,16 @@ use provisioning::psa::{Kind, Record, Status};
 use provisioning::reason::AccessReason;
 use provisioning::username::is_reserved;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::People;
 use store::journal::{self, NewEntry};
 use store::lookups::{self, Lookup};
 use store::psa_ids::LookupId;
 use store::records::{self, Details, RecordRow, RecordWrite};
+use store::rights::Right::{Create, Edit};
 use store::{StoreError, Tx, accounts, references, security_roles, sessions};
 
 use super::draft::Draft;
-use super::found;
 use super::list::shown;
+use super::{found, module};
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
@@ -35,7 +35,7 @@ pub(super) async fn create(
     caller: Caller,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
-    let actor = caller.needs(People)?;
+    let actor = caller.may(module(kind), Create)?;
     let (now, id) = (state.engine.now(), RecordId(state.engine.new_id()));
     let blank = row_of(Record::blank(id, kind), now);
     let mut row = blank.clone();
@@ -52,6 +52,7 @@ pub(super) async fn create(
     record.access = access.unwrap_or(may);
     let mut tx = state.engine.db().begin().await?;
     settle(&mut tx, &blank.record, record, access).await?;
+    guard_administrators(&caller, &blank.record, record)?;
     write(&state, &mut tx, &actor, "create", &blank, &row).await?;
     tx.commit().await?;
     shown(&state, kind, id, StatusCode::CREATED).await
@@ -66,7 +67,7 @@ pub(super) async fn update(
     headers: HeaderMap,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
-    let actor = caller.needs(People)?;
+    let actor = caller.may(module(kind), Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let old = found(&mut tx, kind, id).await?;
     expect(&headers, old.record.version)?;
@@ -75,6 +76,7 @@ pub(super) async fn update(
     let access = draft.apply(&mut new)?;
     follow_status(&old.record, &mut new.record, access);
     settle(&mut tx, &old.record, &mut new.record, access).await?;
+    guard_administrators(&caller, &old.record, &new.record)?;
     protect(&mut tx, &old.record, Some(&new.record)).await?;
     let action = match (old.record.status, new.record.status) {
         (Status::Active, Status::Inactive) => "deactivate",
@@ -190,6 +192,15 @@ async fn check_roles(tx: &mut Tx, record: &Record) -> Result<()> {
             }
             Some(_) => {}
         }
+    }
+    Ok(())
+}
+
+/// Only who administrates makes administrators, or changes one: editing people
+/// must not be a way to every right.
+fn guard_administrators(caller: &Caller, old: &Record, new: &Record) -> Result<()> {
+    if old.is_privileged() || new.is_privileged() {
+        caller.administrates()?;
     }
     Ok(())
 }

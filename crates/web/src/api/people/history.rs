@@ -11,11 +11,12 @@ use provisioning::field::Field;
 use provisioning::ids::RecordId;
 use provisioning::psa::Kind;
 use serde_json::{Value, json};
-use store::api_tokens::TokenScope::{Provisioning, Read};
 use store::journal;
 use store::records::RecordRow;
+use store::rights::Module::Admin;
+use store::rights::Right::{Edit, View};
 
-use super::found;
+use super::{found, module};
 use crate::AppState;
 use crate::api::audit;
 use crate::auth::Caller;
@@ -29,7 +30,7 @@ pub(super) async fn why(
     caller: Caller,
     Id(id): Id<RecordId>,
 ) -> Result<Response> {
-    caller.needs(Read)?;
+    caller.may(module(kind), View)?;
     let row = found(state.engine.db(), kind, id).await?;
     match state.engine.why(id).await {
         Ok(why) => Ok(Json(why).into_response()),
@@ -65,7 +66,7 @@ pub(super) async fn timeline(
     Id(id): Id<RecordId>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    caller.may(module(kind), View)?;
     let db = state.engine.db();
     found(db, kind, id).await?;
     let before = paging.after.as_deref().map(str::parse::<i64>).transpose();
@@ -88,7 +89,7 @@ pub(super) async fn again(
     caller: Caller,
     Id(id): Id<RecordId>,
 ) -> Result<Response> {
-    let actor = caller.needs(Provisioning)?;
+    let actor = caller.may(Admin, Edit)?;
     found(state.engine.db(), kind, id).await?;
     let run_id = state.engine.resync(id, reapply, &actor).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "run_id": run_id }))).into_response())

@@ -8,10 +8,10 @@ use provisioning::ids::{AccountId, RecordId, RuleId, TenantId};
 use provisioning::psa::{Kind, Status};
 use serde::Deserialize;
 use serde_json::Value;
-use store::api_tokens::TokenScope::Read;
 use store::record_list::{self, Order, Position, RecordFilter, Sort};
+use store::rights::Right::View;
 
-use super::{found, view};
+use super::{found, module, view};
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
@@ -100,7 +100,7 @@ pub(super) async fn list(
     caller: Caller,
     Query(mut filter): Query<Filter>,
 ) -> Result<Json<Value>> {
-    caller.needs(Read)?;
+    caller.may(module(kind), View)?;
     let limit = page_size(filter.limit);
     let order = order(filter.sort.as_deref())?;
     let after = filter.after.take();
@@ -122,7 +122,7 @@ pub(super) async fn show(
     caller: Caller,
     Id(id): Id<RecordId>,
 ) -> Result<Response> {
-    caller.needs(Read)?;
+    caller.may(module(kind), View)?;
     shown(&state, kind, id, StatusCode::OK).await
 }
 

@@ -7,13 +7,13 @@ use provisioning::ids::RecordId;
 use provisioning::link::LinkRole;
 use provisioning::psa::{Kind, Status};
 use serde_json::json;
-use store::api_tokens::TokenScope::{Admin, People};
 use store::journal::{self, NewEntry};
+use store::rights::Right::{Delete, Edit};
 use store::{links, records, sessions};
 
 use super::edit::{expect, protect, refuse_in_use, write};
-use super::found;
 use super::list::shown;
+use super::{found, module};
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
@@ -28,7 +28,7 @@ pub(super) async fn remove(
     Id(id): Id<RecordId>,
     headers: HeaderMap,
 ) -> Result<StatusCode> {
-    let actor = caller.needs(People)?;
+    let actor = caller.may(module(kind), Delete)?;
     let now = state.engine.now();
     let mut tx = state.engine.db().begin().await?;
     let row = found(&mut tx, kind, id).await?;
@@ -45,7 +45,7 @@ pub(super) async fn remove(
     }
     protect(&mut tx, record, None).await?;
     if record.status == Status::Archived {
-        caller.needs(Admin)?;
+        caller.administrates()?;
     }
     for mut link in links::by_records(&mut tx, &[id]).await? {
         let is_archived = link.link.archived_id == Some(id) && link.link.record_id != id;
@@ -90,7 +90,7 @@ pub(super) async fn restore(
     caller: Caller,
     Id(id): Id<RecordId>,
 ) -> Result<Response> {
-    let actor = caller.needs(People)?;
+    let actor = caller.may(module(kind), Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let old = found(&mut tx, kind, id).await?;
     if old.record.status != Status::Archived {

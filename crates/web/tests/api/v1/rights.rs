@@ -1,0 +1,228 @@
+//! Security roles decide what a session may do over the API.
+
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::world::{World, bare};
+
+const WORD: &str = "a long enough password";
+
+impl World {
+    /// Somebody with these roles, signed in: their id and cookie.
+    async fn person(&self, kind: &str, body: Value) -> (String, String) {
+        let username = body["username"].as_str().unwrap().to_owned();
+        let id = self.made(&format!("/api/v1/{kind}"), body).await;
+        let path = format!("/api/v1/{kind}/{id}/password");
+        let set = self.put(&path, json!({ "password": WORD })).await;
+        set.is(StatusCode::NO_CONTENT);
+        let reply = self.sign_in(&username, WORD).await;
+        let cookie = reply.cookie("rollcall_session").expect("signed in");
+        (id, cookie)
+    }
+}
+
+#[tokio::test]
+async fn a_session_does_what_its_roles_say_module_by_module() {
+    let world = World::new().await;
+    let (_, cookie) = world
+        .person(
+            "employees",
+            json!({
+                "first_name": "Sam", "username": "sam", "security_roles": ["Service Desk Manager"],
+            }),
+        )
+        .await;
+    let tries = [
+        (Method::GET, "tickets", Value::Null, true),
+        (Method::POST, "tickets", json!({ "title": "Printer" }), true),
+        (Method::GET, "employees", Value::Null, true),
+        (
+            Method::POST,
+            "employees",
+            json!({ "first_name": "X" }),
+            false,
+        ),
+        (
+            Method::POST,
+            "accounts",
+            json!({ "name": "Northwind" }),
+            true,
+        ),
+        (Method::GET, "invoices", Value::Null, false),
+        (Method::GET, "connections", Value::Null, false),
+        (Method::GET, "mapping-rules", Value::Null, false),
+        (Method::PUT, "employee-defaults", json!({}), false),
+        (Method::GET, "audit", Value::Null, false),
+        (Method::GET, "api-tokens", Value::Null, false),
+        (Method::GET, "webhooks", Value::Null, false),
+        (
+            Method::POST,
+            "security-roles",
+            json!({ "name": "Y", "type": "internal" }),
+            false,
+        ),
+        (Method::GET, "security-roles", Value::Null, true),
+    ];
+    for (method, path, body, is_allowed) in tries {
+        let mut call = bare(method.clone(), &format!("/api/v1/{path}")).cookie(&cookie);
+        if !body.is_null() {
+            call = call.json(body);
+        }
+        let reply = world.send(call).await;
+        assert_eq!(
+            reply.status.is_success(),
+            is_allowed,
+            "{method} {path}: {}",
+            reply.text
+        );
+        if !is_allowed {
+            reply.is_problem(StatusCode::FORBIDDEN, "insufficient_rights");
+            assert!(reply.body["module"].is_string() && reply.body["right"].is_string());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_contact_sees_the_own_tickets_and_a_manager_the_accounts() {
+    let world = World::new().await;
+    let account = world
+        .made("/api/v1/accounts", json!({ "name": "Northwind" }))
+        .await;
+    let other = world
+        .made("/api/v1/accounts", json!({ "name": "Fabrikam" }))
+        .await;
+    let contact = |name: &str, role: &str| {
+        json!({
+            "first_name": name, "username": name, "account_id": account, "security_roles": [role],
+        })
+    };
+    let (ada, user) = world
+        .person("contacts", contact("ada", "External User"))
+        .await;
+    let (_, manager) = world
+        .person("contacts", contact("max", "External Manager"))
+        .await;
+    let own = json!({ "title": "Own", "contact_id": ada, "account_id": account });
+    let own = world.made("/api/v1/tickets", own).await;
+    let colleague = json!({ "title": "Colleague's", "account_id": account });
+    let colleague = world.made("/api/v1/tickets", colleague).await;
+    let foreign = json!({ "title": "Foreign", "account_id": other });
+    let foreign = world.made("/api/v1/tickets", foreign).await;
+    let sees = async |cookie: &str| {
+        let list = world
+            .send(bare(Method::GET, "/api/v1/tickets").cookie(cookie))
+            .await;
+        let mut seen: Vec<_> = list.each("id").into_iter().map(str::to_owned).collect();
+        seen.sort();
+        seen
+    };
+    let mut of_account = vec![own.clone(), colleague.clone()];
+    of_account.sort();
+    assert_eq!(sees(&user).await, std::slice::from_ref(&own));
+    assert_eq!(sees(&manager).await, of_account);
+    for (cookie, id, status) in [
+        (&user, &own, StatusCode::OK),
+        (&user, &colleague, StatusCode::NOT_FOUND),
+        (&user, &foreign, StatusCode::NOT_FOUND),
+        (&manager, &colleague, StatusCode::OK),
+        (&manager, &foreign, StatusCode::NOT_FOUND),
+    ] {
+        for path in [
+            format!("/api/v1/tickets/{id}"),
+            format!("/api/v1/tickets/{id}/comments"),
+        ] {
+            world
+                .send(bare(Method::GET, &path).cookie(cookie))
+                .await
+                .is(status);
+        }
+    }
+    // Filters do not widen what somebody reaches.
+    let path = format!("/api/v1/tickets?account_id={other}");
+    let list = world.send(bare(Method::GET, &path).cookie(&manager)).await;
+    assert!(!list.each("id").contains(&foreign.as_str()));
+    // Nor does opening a ticket in another's name.
+    let call = bare(Method::POST, "/api/v1/tickets").cookie(&user);
+    let reply = world
+        .send(call.json(json!({ "title": "X", "account_id": other })))
+        .await;
+    reply.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "validation");
+}
+
+#[tokio::test]
+async fn internal_comments_stay_with_the_msp() {
+    let world = World::new().await;
+    let account = world
+        .made("/api/v1/accounts", json!({ "name": "Northwind" }))
+        .await;
+    let ada = json!({
+        "first_name": "Ada", "username": "ada", "account_id": account,
+        "security_roles": ["External User"],
+    });
+    let (ada, cookie) = world.person("contacts", ada).await;
+    let ticket = json!({ "title": "Printer", "contact_id": ada });
+    let path = format!(
+        "/api/v1/tickets/{}/comments",
+        world.made("/api/v1/tickets", ticket).await
+    );
+    world
+        .made(&path, json!({ "body": "between us", "is_internal": true }))
+        .await;
+    world.made(&path, json!({ "body": "we look at it" })).await;
+    let said = bare(Method::POST, &path).cookie(&cookie);
+    let said = world
+        .send(said.json(json!({ "body": "thank you", "is_internal": true })))
+        .await;
+    assert_eq!(said.is(StatusCode::CREATED).body["is_internal"], false);
+    let seen = world.send(bare(Method::GET, &path).cookie(&cookie)).await;
+    assert_eq!(seen.each("body"), ["we look at it", "thank you"]);
+    assert_eq!(world.get(&path).await.items().len(), 3);
+}
+
+#[tokio::test]
+async fn nobody_makes_themselves_an_administrator() {
+    let world = World::new().await;
+    let roles = json!({ "name": "HR", "type": "internal", "rights": {
+        "hr": { "view": "all", "create": "all", "edit": "all", "delete": "all" },
+    } });
+    world
+        .post("/api/v1/security-roles", roles)
+        .await
+        .is(StatusCode::CREATED);
+    let (id, cookie) = world
+        .person(
+            "employees",
+            json!({ "first_name": "Eve", "username": "eve", "security_roles": ["HR"] }),
+        )
+        .await;
+    let path = format!("/api/v1/employees/{id}");
+    let grab = json!({ "security_roles": ["Administrator"] });
+    let token = world.token(&["people"]).await;
+    for call in [
+        bare(Method::PATCH, &path).cookie(&cookie),
+        bare(Method::PATCH, &path).token(&token),
+    ] {
+        let reply = world.send(call.json(grab.clone())).await;
+        reply.is(StatusCode::FORBIDDEN);
+    }
+    world.patch(&path, grab).await.is(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn taking_access_away_ends_the_session_at_once() {
+    let world = World::new().await;
+    let (id, cookie) = world
+        .person(
+            "employees",
+            json!({ "first_name": "Sam", "username": "sam", "security_roles": ["User"] }),
+        )
+        .await;
+    let me = || bare(Method::GET, "/api/v1/me").cookie(&cookie);
+    world.send(me()).await.is(StatusCode::OK);
+    let path = format!("/api/v1/employees/{id}");
+    world
+        .patch(&path, json!({ "status": "inactive" }))
+        .await
+        .is(StatusCode::OK);
+    world.send(me()).await.is(StatusCode::UNAUTHORIZED);
+}

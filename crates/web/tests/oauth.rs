@@ -1,0 +1,3 @@
+//! `/OAuth/…`
+
+mod integration_callback;
