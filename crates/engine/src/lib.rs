@@ -27,10 +27,12 @@ mod model;
 mod notify;
 mod people;
 mod planning;
+mod recompute;
 mod rules;
 mod run;
 mod subscribe;
 mod target;
+mod why;
 mod worker;
 
 pub use engine::{Engine, EngineOptions, Notifications};
@@ -40,4 +42,5 @@ pub use model::{
     NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, SyncRequest, Warning,
     Why, Woken,
 };
+pub use recompute::{Difference, Recomputed};
 pub use target::{check_target, is_public};

@@ -284,8 +284,8 @@ pub struct Why {
 pub struct FieldOrigin {
     /// The value.
     pub value: Option<provisioning::field::Value>,
-    /// `directory`, `local`, `default`.
+    /// `directory`, `rule`, `default`, or `local`: changed here.
     pub from: &'static str,
-    /// When it was written, if the directory gave it.
+    /// When it was written, if the directory or a rule gave it.
     pub at: Option<Timestamp>,
 }

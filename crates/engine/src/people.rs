@@ -1,25 +1,18 @@
-//! One person: resync, re-apply, why; and answers to the review queue.
+//! One person: resync and re-apply; and answers to the review queue.
 
-use std::collections::BTreeMap;
-
-use provisioning::case::{Answer, Surroundings};
-use provisioning::claims::Claims;
-use provisioning::decide::{Outcome, decide};
-use provisioning::field::Field;
+use provisioning::case::Answer;
 use provisioning::ids::{RecordId, ReviewId, RunId};
-use serde_json::json;
 use store::links::LinkRow;
 use store::runs::RunMode;
-use store::{jobs, links, mirror, pending, records, review_items, runs};
+use store::{jobs, links, pending, records, review_items, runs};
 
 use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
-use crate::input::{self, Hypothesis};
-use crate::model::{Actor, FieldOrigin, Why};
+use crate::model::Actor;
 use crate::run::{Asked, SYNC_JOB, new_run};
 
 impl Engine {
-    async fn link_of(&self, record: RecordId) -> Result<LinkRow> {
+    pub(crate) async fn link_of(&self, record: RecordId) -> Result<LinkRow> {
         let found = links::by_records(self.db(), &[record]).await?;
         let link = found.into_iter().find(|row| row.link.record_id == record);
         link.ok_or_else(|| {
@@ -94,87 +87,4 @@ impl Engine {
         self.0.wake.notify_one();
         Ok(Some(run_id))
     }
-
-    /// Why a record is as it is, and what planning it now would do.
-    pub async fn why(&self, record: RecordId) -> Result<Why> {
-        let row = self.link_of(record).await?;
-        let connection = self.connection(row.connection_id).await?;
-        let policy = input::policy(self.db(), &connection, &Hypothesis::default()).await?;
-        let person = row.link.object_id;
-        let batch = mirror::get(self.db(), connection.id, &[person]).await?;
-        let mut around = Surroundings {
-            administrators: records::active_administrators(self.db()).await?,
-            ..Surroundings::default()
-        };
-        let cases = input::gather(self.db(), &policy, batch, &mut around).await?;
-        let case = cases.into_iter().next().ok_or_else(|| {
-            EngineError::new(
-                "not_mirrored",
-                Class::Conflict,
-                "the person is not in the mirror",
-            )
-        })?;
-        let mut standings = provisioning::why::standings(&case, &policy).into_iter();
-        let winner = standings.next();
-        let losers: Vec<_> = standings.collect();
-        let mut claims = Claims::default();
-        let mut new_id = || RecordId(self.new_id());
-        let now = match decide(&case, &policy, &around, &mut claims, &mut new_id) {
-            Outcome::Skipped(skip) => json!({ "skipped": skip }),
-            Outcome::Decided(decision) => json!({ "actions": decision.actions }),
-        };
-        let names = store::directory_groups::list(self.db(), connection.id).await?;
-        let group_path = winner.as_ref().map_or_else(Vec::new, |winner| {
-            let name = |group| {
-                names
-                    .iter()
-                    .find(|g| g.group_id == group)
-                    .and_then(|g| g.name.clone())
-            };
-            let path = winner.group_path.iter();
-            path.map(|group| name(*group).unwrap_or_else(|| group.to_string()))
-                .collect()
-        });
-        let what_if = winner.iter().map(|winner| match losers.first() {
-            Some(next) => format!(
-                "Out of `{}`, the rule `{}` would decide.",
-                winner.name, next.name
-            ),
-            None => format!("Out of `{}`, the person would have no access.", winner.name),
-        });
-        Ok(Why {
-            what_if: what_if.collect(),
-            group_path,
-            fields: fields(&case, &row),
-            access: json!({
-                "granted": case.record.as_ref().is_some_and(|record| record.access),
-                "reason": case.record.as_ref().and_then(|record| record.access_reason.clone()),
-            }),
-            winner,
-            losers,
-            now,
-        })
-    }
-}
-
-fn fields(case: &provisioning::case::Case, row: &LinkRow) -> BTreeMap<&'static str, FieldOrigin> {
-    let Some(record) = &case.record else {
-        return BTreeMap::new();
-    };
-    let mut fields = BTreeMap::new();
-    for field in Field::ALL {
-        let value = record.get(field);
-        let given = row.link.applied.value(field);
-        let from = match given {
-            Some(given) if *given == value => "directory",
-            Some(Some(_)) => "local",
-            _ if value.is_some() => "default",
-            _ => continue,
-        };
-        let at = (from == "directory")
-            .then_some(row.last_applied_at)
-            .flatten();
-        fields.insert(field.path(record.kind), FieldOrigin { value, from, at });
-    }
-    fields
 }

@@ -32,6 +32,9 @@ pub(crate) struct Doctor {
     offline: bool,
 }
 
+/// How many people who are not as they should be are named.
+const MOST_DIFFERENCES: usize = 50;
+
 /// One thing looked at.
 #[derive(Debug, Serialize)]
 struct Finding {
@@ -129,6 +132,7 @@ impl Doctor {
             let name = installation::name(&connection);
             state(&connection, &name, findings);
             sealed(installation, &connection, &name, findings).await?;
+            recomputed(installation, &connection, &name, findings).await?;
             subscribed(installation, &connection, &name, findings).await?;
             if self.offline || connection.tenant_id.is_none() {
                 findings.add(&format!("{name}: Microsoft"), None, "not asked", None);
@@ -254,6 +258,44 @@ fn state(connection: &Connection, name: &str, findings: &mut Findings) {
             findings.bad(&subject, detail, health.cure.as_deref().unwrap_or_default());
         }
     }
+}
+
+/// Whether everybody is as mirror, rules and settings make them.
+async fn recomputed(
+    installation: &Installation,
+    connection: &Connection,
+    name: &str,
+    findings: &mut Findings,
+) -> Result<()> {
+    if connection.tenant_id.is_none() || !connection.progress.first_sync_done {
+        return Ok(());
+    }
+    let found = installation
+        .engine
+        .recompute(connection.id, MOST_DIFFERENCES)
+        .await?;
+    let subject = format!("{name}: people");
+    if found.differences.is_empty() {
+        let waiting = match found.waiting {
+            0 => String::new(),
+            waiting => format!(", {waiting} to be planned"),
+        };
+        let detail = format!(
+            "{} recomputed, all as they should be{waiting}",
+            found.people
+        );
+        findings.good(&subject, detail);
+    }
+    for one in &found.differences {
+        let who = match one.record_id {
+            Some(record) => format!("{} ({record})", one.name),
+            None => format!("{} ({})", one.name, one.object_id),
+        };
+        let detail = format!("{who}: {}: {}", one.action, one.fields.join("; "));
+        let cure = "Read `rollcall timeline` of the person; `rollcall sync --full --reapply` puts it right.";
+        findings.bad(&subject, detail, cure);
+    }
+    Ok(())
 }
 
 /// Whether every secret of the connection opens under the master key.

@@ -161,6 +161,15 @@ async fn the_whole_way(database: Option<String>) {
     // Everybody has four names.
     let by_email = it.json(&["why", "p1@contoso.com"]).await;
     assert_eq!(by_email["winner"]["name"], "Staff", "{by_email}");
+    assert_eq!(by_email["fields"]["security_roles"]["from"], "rule");
+    assert_eq!(by_email["fields"]["job_title"]["from"], "directory");
+    let what_if = by_email["what_if"].to_string();
+    for said in [
+        "Out of the group of `Staff`: would have no access.",
+        "Disabled in the directory: would be deactivated.",
+    ] {
+        assert!(what_if.contains(said), "{what_if}");
+    }
     let object = it.directory.id("p1@contoso.com").to_owned();
     for name in ["p1", object.as_str()] {
         assert_eq!(it.json(&["why", name]).await["winner"], by_email["winner"]);
@@ -242,6 +251,35 @@ async fn the_whole_way_on_postgres() {
     let (schema, own) = Schema::new(&url).await;
     the_whole_way(Some(own)).await;
     schema.gone().await;
+}
+
+/// Somebody who was made what nothing makes them is named; an edit is not.
+#[tokio::test]
+async fn doctor_recomputes_everybody_and_names_who_is_not_as_they_should_be() {
+    let it = Installation::new(None).await;
+    it.set_up().await;
+    it.staff_rule().await;
+    it.json(&["sync", "--yes"]).await;
+    let well = it.json(&["doctor"]).await;
+    let said = "6 recomputed, all as they should be";
+    assert!(well.to_string().contains(said), "{well}");
+    for (plant, wanted) in [
+        ("security_roles = '[\"Administrator\"]'", "security_roles"),
+        ("access = 0", "access"),
+        ("first_name = 'Mallory'", "first_name"),
+    ] {
+        let file = it.path().join("rollcall-data/rollcall.sqlite");
+        let options = store::Options::new(format!("sqlite:{}", file.display()));
+        let db = store::Db::open(&options).await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let text = format!("UPDATE records SET {plant} WHERE username = 'p2'");
+        assert_eq!(tx.execute(text, Vec::new()).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        db.close().await;
+        it.refused(&["doctor"], 1, &["Person 2", wanted]).await;
+        it.json(&["sync", "--full", "--reapply", "--yes"]).await;
+        assert_eq!(it.json(&["doctor"]).await["ok"], true, "{plant} stays");
+    }
 }
 
 #[tokio::test]
