@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used)] // a test fails by unwrap
 
+mod attacks;
 mod database;
 mod first_sync;
 mod full_reads;
 mod life;
+mod removals;
 mod rules;
 mod workers;
 mod world;

@@ -94,11 +94,26 @@ impl Transport for Gate {
     }
 }
 
+/// Seeded, and never waits between tries: a wait is a fraction of a ceiling,
+/// and fractions are what four bytes are asked for.
+struct Impatient(graph::SeededEntropy);
+
+impl graph::Entropy for Impatient {
+    fn fill(&self, out: &mut [u8]) {
+        match out.len() {
+            4 => out.fill(0),
+            _ => self.0.fill(out),
+        }
+    }
+}
+
 /// An engine over the story's database: a process of its own, as it were.
 async fn engine_over(transport: &Arc<Gate>, worker: &str) -> Engine {
     let environment = Environment {
         clock: Arc::new(SystemClock),
-        entropy: Arc::new(graph::SeededEntropy::new(7 + worker.len() as u64)),
+        entropy: Arc::new(Impatient(graph::SeededEntropy::new(
+            7 + worker.len() as u64,
+        ))),
         transport: transport.clone(),
     };
     let sealer = store::sealer::Sealer::new(SecretBox::new(Box::new([7; 32])));
@@ -116,6 +131,72 @@ async fn engine_over(transport: &Arc<Gate>, worker: &str) -> Engine {
 }
 
 impl World {
+    /// Another tenant, whose people another connection brings: of a customer,
+    /// so that it may provision contacts only. Not connected yet.
+    pub(crate) async fn customer(&self, name: &str) -> Self {
+        let tenant = json!({
+            "domain": format!("{name}.onmicrosoft.com"), "display_name": name,
+            "verified_domains": [format!("{name}.com")],
+        });
+        let made = self.control(Method::POST, "tenants", tenant).await;
+        let mut other = Self {
+            engine: self.engine.clone(),
+            tenant: made["tenant_id"].as_str().unwrap().parse().unwrap(),
+            transport: self.transport.clone(),
+            writer: String::new(),
+        };
+        let number = u128::try_from(name.len()).unwrap() << 64;
+        let reader = Uuid::from_u128(number + 1);
+        let writer = Uuid::from_u128(number + 2);
+        let reads = ["Directory.Read.All", "Group.Read.All", "User.Read.All"];
+        let writes = [
+            "User.ReadWrite.All",
+            "Group.ReadWrite.All",
+            "Directory.ReadWrite.All",
+        ];
+        for (app, rights) in [(reader, reads), (writer, writes)] {
+            let app = json!({
+                "app_id": app, "secret": SECRET, "redirect_uris": [],
+                "tenants": [other.tenant], "delegated": [], "application": rights,
+            });
+            self.control(Method::POST, "apps", app).await;
+        }
+        other.writer = other.token_of(writer).await;
+        other
+    }
+
+    async fn token_of(&self, app: Uuid) -> String {
+        let form = format!(
+            "client_id={app}&client_secret={SECRET}&grant_type=client_credentials&scope={HOST}/.default"
+        );
+        let request = Request::post(format!("{HOST}/{}/oauth2/v2.0/token", self.tenant))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Bytes::from(form))
+            .unwrap();
+        let answer: Value = serde_json::from_slice(&self.send(request).await.body).unwrap();
+        answer["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Connects a customer's tenant, by its application alone.
+    pub(crate) async fn connect_customer(&self, name: &str, email: EmailSource) -> ConnectionId {
+        let number = u128::try_from(name.len()).unwrap() << 64;
+        let new = NewConnection {
+            tenant: format!("{name}.com"),
+            application_id: Uuid::from_u128(number + 1),
+            application_key: Some(SECRET.into()),
+            certificate: None,
+            auth: Auth::Application,
+            provision_employees: None,
+            provision_contacts: None,
+            email_source: email,
+            on_disabled: OnDisabled::Deactivate,
+            auto_approve: false,
+            secret_expires_at: None,
+            limits: None,
+        };
+        self.engine.add_connection(new, &actor()).await.unwrap().id
+    }
+
     /// Another process over the same database.
     pub(crate) async fn beside(&self, worker: &str) -> Engine {
         engine_over(&self.transport, worker).await
@@ -196,15 +277,7 @@ impl World {
             "tenant_id": self.tenant, "user_principal_name": ADMIN, "auto_consent": true,
         });
         self.control(Method::POST, "accounts", account).await;
-        let form = format!(
-            "client_id={WRITER}&client_secret={SECRET}&grant_type=client_credentials&scope={HOST}/.default"
-        );
-        let request = Request::post(format!("{HOST}/{}/oauth2/v2.0/token", self.tenant))
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Bytes::from(form))
-            .unwrap();
-        let answer: Value = serde_json::from_slice(&self.send(request).await.body).unwrap();
-        self.writer = answer["access_token"].as_str().unwrap().to_owned();
+        self.writer = self.token_of(WRITER).await;
     }
 
     /// Adds the connection and goes through the real code flow.
