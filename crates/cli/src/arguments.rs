@@ -81,6 +81,9 @@ pub(crate) enum Command {
     /// The root user
     #[command(subcommand)]
     Admin(commands::admin::Admin),
+    /// Whether the audit log is as it was written
+    #[command(subcommand)]
+    Audit(commands::audit::Audit),
     /// API tokens
     #[command(subcommand)]
     Token(commands::token::Token),

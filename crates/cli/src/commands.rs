@@ -1,6 +1,7 @@
 //! Runs the command that was asked for.
 
 pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod completions;
 pub(crate) mod connection;
@@ -35,6 +36,7 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<ExitCode
         Command::Migrate => migrate(&global, output).await?,
         Command::Doctor(doctor) => return doctor.run(&global, output).await,
         Command::Admin(admin) => admin.run(&open(&global).await?, output).await?,
+        Command::Audit(audit) => return audit.run(&open(&global).await?, output).await,
         Command::Token(token) => token.run(&open(&global).await?, output).await?,
         Command::Connection(command) => return command.run(&open(&global).await?, output).await,
         Command::Rule(rule) => rule.run(&open(&global).await?, output).await?,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use engine::{Engine, EngineOptions, Notifications};
+use engine::{Courier, Engine, EngineOptions, Notifications};
 use graph::{Environment, OsEntropy, ReqwestTransport, TransportOptions};
 use store::sealer::Sealer;
 use store::{Db, Options};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
@@ -72,6 +73,29 @@ pub(crate) fn environment(config: &Config) -> Result<Environment> {
         ..TransportOptions::default()
     })?;
     Ok(Environment::system(Arc::new(transport)))
+}
+
+/// What sends webhooks: on a way of its own, to public addresses alone unless
+/// others are allowed.
+pub(crate) fn courier(installation: &Installation) -> Result<Courier> {
+    let allow_private = installation.config.webhooks.allow_private;
+    let transport = ReqwestTransport::new(TransportOptions {
+        reachable: (!allow_private).then_some(engine::is_public),
+        idle_per_host: 2,
+        ..TransportOptions::default()
+    })?;
+    let engine = installation.engine.clone();
+    Ok(Courier::new(engine, Arc::new(transport), allow_private))
+}
+
+/// Everything that runs beside the pages: following the directory, sending
+/// webhooks, sealing the journal. Ends when stopped.
+pub(crate) async fn work(engine: &Engine, courier: &Courier, stop: CancellationToken) {
+    tokio::join!(
+        engine.work(stop.clone()),
+        courier.work(stop.clone()),
+        engine.keep_sealing(stop.clone()),
+    );
 }
 
 /// Everything a command works with.

@@ -285,9 +285,10 @@ fn serve_installation(
     tasks: &mut JoinSet<Result<()>>,
     stop: CancellationToken,
 ) {
-    let (engine, until) = (installation.engine.clone(), stop.clone());
+    let (working, until) = (installation.clone(), stop.clone());
     tasks.spawn(async move {
-        engine.work(until).await;
+        let courier = compose::courier(&working)?;
+        compose::work(&working.engine, &courier, until).await;
         Ok(())
     });
     let served = commands::serve::serve(installation.clone(), listener, stop);

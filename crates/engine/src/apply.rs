@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use provisioning::action::{ActionKind, Decision};
-use provisioning::ids::{ConnectionId, ObjectId, PlanId, RecordId, RunId, TenantId};
+use provisioning::ids::{ConnectionId, ObjectId, PlanId, RecordId, ReviewId, RunId, TenantId};
 use provisioning::link::Link;
 use provisioning::psa::{Kind, Record};
 use serde_json::json;
@@ -18,12 +18,18 @@ use store::plans::PlanStatus;
 use store::psa_ids::LookupId;
 use store::records::RecordWrite;
 use store::review_items::NewReview;
-use store::{Tx, decisions, journal, links, lookups, pending, plans, records, review_items, runs};
+use store::webhook_deliveries::Message;
+use store::webhooks::WebhookEvent;
+use store::{
+    Tx, decisions, journal, links, lookups, pending, plans, records, review_items, runs,
+    webhook_deliveries, webhooks,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::engine::Engine;
 use crate::error::{EngineError, Result, broke_off};
+use crate::events;
 
 /// How many decisions are applied in one transaction.
 const BATCH: u32 = 2_500;
@@ -47,6 +53,9 @@ struct Batch {
     journal: Vec<NewEntry>,
     stale: Vec<(i64, ObjectId)>,
     lost: Vec<RecordId>,
+    /// What webhooks listen to, and what they are told.
+    wanted: BTreeSet<WebhookEvent>,
+    told: Vec<Message>,
 }
 
 impl Engine {
@@ -100,7 +109,10 @@ impl Engine {
 
     async fn apply_batch(&self, of: &ApplyOf<'_>, page: Vec<DecisionRow>, last: i64) -> Result<()> {
         let mut tx = self.begin_relaxed().await?;
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            wanted: webhooks::wanted(&mut tx).await?,
+            ..Batch::default()
+        };
         let mut wanted: Vec<RecordId> = Vec::new();
         for row in &page {
             let actions = row.decision.actions.iter();
@@ -154,7 +166,9 @@ impl Engine {
         for (tenant, people) in &batch.linked {
             review_items::close_for(tx, *tenant, people).await?;
         }
-        review_items::open(tx, &batch.reviews, now).await?;
+        let asked = review_items::open(tx, &batch.reviews, now).await?;
+        batch.tell_of_reviews(&asked, now);
+        webhook_deliveries::emit(tx, &batch.told, now).await?;
         journal::append(tx, &batch.journal).await?;
         store::sessions::end_access(tx, &batch.lost, now).await?;
         if !batch.stale.is_empty() {
@@ -274,6 +288,8 @@ impl Batch {
             entry.plan_id = Some(of.plan_id);
             entry.decision_seq = Some(row.seq);
             self.journal.push(entry);
+            let told = events::of_action(&self.wanted, now, of.run_id, decision, action);
+            self.told.extend(told);
             if action.kind.is_loss() {
                 self.lost.extend(action.record_id);
             }
@@ -293,6 +309,23 @@ impl Batch {
                     "tenant_id": decision.tenant_id, "object_id": decision.object_id,
                 }),
             });
+        }
+    }
+}
+
+impl Batch {
+    /// Tells of the questions that are new.
+    fn tell_of_reviews(&mut self, asked: &[ReviewId], now: jiff::Timestamp) {
+        let event = WebhookEvent::ReviewOpened;
+        if !self.wanted.contains(&event) {
+            return;
+        }
+        for review in self.reviews.iter().filter(|one| asked.contains(&one.id)) {
+            let data = json!({
+                "id": review.id, "connection_id": review.connection_id, "kind": review.kind,
+                "reason": review.reason.code(), "directory_person": review.person,
+            });
+            self.told.push(events::message(now, event, &data));
         }
     }
 }

@@ -12,14 +12,17 @@
 
 mod apply;
 mod approve;
+mod audit;
 mod changes;
 mod client;
 mod collect;
 mod connections;
 mod consent;
 mod convert;
+mod courier;
 mod engine;
 mod error;
+mod events;
 mod hold;
 mod input;
 mod lease;
@@ -35,8 +38,11 @@ mod target;
 mod why;
 mod worker;
 
+pub use audit::{AuditReport, Broken};
+pub use courier::{Courier, SIGNING_SECRET, sign};
 pub use engine::{Engine, EngineOptions, Notifications};
 pub use error::{Class, EngineError, Result};
+pub use events::tell;
 pub use model::{
     Actor, CallbackOutcome, CallbackQuery, Change, CheckLine, ConnectionChange, GroupInfo, Mode,
     NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, SyncRequest, Warning,

@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 use store::connections::{Connection, ConnectionStatus, Health};
 use store::plans::{PlanKind, PlanRow, PlanStatus};
 use store::runs::{RunMode, RunRow, RunStatus};
+use store::webhooks::WebhookEvent;
 use store::{Tx, connections, decisions, jobs, mirror, pending, plans, runs};
 
 use crate::apply::ApplyOf;
 use crate::collect::Collected;
 use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
+use crate::events::{tell, tell_run};
 use crate::input::{self, Hypothesis};
 use crate::model::{Actor, Mode, SyncRequest};
 use crate::planning::{Built, PlanOf, Scope};
@@ -350,6 +352,15 @@ impl Engine {
                     };
                     let mut tx = self.begin().await?;
                     connections::set_status(&mut tx, connection.id, &health, now).await?;
+                    if connection.health.status != status {
+                        let data = json!({
+                            "id": connection.id, "tenant_domain": connection.tenant_domain,
+                            "status": status, "code": health.code, "reason": health.reason,
+                            "cure": health.cure,
+                        });
+                        let event = WebhookEvent::ConnectionUnhealthy;
+                        tell(&mut tx, now, event, data).await?;
+                    }
                     tx.commit().await?;
                 }
                 Err(error)
@@ -363,6 +374,12 @@ impl Engine {
         let mut tx = self.begin().await?;
         runs::set_error(&mut tx, id, Some(&error.to_json())).await?;
         runs::set_status(&mut tx, id, RunStatus::Failed, Some(now)).await?;
+        let connection = runs::get(&mut tx, id)
+            .await?
+            .and_then(|run| run.connection_id);
+        let why = error.to_json();
+        let status = RunStatus::Failed;
+        tell_run(&mut tx, now, connection, id, status, Some(&why)).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -427,6 +444,9 @@ impl Engine {
                 cure: Some("Look at the plan and approve or reject it.".to_owned()),
             };
             connections::set_status(&mut tx, connection.id, &health, now).await?;
+            let status = RunStatus::Held;
+            let of = Some(connection.id);
+            tell_run(&mut tx, now, of, run_id, status, hold.as_ref()).await?;
             tx.commit().await?;
             return Ok(());
         }
@@ -487,6 +507,8 @@ impl Engine {
         }
         pending::clear(&mut tx, connection.id, looked_at).await?;
         runs::set_status(&mut tx, run_id, RunStatus::Done, Some(now)).await?;
+        let of = Some(connection.id);
+        tell_run(&mut tx, now, of, run_id, RunStatus::Done, None).await?;
         connections::record_run(&mut tx, connection.id, run_id).await?;
         connections::record_success(&mut tx, connection.id, now).await?;
         if has_people && !connection.progress.first_sync_done {

@@ -95,7 +95,7 @@ pub use subscription::{
     Creation, OnConflict, Subscription, SubscriptionRequest, SubscriptionResource,
 };
 pub use token::{TokenSource, TokenVault, VaultError};
-pub use transport::{Answer, Transport, TransportError, TransportFailure};
+pub use transport::{Answer, Transport, TransportError, TransportFailure, post_json};
 pub use upn::decode_external_upn;
 pub use users::{DeletedUser, UserPage};
 pub use watched::Watched;

@@ -3,11 +3,13 @@
 //! Follows no redirects, keeps no cookies, and uses no proxy unless one is
 //! given. Does not know Graph.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Request;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::Instant;
 
 use crate::transport::{Answer, Transport, TransportError, TransportFailure, TransportFuture};
@@ -30,6 +32,9 @@ pub struct TransportOptions {
     pub total_timeout: Duration,
     /// Idle connections kept per host.
     pub idle_per_host: usize,
+    /// Which addresses a name may lead to; every one when there is no rule. A
+    /// name is judged by what it resolves to at the moment of connecting.
+    pub reachable: Option<fn(IpAddr) -> bool>,
 }
 
 impl Default for TransportOptions {
@@ -41,6 +46,7 @@ impl Default for TransportOptions {
             read_timeout: Duration::from_secs(60),
             total_timeout: Duration::from_secs(180),
             idle_per_host: 64,
+            reachable: None,
         }
     }
 }
@@ -150,6 +156,9 @@ fn build(options: &TransportOptions) -> Result<reqwest::Client, TransportSetupEr
         .pool_idle_timeout(Duration::from_secs(90))
         .pool_max_idle_per_host(options.idle_per_host)
         .no_proxy();
+    if let Some(reachable) = options.reachable {
+        builder = builder.dns_resolver(Judging(reachable));
+    }
     if let Some(proxy) = &options.proxy {
         builder = builder.proxy(reqwest::Proxy::all(proxy).map_err(TransportSetupError::Proxy)?);
     }
@@ -162,6 +171,23 @@ fn build(options: &TransportOptions) -> Result<reqwest::Client, TransportSetupEr
         builder = builder.tls_certs_merge(certificates);
     }
     builder.build().map_err(TransportSetupError::Client)
+}
+
+/// A resolver that gives only addresses that may be reached.
+struct Judging(fn(IpAddr) -> bool);
+
+impl Resolve for Judging {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reachable = self.0;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<SocketAddr> = found.filter(|at| reachable(at.ip())).collect();
+            if allowed.is_empty() {
+                return Err(format!("{} leads to no public address", name.as_str()).into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
 }
 
 async fn collect(

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, StatusCode};
 
 /// Sends one request and brings the whole answer.
@@ -21,6 +22,24 @@ pub trait Transport: Send + Sync + 'static {
 /// What [`Transport::send`] returns.
 pub type TransportFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send + 'a>>;
+
+/// Posts JSON somewhere, for those who know no HTTP of their own.
+pub async fn post_json(
+    via: &dyn Transport,
+    url: &url::Url,
+    headers: &[(&str, String)],
+    body: String,
+    limit_bytes: usize,
+) -> Result<Answer, TransportError> {
+    let mut request = Request::post(url.as_str()).header(CONTENT_TYPE, "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, value);
+    }
+    let request = request
+        .body(Bytes::from(body))
+        .map_err(|error| TransportError::new(TransportFailure::Request, error.to_string()))?;
+    via.send(request, limit_bytes).await
+}
 
 /// A complete answer.
 #[derive(Debug, Clone)]

@@ -68,8 +68,6 @@ pub struct NewEntry {
     pub action: String,
     /// Changes and reason; none when the decision holds them.
     pub body: Option<Value>,
-    /// Link of the hash chain.
-    pub hash: Option<Vec<u8>>,
 }
 
 impl NewEntry {
@@ -88,7 +86,6 @@ impl NewEntry {
             decision_seq: None,
             action: action.into(),
             body: None,
-            hash: None,
         }
     }
 }
@@ -117,7 +114,6 @@ const COLUMNS: &[(&str, Type)] = &[
     ("decision_seq", Type::Int),
     ("action", Type::Text),
     ("body", Type::Text),
-    ("hash", Type::Bytes),
 ];
 
 const SELECT: &str = "SELECT journal.*, decisions.body AS decision FROM journal
@@ -140,7 +136,6 @@ fn read(row: &Row) -> Result<Entry> {
             decision_seq: row.maybe("decision_seq")?,
             action: row.get("action")?,
             body: row.maybe_json("body")?,
-            hash: row.maybe("hash")?,
         },
         decision: row.maybe_json("decision")?,
     })
@@ -163,7 +158,6 @@ pub async fn append(tx: &mut Tx, entries: &[NewEntry]) -> Result<()> {
             entry.decision_seq,
             entry.action.clone(),
             json::maybe_text(entry.body.as_ref())?,
-            entry.hash.clone(),
         ]);
     }
     tx.bulk_insert("journal", rows).await
@@ -300,26 +294,4 @@ pub async fn losses_since(
     rows.iter()
         .map(|row| Ok((row.named("action")?, row.get("people")?)))
         .collect()
-}
-
-/// The newest entry with a hash.
-pub async fn last_hash(on: impl Into<Source<'_>>) -> Result<Option<(i64, Vec<u8>)>> {
-    let text = "SELECT seq, hash FROM journal WHERE hash IS NOT NULL ORDER BY seq DESC LIMIT 1";
-    let Some(row) = on.into().row(text, args![]).await? else {
-        return Ok(None);
-    };
-    Ok(Some((row.get("seq")?, row.get("hash")?)))
-}
-
-/// Gives entries their links of the hash chain; one that has its own keeps it.
-pub async fn set_hashes(tx: &mut Tx, hashes: &[(i64, Vec<u8>)]) -> Result<()> {
-    let text = "UPDATE journal SET hash = r.hash FROM {rows}
-        WHERE journal.seq = r.seq AND journal.hash IS NULL";
-    let columns = &[("seq", Type::Int), ("hash", Type::Bytes)];
-    let mut rows = Rows::new(columns, hashes.len());
-    for (seq, hash) in hashes {
-        rows.push(cells![*seq, hash.clone()]);
-    }
-    tx.bulk_execute(text, rows, args![]).await?;
-    Ok(())
 }

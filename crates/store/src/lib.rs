@@ -22,6 +22,7 @@ pub mod idempotency_keys;
 pub mod invoices;
 pub mod jobs;
 pub mod journal;
+pub mod journal_seals;
 pub mod json;
 pub mod keys;
 pub mod links;

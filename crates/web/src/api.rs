@@ -128,6 +128,8 @@ fn routes() -> Routes {
         .merge(people::routes(Kind::Contact))
         .merge(lookups::routes())
         .route("/audit", get(audit::list))
+        .route("/audit/export", get(audit::export::export))
+        .route("/audit/verification", get(audit::export::verification))
         .route("/me", get(api_tokens::me))
         .route("/me/sessions", get(sessions::mine))
         .route("/me/sessions/{id}", delete(sessions::end_mine))

@@ -13,6 +13,7 @@ mod outside;
 mod pages;
 mod router;
 mod state;
+mod stream;
 
 pub use api::openapi_json;
 pub use outside::BINDING_COOKIE;

@@ -7,5 +7,6 @@
 mod api;
 mod graph_endpoints;
 mod oauth;
+mod outgoing;
 mod probes;
 mod world;

@@ -61,11 +61,13 @@ impl Serve {
         FirstStart::from_environment()
             .take(&installation.engine)
             .await?;
-        let engine = installation.engine.clone();
-        let work = (!self.no_worker).then(|| {
-            let (engine, stop) = (engine.clone(), stop.clone());
-            tokio::spawn(async move { engine.work(stop).await })
-        });
+        let (engine, courier) = (
+            installation.engine.clone(),
+            compose::courier(&installation)?,
+        );
+        let until = stop.clone();
+        let work = (!self.no_worker)
+            .then(|| tokio::spawn(async move { compose::work(&engine, &courier, until).await }));
         serve(installation.clone(), listener, stop.clone()).await?;
         stop.cancel();
         if let Some(work) = work
@@ -125,7 +127,8 @@ impl Worker {
         let stop = shutdown::token();
         let installation = compose::installation(config, Migrate::Apply).await?;
         tracing::info!("working");
-        installation.engine.work(stop).await;
+        let courier = compose::courier(&installation)?;
+        compose::work(&installation.engine, &courier, stop).await;
         installation.db().close().await;
         Ok(())
     }

@@ -13,3 +13,18 @@ fn a_ca_file_without_certificates_is_refused() {
         Err(TransportSetupError::CaFile(_))
     ));
 }
+
+#[tokio::test]
+async fn a_name_that_leads_where_nobody_may_go_is_not_connected_to() {
+    let transport = ReqwestTransport::new(TransportOptions {
+        reachable: Some(|ip| !ip.is_loopback()),
+        ..TransportOptions::default()
+    })
+    .unwrap();
+    let request = Request::post("http://localhost:9/")
+        .body(Bytes::new())
+        .unwrap();
+    let error = transport.send(request, 1).await.unwrap_err();
+    let words = format!("{error:?}");
+    assert!(words.contains("leads to no public address"), "{words}");
+}

@@ -362,8 +362,7 @@ CREATE TABLE journal (
     plan_id       BLOB,
     decision_seq  INTEGER,
     action        TEXT NOT NULL,
-    body          TEXT,
-    hash          BLOB
+    body          TEXT
 ) STRICT;
 CREATE INDEX journal_by_record ON journal (record_id, seq) WHERE record_id IS NOT NULL;
 CREATE INDEX journal_by_run ON journal (run_id, seq) WHERE run_id IS NOT NULL;
@@ -373,6 +372,14 @@ CREATE INDEX journal_by_object ON journal (tenant_id, object_id, seq) WHERE reco
 CREATE INDEX journal_by_origin ON journal (origin, seq) WHERE origin <> 'directory';
 CREATE INDEX journal_by_action ON journal (action, seq) WHERE action <> 'create';
 CREATE INDEX journal_losses ON journal (connection_id, at) WHERE action IN ('archive', 'deactivate', 'revoke');
+
+-- The chain of hashes over the journal, sealed block by block: seq is the last entry a seal covers.
+CREATE TABLE journal_seals (
+    seq       INTEGER NOT NULL PRIMARY KEY,
+    entries   INTEGER NOT NULL,
+    hash      BLOB NOT NULL,
+    sealed_at INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE review_items (
     id            BLOB NOT NULL PRIMARY KEY,

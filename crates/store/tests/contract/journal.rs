@@ -4,6 +4,7 @@ use provisioning::action::ActionKind;
 use provisioning::ids::PlanId;
 use serde_json::json;
 use store::journal::{self, Entry, JournalFilter, NewEntry, Origin};
+use store::journal_seals::{self, Link};
 use store::{Db, decisions};
 use uuid::Uuid;
 
@@ -41,7 +42,6 @@ both! {
             plan_id: Some(PlanId(Uuid::from_u128(3))),
             decision_seq: Some(4),
             body: Some(json!({"changes": [["last_name", null, "Vance"]]})),
-            hash: Some(vec![1, 2]),
             ..entry(1, Origin::Api, "update", Some(1))
         };
         let bare = NewEntry::new(time(2), Origin::Undo, "sign_in");
@@ -128,13 +128,34 @@ both! {
         assert_eq!(losses.into_iter().collect::<Vec<_>>(), [(ActionKind::Archive, 1), (ActionKind::Revoke, 1)]);
     }
 
-    the_hash_chain_grows_and_is_never_rewritten(db) {
-        assert_eq!(journal::last_hash(&db).await.unwrap(), None);
-        append(&db, &[entry(1, Origin::User, "a", None), entry(2, Origin::User, "b", None)]).await;
-        let seqs: Vec<_> = journal::scan(&db, 0, 9).await.unwrap().iter().map(|e| e.seq).collect();
+    the_chain_covers_every_entry_whatever_the_blocks(db) {
+        append(&db, &[
+            entry(1, Origin::User, "a", None), entry(2, Origin::Api, "b", Some(1)),
+            NewEntry { body: Some(serde_json::json!({"x": 1})), ..entry(3, Origin::User, "c", None) },
+        ]).await;
+        let newest = journal_seals::newest(&db).await.unwrap();
+        let whole = journal_seals::extend(&db, Link::START, newest, 9).await.unwrap();
+        assert_eq!((whole.entries, whole.seq), (3, newest));
+        let mut by_ones = Link::START;
+        for _ in 0..4 {
+            by_ones = journal_seals::extend(&db, by_ones, newest, 1).await.unwrap();
+        }
+        assert_eq!(by_ones, whole);
+        let short = journal_seals::extend(&db, Link::START, newest - 1, 9).await.unwrap();
+        assert_ne!(short.hash, whole.hash);
+    }
+
+    seals_are_kept_in_order_and_hold_writers_still(db) {
+        assert_eq!(journal_seals::last(&db).await.unwrap(), None);
+        let link = |seq| Link { seq, entries: 2, hash: [7; 32] };
         let mut tx = db.begin().await.unwrap();
-        journal::set_hashes(&mut tx, &[(seqs[0], vec![1]), (seqs[1], vec![2])]).await.unwrap();
-        journal::set_hashes(&mut tx, &[(seqs[1], vec![9])]).await.unwrap();
-        assert_eq!(journal::last_hash(&mut tx).await.unwrap(), Some((seqs[1], vec![2])));
+        journal_seals::hold_still(&mut tx).await.unwrap();
+        journal_seals::put(&mut tx, link(5), time(1)).await.unwrap();
+        journal_seals::put(&mut tx, link(9), time(2)).await.unwrap();
+        tx.commit().await.unwrap();
+        let last = journal_seals::last(&db).await.unwrap().unwrap();
+        assert_eq!((last.link, last.sealed_at), (link(9), time(2)));
+        let after = journal_seals::page(&db, 5, 9).await.unwrap();
+        assert_eq!(after, [last]);
     }
 }

@@ -1,5 +1,7 @@
 //! `/audit`: the journal, newest first.
 
+pub(super) mod export;
+
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;

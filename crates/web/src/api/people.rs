@@ -4,6 +4,7 @@
 mod access;
 mod draft;
 mod edit;
+mod export;
 mod history;
 mod list;
 mod removal;
@@ -32,6 +33,10 @@ pub(super) fn routes(kind: Kind) -> Routes {
             base,
             get(move |state, caller, query| list::list(kind, state, caller, query))
                 .post(move |state, caller, body| edit::create(kind, state, caller, body)),
+        )
+        .route(
+            &at("/export"),
+            get(move |state, caller, query| export::export(kind, state, caller, query)),
         )
         .route(
             &at("/{id}"),

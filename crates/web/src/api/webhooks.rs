@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::check_target;
+use engine::{SIGNING_SECRET, check_target};
 use jiff::Timestamp;
 use provisioning::psa::Record;
 use secrecy::SecretString;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::psa_ids::WebhookId;
 use store::secrets::{self, Place};
-use store::webhook_deliveries::{self, Delivery, DeliveryStatus, Message};
+use store::webhook_deliveries::{self, Delivery, DeliveryStatus};
 use store::webhooks::{self, Webhook, WebhookEvent};
 use store::{Source, Tx};
 
@@ -25,8 +25,6 @@ use crate::error::{Problem, Result};
 use crate::extract::{
     Body, Id, Paging, Query, expected_version, list as answer, page_of, page_size,
 };
-
-const PURPOSE: &str = "webhook";
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -133,7 +131,7 @@ pub(super) async fn create(
     let place = Place {
         connection_id: None,
         owner: webhook.id.0,
-        purpose: PURPOSE,
+        purpose: SIGNING_SECRET,
     };
     let random = |out: &mut [u8]| state.engine.fill(out);
     let (sealer, key_id) = (state.engine.sealer(), state.engine.new_id());
@@ -181,7 +179,7 @@ pub(super) async fn remove(
     let webhook = found(&mut tx, id).await?;
     let expected = expected_version(&headers)?.unwrap_or(webhook.version);
     webhooks::delete(&mut tx, id, expected).await?;
-    secrets::delete(&mut tx, id.0, PURPOSE).await?;
+    secrets::delete(&mut tx, id.0, SIGNING_SECRET).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -244,20 +242,13 @@ pub(super) async fn person_changed(
         "revoke" => WebhookEvent::PersonAccessRevoked,
         _ => WebhookEvent::PersonUpdated,
     };
-    if !webhooks::wanted(&mut *tx).await?.contains(&event) {
-        return Ok(());
-    }
-    let body = json!({
-        "type": event, "timestamp": now,
-        "data": {
-            "id": record.id, "kind": record.kind, "username": record.username,
-            "email": record.email, "status": record.status,
-        },
+    let names = [&record.first_name, &record.last_name];
+    let names: Vec<_> = names.into_iter().flatten().cloned().collect();
+    let data = json!({
+        "id": record.id, "kind": record.kind, "name": names.join(" "),
+        "username": record.username, "email": record.email, "status": record.status,
+        "tenant_id": null, "object_id": null, "run_id": null, "reason": "by hand",
     });
-    let message = Message {
-        event,
-        body: body.to_string(),
-    };
-    webhook_deliveries::emit(tx, &[message], now).await?;
+    engine::tell(tx, now, event, data).await?;
     Ok(())
 }

@@ -43,7 +43,12 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    fn wanted(self, kind: Kind) -> Result<RecordFilter> {
+    /// How it is sorted.
+    pub(super) fn sort(&self) -> Option<&str> {
+        self.sort.as_deref()
+    }
+
+    pub(super) fn wanted(self, kind: Kind) -> Result<RecordFilter> {
         let access = match self.access.as_deref() {
             None => self.has_client_portal_access,
             Some("granted") => Some(true),
@@ -74,7 +79,7 @@ impl Filter {
 }
 
 /// `sort=name`, `-name` for the other way round.
-fn order(text: Option<&str>) -> Result<Order> {
+pub(super) fn order(text: Option<&str>) -> Result<Order> {
     let text = text.unwrap_or("name");
     let (name, descending) = match text.strip_prefix('-') {
         Some(name) => (name, true),

@@ -36,3 +36,65 @@ async fn what_people_and_programs_do_is_written_down_and_found() {
     rest.is(StatusCode::OK);
     assert!(rest.items()[0]["seq"].as_i64() < newest.items()[0]["seq"].as_i64());
 }
+
+/// Seals everything, changes the database behind the program's back, and gives
+/// what checking says.
+async fn tampered(statement: &'static str) -> serde_json::Value {
+    let world = World::new().await;
+    for name in ["Ada", "Bo", "Cy"] {
+        world
+            .made("/api/v1/employees", json!({ "first_name": name }))
+            .await;
+    }
+    while world.engine.seal_journal().await.unwrap() > 0 {}
+    let before = world.get("/api/v1/audit/verification").await;
+    assert_eq!(before.body["broken"], json!(null), "{}", before.text);
+    assert!(before.body["verified"].as_u64().unwrap() >= 5);
+    let mut tx = world.engine.db().begin().await.unwrap();
+    assert!(tx.execute(statement, vec![]).await.unwrap() > 0);
+    tx.commit().await.unwrap();
+    world.get("/api/v1/audit/verification").await.body
+}
+
+#[tokio::test]
+async fn tampering_with_the_journal_is_found() {
+    for statement in [
+        "UPDATE journal SET actor = 'somebody else' WHERE seq = 3",
+        "UPDATE journal SET body = '{}' WHERE seq = 3",
+        "UPDATE journal SET at = at - 1000000 WHERE seq = 3",
+        "DELETE FROM journal WHERE seq = 3",
+        "DELETE FROM journal WHERE seq = (SELECT MAX(seq) FROM journal)",
+        "UPDATE journal SET seq = -1 WHERE seq = 3",
+        "UPDATE journal_seals SET hash = x'00'",
+        "DELETE FROM journal_seals",
+    ] {
+        let found = tampered(statement).await;
+        assert!(found["broken"].is_object(), "{statement}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn the_journal_is_exported_line_by_line() {
+    let world = World::new().await;
+    world
+        .made("/api/v1/employees", json!({ "first_name": "Ada" }))
+        .await;
+    let export = world.get("/api/v1/audit/export").await;
+    export.is(StatusCode::OK);
+    assert_eq!(export.header("content-type"), Some("application/x-ndjson"));
+    let lines: Vec<serde_json::Value> = export
+        .text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let seqs: Vec<i64> = lines
+        .iter()
+        .map(|line| line["seq"].as_i64().unwrap())
+        .collect();
+    assert!(seqs.is_sorted() && seqs.len() >= 3, "{seqs:?}");
+    assert_eq!(lines.last().unwrap()["action"], "create");
+    let rest = world
+        .get(&format!("/api/v1/audit/export?after={}", seqs[0]))
+        .await;
+    assert_eq!(rest.text.lines().count(), seqs.len() - 1);
+}

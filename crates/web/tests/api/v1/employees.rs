@@ -331,3 +331,44 @@ async fn lists_are_sorted_as_asked() {
     let odd = world.get("/api/v1/employees?sort=shoe_size").await;
     odd.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "validation");
 }
+
+#[tokio::test]
+async fn a_list_is_exported_as_csv_with_its_filters() {
+    let world = World::new().await;
+    for (first, title) in [
+        ("Ada", "Engineer"),
+        ("Bo", "=HYPERLINK(1)"),
+        ("Cy", "Engineer"),
+    ] {
+        let new = json!({ "first_name": first, "job_title": title, "phone": "+1 555 0100" });
+        world.made("/api/v1/employees", new).await;
+    }
+    let all = world.get("/api/v1/employees/export").await;
+    all.is(StatusCode::OK);
+    assert_eq!(all.header("content-type"), Some("text/csv; charset=utf-8"));
+    assert!(
+        all.header("content-disposition")
+            .unwrap()
+            .contains("employees.csv")
+    );
+    let lines: Vec<&str> = all.text.lines().collect();
+    assert!(
+        lines[0].starts_with("id,username,first_name"),
+        "{}",
+        lines[0]
+    );
+    assert_eq!(lines.len(), 5, "head, root and three");
+    assert!(all.text.contains(",'=HYPERLINK(1),") && all.text.contains(",+1 555 0100,"));
+    let some = world
+        .get("/api/v1/employees/export?job_title=Engineer&sort=-name")
+        .await;
+    assert_eq!(some.text.lines().count(), 3);
+    let contacts = world.get("/api/v1/contacts/export").await;
+    assert!(
+        contacts.text.starts_with("id,account_id,"),
+        "{}",
+        contacts.text
+    );
+    let odd = world.get("/api/v1/employees/export?shoe_size=1").await;
+    odd.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "unknown_field");
+}
