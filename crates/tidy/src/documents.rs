@@ -75,23 +75,29 @@ fn in_backticks(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// Whether a function of that name stands under a test attribute in the crate.
+/// Whether a function of that name is a test of the crate: it stands under a test attribute, or is given to the
+/// macro `both!`, which makes a test of it for each database.
 fn has_test(tree: &Tree, folder: &str, test: &str) -> bool {
     let mut files = tree
         .ending(".rs")
         .filter(|file| file.crate_folder() == Some(folder));
-    let signature = format!("fn {test}(");
+    let function = format!("fn {test}(");
+    let given = format!("{test}(");
     files.any(|file| {
-        let lines: Vec<&str> = file.text.lines().collect();
-        let mut named = lines
-            .iter()
-            .enumerate()
-            .filter(|(_, line)| line.contains(&signature));
-        named.any(|(at, _)| {
-            let mut above = lines[at.saturating_sub(4)..at]
-                .iter()
-                .map(|line| line.trim_start());
-            above.any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+        let lines: Vec<&str> = file.text.lines().map(str::trim_start).collect();
+        let makes_both = lines.iter().any(|line| line.starts_with("both! {"));
+        let mut named = lines.iter().enumerate();
+        named.any(|(at, line)| {
+            if makes_both && line.starts_with(&given) && line.ends_with(") {") {
+                return true;
+            }
+            let mut above = lines[at.saturating_sub(4)..at].iter();
+            line.contains(&function)
+                && above.any(|line| {
+                    ["#[test]", "#[tokio::test", "both! {"]
+                        .iter()
+                        .any(|mark| line.starts_with(mark))
+                })
         })
     })
 }

@@ -85,3 +85,74 @@ fn completions_are_written_for_every_shell() {
         assert!(script.contains("create-root"), "{shell}: {script}");
     }
 }
+
+/// The reference is the help, word for word. `UPDATE_REFERENCE=1` writes it.
+#[test]
+fn the_reference_of_commands_is_what_help_says() {
+    let here = tempfile::tempdir().unwrap();
+    let mut written = String::from(
+        "# Commands\n\nWhat `--help` says, word for word; a test holds it so. \
+         `UPDATE_REFERENCE=1 cargo test -p rollcall --test command_line` writes it anew.\n",
+    );
+    for command in std::iter::once(&"").chain(COMMANDS) {
+        let mut arguments: Vec<&str> = command.split_whitespace().collect();
+        arguments.push("--help");
+        let help = text(&run(here.path(), &arguments).stdout);
+        let title = format!("rollcall {command}");
+        let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+        let body = lines.join("\n");
+        written.push_str(&format!("\n## {}\n\n```text\n{body}\n```\n", title.trim()));
+    }
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/cli.md");
+    if std::env::var("UPDATE_REFERENCE").is_ok_and(|value| value == "1") {
+        std::fs::write(file, &written).unwrap();
+    }
+    let committed = std::fs::read_to_string(file).unwrap();
+    assert!(
+        committed == written,
+        "docs/reference/cli.md is stale: see its head"
+    );
+}
+
+/// Every setting the program knows is explained, and no other.
+#[test]
+fn the_reference_of_settings_names_every_setting_and_no_other() {
+    let here = tempfile::tempdir().unwrap();
+    let page = include_str!("../../../../docs/operate/configuration.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let named: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+    // What the program itself answers to a setting it does not know.
+    let known = |section: &str| -> Vec<String> {
+        let line = match section {
+            "" => "no_such_setting = 1".to_owned(),
+            section => format!("[{section}]\nno_such_setting = 1"),
+        };
+        std::fs::write(here.path().join("rollcall.toml"), line).unwrap();
+        let told = text(&run(here.path(), &["migrate"]).stderr);
+        let list = told.split("here are ").nth(1).unwrap_or_default();
+        let list = list.split(" (from").next().unwrap_or_default();
+        list.split(", ").map(str::to_owned).collect()
+    };
+    let mut settings = Vec::new();
+    let mut sections = vec![String::new()];
+    while let Some(section) = sections.pop() {
+        for name in known(&section) {
+            let path = if section.is_empty() {
+                name.clone()
+            } else {
+                format!("{section}.{name}")
+            };
+            let inner = path == "limits" || section == "limits";
+            let is_section = section.is_empty() && name != "data_dir" || inner;
+            if is_section {
+                sections.push(path);
+            } else {
+                settings.push(path);
+            }
+        }
+    }
+    settings.sort_unstable();
+    let mut named: Vec<String> = named.into_iter().map(str::to_owned).collect();
+    named.sort_unstable();
+    assert_eq!(named, settings);
+}
