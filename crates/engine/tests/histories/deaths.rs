@@ -18,7 +18,7 @@ async fn staffed() -> (History, RuleDraft) {
         may_employ: true,
         ..Shape::of(3, &mut chance)
     };
-    let mut history = History::begin(shape, chance, "sqlite::memory:", None).await;
+    let mut history = History::begin(shape, chance, Some("sqlite::memory:"), None).await;
     let staff = add_group(&history.world, "staff").await;
     let amy = add_person(&history.world, "amy@contoso.com", &mut Chance::new(1)).await;
     add_member(&history.world, staff, amy).await;

@@ -82,7 +82,7 @@ pub(crate) struct History {
 }
 
 /// Lives through one history.
-pub(crate) async fn live(seed: u64, database: &str, plant: Option<Plant>) -> Report {
+pub(crate) async fn live(seed: u64, database: Option<&str>, plant: Option<Plant>) -> Report {
     let mut chance = Chance::new(seed);
     let mut shape = Shape::of(seed, &mut chance);
     if let Some(plant) = plant {
@@ -116,7 +116,7 @@ impl History {
     pub(crate) async fn begin(
         shape: Shape,
         chance: Chance,
-        database: &str,
+        database: Option<&str>,
         plant: Option<Plant>,
     ) -> Self {
         Self {

@@ -10,6 +10,9 @@
 
 mod by_hand;
 mod chance;
+#[path = "../story/database.rs"]
+#[allow(dead_code, unused_macros, unused_imports)] // the stories need all of it
+mod database;
 mod deaths;
 mod directory;
 mod fault;
@@ -34,13 +37,15 @@ use planted::Plant;
 /// Seeds that are always lived, and must show every fault.
 const FIXED: u64 = 150;
 
-fn live(seed: u64, database: &str, plant: Option<Plant>) -> Report {
+const MEMORY: &str = "sqlite::memory:";
+
+fn live(seed: u64, plant: Option<Plant>) -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     let lived = catch_unwind(AssertUnwindSafe(|| {
-        runtime.block_on(history::live(seed, database, plant))
+        runtime.block_on(history::live(seed, Some(MEMORY), plant))
     }));
     lived.unwrap_or_else(|_| Report {
         wrong: vec![(Oracle::State, "somebody panicked; see above".to_owned())],
@@ -109,7 +114,7 @@ fn live_all(seeds: impl Iterator<Item = u64> + Send) -> Total {
                     if total.failed.lock().unwrap().len() >= 5 {
                         return;
                     }
-                    total.add(seed, live(seed, "sqlite::memory:", None));
+                    total.add(seed, live(seed, None));
                 }
             });
         }
@@ -120,7 +125,7 @@ fn live_all(seeds: impl Iterator<Item = u64> + Send) -> Total {
 #[test]
 fn histories_end_well() {
     if let Some(seed) = number("HISTORY_SEED") {
-        let report = live(seed, "sqlite::memory:", None);
+        let report = live(seed, None);
         tell(seed, &report);
         assert!(report.wrong.is_empty());
         return;
@@ -168,7 +173,7 @@ fn every_planted_bug_is_found() {
     let mut missed = Vec::new();
     for plant in Plant::ALL {
         let found = (0..8).any(|seed| {
-            let report = live(seed, "sqlite::memory:", Some(plant));
+            let report = live(seed, Some(plant));
             report
                 .wrong
                 .iter()
@@ -179,4 +184,32 @@ fn every_planted_bug_is_found() {
         }
     }
     assert!(missed.is_empty(), "planted and not found: {missed:?}");
+}
+
+/// The same histories, and the same judge: PostgreSQL makes no difference.
+#[test]
+fn histories_end_well_on_postgresql_too() {
+    let told = std::thread::Builder::new()
+        .stack_size(64 << 20)
+        .spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                for seed in 0..8 {
+                    database::on_postgres(on_postgres(seed)).await;
+                }
+            });
+        })
+        .unwrap();
+    told.join().unwrap();
+}
+
+async fn on_postgres(seed: u64) {
+    let report = Box::pin(history::live(seed, None, None)).await;
+    if !report.wrong.is_empty() {
+        tell(seed, &report);
+    }
+    assert!(report.wrong.is_empty(), "seed {seed}");
 }

@@ -203,8 +203,9 @@ impl Sender for Postman {
 }
 
 impl World {
-    /// An MSP's tenant, connected, over an empty database.
-    pub(crate) async fn new(shape: Shape, database: &str) -> Self {
+    /// An MSP's tenant, connected, over an empty database: this one, or the one
+    /// that was made for the test.
+    pub(crate) async fn new(shape: Shape, database: Option<&str>) -> Self {
         let emulator = Emulator::new(Options {
             seed: shape.seed,
             start: "2026-03-02T08:00:00Z".parse().unwrap(),
@@ -222,11 +223,17 @@ impl World {
             echo: AtomicU64::new(0),
             forged_removal: Mutex::new(None),
         });
-        let mut options = store::Options::new(database);
-        options.connections = 2;
-        options.busy = Duration::from_millis(500);
-        let db = Db::open(&options).await.unwrap();
-        db.migrate().await.unwrap();
+        let db = match database {
+            Some(address) => {
+                let mut options = store::Options::new(address);
+                options.connections = 2;
+                options.busy = Duration::from_millis(500);
+                let db = Db::open(&options).await.unwrap();
+                db.migrate().await.unwrap();
+                db
+            }
+            None => crate::database::open().await,
+        };
         let skew = Arc::new(AtomicI64::new(0));
         let engine = engine(&db, shape, &emulator, &wire, &skew, 0);
         let mut world = Self {
