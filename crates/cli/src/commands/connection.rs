@@ -206,7 +206,7 @@ impl Add {
         };
         let added = installation
             .engine
-            .add_connection(new, &installation.actor())
+            .add_proven_connection(new, &installation.actor())
             .await?;
         output.show(&view(&added)?, || {
             format!(

@@ -29,6 +29,7 @@ const COMMANDS: &[&str] = &[
     "run show",
     "why",
     "timeline",
+    "audit verify",
     "backup",
     "restore",
     "openapi",
