@@ -220,18 +220,25 @@ impl Problem {
 }
 
 fn of_store(error: &StoreError) -> Problem {
-    let unavailable = |code: &'static str| {
+    let unavailable = |code: &'static str, cure: &str| {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         Problem::new(status, code, error.to_string())
+            .cure(cure)
             .header(axum::http::header::RETRY_AFTER, HeaderValue::from(2))
     };
     match error {
         StoreError::NotFound { what } => Problem::not_found(what),
         StoreError::Stale { what } => Problem::stale(what),
         StoreError::Conflict { code, detail } => of_conflict(code, detail),
-        StoreError::Fenced | StoreError::Busy(_) => unavailable("database_busy"),
-        StoreError::Full(_) => unavailable("disk_full"),
-        StoreError::Unavailable(_) => unavailable("database_unavailable"),
+        StoreError::Fenced | StoreError::Busy(_) => unavailable("database_busy", "Try again."),
+        StoreError::Full(_) => unavailable(
+            "disk_full",
+            "Free disk space where the database lives; nothing was half-done.",
+        ),
+        StoreError::Unavailable(_) => unavailable(
+            "database_unavailable",
+            "Start the database, or check database.url.",
+        ),
         error => Problem::internal(error),
     }
 }

@@ -95,3 +95,36 @@ async fn another_sites_page_changes_nothing_with_somebodys_session() {
         .await;
     reply.is(StatusCode::CREATED);
 }
+
+#[tokio::test]
+async fn a_lost_database_is_a_clear_503_everywhere_and_the_process_lives() {
+    let world = World::new().await;
+    world.engine.db().close().await;
+    world
+        .send(bare(Method::GET, "/healthz"))
+        .await
+        .is(StatusCode::OK);
+    let ready = world.send(bare(Method::GET, "/readyz")).await;
+    ready.is(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(ready.body["status"], "not_ready");
+    let employees = world.get("/api/v1/employees").await;
+    employees.is_problem(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable");
+    assert!(employees.header("retry-after").is_some());
+    assert!(employees.body["cure"].is_string(), "{}", employees.text);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_a_clear_503_and_nothing_is_half_done() {
+    let world = World::new().await;
+    let mut tx = world.engine.db().begin().await.unwrap();
+    // The database may not grow any more: the same failure as a full disk.
+    let full = "PRAGMA max_page_count = 1";
+    tx.execute(full, vec![]).await.unwrap();
+    tx.commit().await.unwrap();
+    let large = json!({ "title": "Printer", "description": "x".repeat(500_000) });
+    let refused = world.post("/api/v1/tickets", large).await;
+    refused.is_problem(StatusCode::SERVICE_UNAVAILABLE, "disk_full");
+    let cure = refused.body["cure"].as_str().unwrap();
+    assert!(cure.contains("Free disk space"), "{cure}");
+    assert!(world.get("/api/v1/tickets").await.items().is_empty());
+}
