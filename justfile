@@ -25,3 +25,7 @@ deny:
 # One again: `HISTORY_SEED=7 just histories 1`.
 histories N="150":
     HISTORIES={{N}} cargo test --release -p engine --test histories --locked -- --nocapture histories_end_well
+
+# Measures on both databases and writes docs/reference/performance.md; `just benchmark --quick` in a minute.
+benchmark *args:
+    scripts/benchmark {{args}}

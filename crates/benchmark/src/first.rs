@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use engine::Mode;
 use provisioning::ids::{ConnectionId, ObjectId, TenantId};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -71,7 +70,7 @@ pub(crate) async fn measure(places: &Places, plan: &Plan) -> Result<Value> {
 
 async fn first_sync(subject: &Subject, connection: ConnectionId, world: &World) -> Result<Value> {
     let since = Since::now()?;
-    let id = subject.ask(connection, Mode::Full).await?;
+    let id = subject.first_sync(connection).await?;
     let db = subject.engine.db().clone();
     let watching = tokio::spawn(async move {
         const LOOK: f64 = 0.05;

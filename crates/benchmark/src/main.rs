@@ -3,6 +3,7 @@
 //! The emulator runs in a process of its own; the engine and its database
 //! connections are this process. Times nothing it does not print.
 
+mod all;
 mod first;
 mod floor_fetch;
 mod floor_insert;
@@ -11,11 +12,20 @@ mod measure;
 mod places;
 mod subject;
 mod swap;
+mod table;
 mod tenant;
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use places::Places;
+use tikv_jemallocator::Jemalloc;
+
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// Measures Rollcall against its floors and prints JSON.
 #[derive(Debug, Parser)]
@@ -66,9 +76,23 @@ enum What {
         /// People in each.
         #[arg(long, default_value_t = 100)]
         people: u64,
+        /// Seconds between two polls of a connection.
+        #[arg(long, default_value_t = 30)]
+        poll: u64,
         /// Seconds of idleness.
         #[arg(long, default_value_t = 60)]
         idle: u64,
+        #[command(flatten)]
+        on: Database,
+    },
+    /// Everything, each measurement in a process of its own.
+    All {
+        /// Small sizes: under a minute.
+        #[arg(long)]
+        quick: bool,
+        /// Writes the tables to this file.
+        #[arg(long)]
+        write: Option<PathBuf>,
         #[command(flatten)]
         on: Database,
     },
@@ -110,11 +134,20 @@ async fn main() -> Result<()> {
         What::Many {
             connections,
             people,
+            poll,
             idle,
             on,
         } => {
-            let idle = std::time::Duration::from_secs(idle);
-            many::measure(&Places::new(on.postgres)?, connections, people, idle).await?
+            let (poll, idle) = (Duration::from_secs(poll), Duration::from_secs(idle));
+            let places = Places::new(on.postgres)?;
+            many::measure(&places, connections, people, poll, idle).await?
+        }
+        What::All { quick, write, on } => {
+            let report = all::measure(quick, on.postgres.as_deref()).await?;
+            if let Some(path) = write {
+                std::fs::write(path, table::markdown(&report))?;
+            }
+            report
         }
     };
     #[allow(clippy::print_stdout)] // the report is this program's output

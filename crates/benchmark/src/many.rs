@@ -13,13 +13,11 @@ use crate::places::Places;
 use crate::subject::Subject;
 use crate::tenant::Emulator;
 
-/// Between two polls of a connection.
-const POLL: Duration = Duration::from_secs(30);
-
 pub(crate) async fn measure(
     places: &Places,
     tenants: u64,
     people: u64,
+    poll: Duration,
     idle: Duration,
 ) -> Result<Value> {
     let load_before = load();
@@ -38,10 +36,7 @@ pub(crate) async fn measure(
     }
     let subject = subject.ok_or_else(|| anyhow::anyhow!("no tenants"))?;
     let db = subject.engine.db();
-    for connection in connections::list(db).await? {
-        subject.ask(connection.id, engine::Mode::Full).await?;
-    }
-    let engine = subject.beside(POLL, Duration::from_secs(24 * 3600))?;
+    let engine = subject.beside(poll, Duration::from_secs(24 * 3600))?;
     let stop = CancellationToken::new();
     let since = Since::now()?;
     let began = clock();
@@ -62,7 +57,7 @@ pub(crate) async fn measure(
     }
     let (seconds, cpu) = (since.seconds(), since.cpu_seconds()?);
     // One poll of everybody, then quiet.
-    tokio::time::sleep(POLL).await;
+    tokio::time::sleep(poll).await;
     let log = subject.place.log(db).await?;
     let since = Since::now()?;
     tokio::time::sleep(idle).await;
@@ -84,7 +79,7 @@ pub(crate) async fn measure(
         },
         "idle": {
             "seconds": idle.as_secs_f64(),
-            "poll_seconds": POLL.as_secs_f64(),
+            "poll_seconds": poll.as_secs_f64(),
             "cpu_percent_of_one_core": idle_cpu / idle.as_secs_f64() * 100.0,
             "written": written,
         },

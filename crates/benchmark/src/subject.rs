@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use engine::{
-    Actor, Engine, EngineOptions, Mode, NewConnection, Notifications, RuleDraft, SyncRequest,
-};
+use engine::{Actor, Engine, EngineOptions, NewConnection, Notifications, RuleDraft};
 use graph::Cloud;
 use provisioning::ids::{ConnectionId, GroupId, RunId};
 use provisioning::limits::Limits;
@@ -14,10 +12,10 @@ use provisioning::mapping_rule::{Members, RolesMode};
 use provisioning::policy::{EmailSource, OnDisabled};
 use provisioning::psa::Kind;
 use secrecy::SecretBox;
-use store::Db;
 use store::connections::Auth;
 use store::journal::Origin;
 use store::runs::{RunRow, RunStatus};
+use store::{Db, jobs, runs};
 use url::Url;
 use uuid::Uuid;
 
@@ -107,13 +105,23 @@ impl Subject {
             .ok_or_else(|| anyhow::anyhow!("the rule was not made"))
     }
 
-    /// Asks for a sync; done by whoever works.
-    pub(crate) async fn ask(&self, connection: ConnectionId, mode: Mode) -> Result<RunId> {
-        let request = SyncRequest {
-            mode,
-            ..SyncRequest::default()
-        };
-        Ok(self.engine.sync(connection, request, &actor()).await?)
+    /// The first sync that saving rules has queued.
+    pub(crate) async fn first_sync(&self, connection: ConnectionId) -> Result<RunId> {
+        let queued = runs::unfinished(self.engine.db(), connection).await?;
+        queued
+            .first()
+            .map(|run| run.id)
+            .ok_or_else(|| anyhow::anyhow!("no first sync is queued"))
+    }
+
+    /// Makes a connection due, as a notification does.
+    pub(crate) async fn wake(&self, connection: ConnectionId) -> Result<()> {
+        let now = self.engine.now();
+        let key = connection.to_string();
+        let mut tx = self.engine.db().begin().await?;
+        jobs::enqueue(&mut tx, "sync", &key, Some(connection), now, now).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Waits for a run, or does it.

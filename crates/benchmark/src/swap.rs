@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use engine::Mode;
+use provisioning::ids::ConnectionId;
 use serde_json::{Value, json};
 
 use crate::measure::{Since, load};
@@ -23,11 +23,11 @@ pub(crate) async fn measure(places: &Places, people: u64) -> Result<Value> {
     for ((order, role), group) in (1..).zip(["User", "Project Manager"]).zip(&world.groups) {
         rules.push(subject.rule(connection, *group, order, role).await?);
     }
-    let run = subject.ask(connection, Mode::Full).await?;
+    let run = subject.first_sync(connection).await?;
     let first = subject.finish(run).await?;
     ensure!(first.counts.total() == people, "not everybody came in");
 
-    let reconciled = reconcile(&subject).await?;
+    let reconciled = reconcile(&subject, connection).await?;
 
     rules.reverse();
     let since = Since::now()?;
@@ -54,14 +54,16 @@ pub(crate) async fn measure(places: &Places, people: u64) -> Result<Value> {
 }
 
 /// The daily full read, which finds everything as it was.
-async fn reconcile(subject: &Subject) -> Result<Value> {
+async fn reconcile(subject: &Subject, connection: ConnectionId) -> Result<Value> {
     // A process of its own for which the read is always due. Two rounds before
     // settle what is noted once.
     let engine = subject.beside(Duration::ZERO, Duration::ZERO)?;
+    let db = subject.engine.db();
     for _ in 0..2 {
+        subject.wake(connection).await?;
         ensure!(engine.work_once().await?, "no job was due");
     }
-    let db = subject.engine.db();
+    subject.wake(connection).await?;
     let log = subject.place.log(db).await?;
     let since = Since::now()?;
     ensure!(engine.work_once().await?, "no job was due");

@@ -1,13 +1,16 @@
 //! The hand that applies. It makes no choices: a failed precondition means
 //! that the person is planned again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use provisioning::action::{ActionKind, Decision};
+use provisioning::address::fold;
 use provisioning::ids::{ConnectionId, ObjectId, PlanId, RecordId, ReviewId, RunId, TenantId};
 use provisioning::link::Link;
 use provisioning::psa::{Kind, Record};
 use serde_json::json;
+use store::bulk::Rows;
 use store::connections::Connection;
 use store::decisions::{DecisionFilter, DecisionRow};
 use store::deferred_indexes::{self, Stage};
@@ -21,18 +24,26 @@ use store::review_items::NewReview;
 use store::webhook_deliveries::Message;
 use store::webhooks::WebhookEvent;
 use store::{
-    Tx, decisions, journal, links, lookups, pending, plans, records, review_items, runs,
+    Backend, Tx, decisions, journal, links, lookups, pending, plans, records, review_items, runs,
     webhook_deliveries, webhooks,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::engine::Engine;
-use crate::error::{EngineError, Result, broke_off};
+use crate::error::{Class, EngineError, Result, broke_off};
 use crate::events;
 
-/// How many decisions are applied in one transaction.
-const BATCH: u32 = 2_500;
+/// How many decisions are applied at once.
+const BATCH: u32 = 1_000;
+/// How many more batches a transaction takes along when they are ready.
+const MORE: usize = 4;
+/// How many batches may wait to be written.
+const WAITING: usize = 2;
+/// How many transactions are open at once where the database lets them.
+const HANDS: usize = 2;
+/// How often a batch is made again because somebody else came first.
+const TRIES: u32 = 3;
 
 /// Whose plan is applied, for the journal.
 pub(crate) struct ApplyOf<'a> {
@@ -40,6 +51,15 @@ pub(crate) struct ApplyOf<'a> {
     pub(crate) run_id: RunId,
     pub(crate) plan_id: PlanId,
     pub(crate) actor: Option<String>,
+}
+
+/// The same, for tasks of their own.
+#[derive(Clone)]
+struct Applying {
+    connection_id: ConnectionId,
+    run_id: RunId,
+    plan_id: PlanId,
+    actor: Option<String>,
 }
 
 /// What one batch will write.
@@ -58,6 +78,23 @@ struct Batch {
     told: Vec<Message>,
 }
 
+/// Names that lists offer.
+type Names = [(Lookup, BTreeSet<String>); 5];
+
+/// A batch that is ready to be written.
+struct Prepared {
+    /// What it was made from: made again when somebody else came first.
+    page: Arc<Vec<DecisionRow>>,
+    last: i64,
+    /// Usernames that new records take.
+    usernames: Vec<String>,
+    new: Rows,
+    changed: Vec<RecordWrite>,
+    names: Names,
+    links: Rows,
+    rest: Batch,
+}
+
 impl Engine {
     /// Applies what is left of a plan. May be called again after a crash: it
     /// goes on where the last committed batch ended.
@@ -67,7 +104,13 @@ impl Engine {
         };
         let left = decisions::count(self.db(), of.plan_id, plan.applied_seq).await?;
         let is_deferred = deferred_indexes::defer_for(self.db(), Stage::Apply, left).await?;
-        let applied = self.apply_rest(&of, plan.applied_seq).await;
+        let applying = Applying {
+            connection_id: of.connection.id,
+            run_id: of.run_id,
+            plan_id: of.plan_id,
+            actor: of.actor,
+        };
+        let applied = self.apply_rest(&applying, plan.applied_seq).await;
         if is_deferred {
             deferred_indexes::restore(self.db()).await?;
         }
@@ -80,138 +123,276 @@ impl Engine {
         Ok(())
     }
 
-    /// One batch is read while another is written.
-    async fn apply_rest(&self, of: &ApplyOf<'_>, mut after: i64) -> Result<()> {
-        let (send, mut pages) = mpsc::channel(1);
-        let mut reading = JoinSet::new();
-        let (engine, plan_id) = (self.clone(), of.plan_id);
-        reading.spawn(async move {
-            let filter = DecisionFilter::default();
-            loop {
-                let page = decisions::page(engine.db(), plan_id, after, BATCH, &filter).await?;
-                let Some(last) = page.last().map(|row| row.seq) else {
-                    return Ok(());
-                };
-                after = last;
-                if send.send((page, last)).await.is_err() {
-                    return Ok(());
+    /// One batch is read and one made ready while another is written.
+    async fn apply_rest(&self, of: &Applying, after: i64) -> Result<()> {
+        let (send_page, mut pages) = mpsc::channel(1);
+        let (send, prepared) = mpsc::channel(WAITING);
+        let mut ahead = JoinSet::new();
+        ahead.spawn(self.clone().read_ahead(of.plan_id, after, send_page));
+        let (engine, ahead_of) = (self.clone(), of.clone());
+        ahead.spawn(async move {
+            while let Some((page, last)) = pages.recv().await {
+                let page = Arc::new(page);
+                let taken = HashSet::new();
+                let batch = engine.prepare(&ahead_of, page, last, &taken).await?;
+                if send.send(batch).await.is_err() {
+                    break;
                 }
             }
+            Ok(())
         });
-        while let Some((page, last)) = pages.recv().await {
-            self.apply_batch(of, page, last).await?;
+        match self.db().backend() {
+            Backend::Sqlite => self.apply_together(of, prepared).await?,
+            Backend::Postgres => self.apply_side_by_side(of, prepared).await?,
         }
-        while let Some(done) = reading.join_next().await {
+        while let Some(done) = ahead.join_next().await {
             done.unwrap_or_else(|error| Err(broke_off(&error)))?;
         }
         Ok(())
     }
 
-    async fn apply_batch(&self, of: &ApplyOf<'_>, page: Vec<DecisionRow>, last: i64) -> Result<()> {
-        let mut tx = self.begin_relaxed().await?;
+    /// One transaction after the other, several batches each. A page of an
+    /// index that is changed twice is written once.
+    async fn apply_together(
+        &self,
+        of: &Applying,
+        mut prepared: mpsc::Receiver<Prepared>,
+    ) -> Result<()> {
+        while let Some(batch) = prepared.recv().await {
+            let mut tx = self.apply_batch(of, batch, None).await?;
+            for _ in 0..MORE {
+                match prepared.try_recv() {
+                    Ok(batch) if is_alone_in(&mut tx, &batch).await? => {
+                        let last = batch.last;
+                        let names = self.write_batch(&mut tx, of, batch).await?;
+                        self.advance(&mut tx, of, last, names).await?;
+                    }
+                    // It may lose its transaction: that is its own, therefore.
+                    Ok(batch) => {
+                        tx.commit().await?;
+                        tx = self.apply_batch(of, batch, None).await?;
+                    }
+                    Err(_) => break,
+                }
+            }
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// Several transactions at once, committed in order.
+    async fn apply_side_by_side(
+        &self,
+        of: &Applying,
+        mut prepared: mpsc::Receiver<Prepared>,
+    ) -> Result<()> {
+        let (first, mut turn) = oneshot::channel();
+        let _ = first.send(()); // nobody is before the first
+        let mut tasks: JoinSet<Result<()>> = JoinSet::new();
+        while let Some(batch) = prepared.recv().await {
+            while tasks.len() >= HANDS
+                && let Some(done) = tasks.join_next().await
+            {
+                done.unwrap_or_else(|error| Err(broke_off(&error)))?;
+            }
+            let (done, next) = oneshot::channel();
+            let before = std::mem::replace(&mut turn, next);
+            let (engine, of) = (self.clone(), of.clone());
+            tasks.spawn(async move {
+                let tx = engine.apply_batch(&of, batch, Some(before)).await?;
+                tx.commit().await?;
+                let _ = done.send(()); // the last has nobody after it
+                Ok(())
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap_or_else(|error| Err(broke_off(&error)))?;
+        }
+        Ok(())
+    }
+
+    async fn read_ahead(
+        self,
+        plan_id: PlanId,
+        mut after: i64,
+        send: mpsc::Sender<(Vec<DecisionRow>, i64)>,
+    ) -> Result<()> {
+        let filter = DecisionFilter::default();
+        loop {
+            let page = decisions::page(self.db(), plan_id, after, BATCH, &filter).await?;
+            let Some(last) = page.last().map(|row| row.seq) else {
+                return Ok(());
+            };
+            after = last;
+            if send.send((page, last)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Makes everything ready that one batch will write.
+    async fn prepare(
+        &self,
+        of: &Applying,
+        page: Arc<Vec<DecisionRow>>,
+        last: i64,
+        taken: &HashSet<String>,
+    ) -> Result<Prepared> {
         let mut batch = Batch {
-            wanted: webhooks::wanted(&mut tx).await?,
+            wanted: webhooks::wanted(self.db()).await?,
             ..Batch::default()
         };
         let mut wanted: Vec<RecordId> = Vec::new();
-        for row in &page {
+        for row in page.iter() {
             let actions = row.decision.actions.iter();
             let existing = actions.filter(|action| action.kind != ActionKind::Create);
             wanted.extend(existing.filter_map(|action| action.record_id));
         }
-        if !wanted.is_empty() {
-            for row in records::get(&mut tx, &wanted).await? {
-                let version = row.record.version;
-                batch.records.insert(row.record.id, (row.record, version));
-            }
+        for row in records::get(self.db(), &wanted).await? {
+            let version = row.record.version;
+            batch.records.insert(row.record.id, (row.record, version));
         }
         let now = self.now();
-        for row in page {
-            if batch.take(self, of, &row, now).is_err() {
+        for row in page.iter() {
+            if batch.take(self, of, row, taken, now).is_err() {
                 batch.stale.push((row.seq, row.decision.object_id));
             }
         }
-        self.write_batch(&mut tx, of, batch, last).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    async fn write_batch(
-        &self,
-        tx: &mut Tx,
-        of: &ApplyOf<'_>,
-        mut batch: Batch,
-        last: i64,
-    ) -> Result<()> {
-        let now = self.now();
         batch.changed.sort_unstable();
         batch.changed.dedup();
-        let writes: Vec<RecordWrite> = batch
-            .changed
-            .iter()
-            .filter_map(|id| batch.records.remove(id))
-            .map(|(record, expected_version)| RecordWrite {
+        let mut writes = Vec::with_capacity(batch.changed.len());
+        for id in &batch.changed {
+            let found = batch.records.remove(id);
+            writes.extend(found.map(|(record, expected_version)| RecordWrite {
                 record,
                 expected_version,
-            })
-            .collect();
-        let failed = records::write(tx, &writes, now).await?;
-        if !failed.is_empty() {
-            // Versions were read in this transaction; on PostgreSQL another
-            // writer may still have come between.
-            return Err(store::StoreError::Stale { what: "record" }.into());
+            }));
         }
-        self.ensure_names(tx, &writes).await?;
-        links::write(tx, &batch.links).await?;
-        for (tenant, people) in &batch.linked {
-            review_items::close_for(tx, *tenant, people).await?;
+        let names = names(&writes);
+        let links = links::rows(&std::mem::take(&mut batch.links))?;
+        let (new, changed): (Vec<_>, Vec<_>) = writes
+            .into_iter()
+            .partition(|write| write.expected_version == 0);
+        Ok(Prepared {
+            usernames: new
+                .iter()
+                .filter_map(|write| key_of(&write.record))
+                .collect(),
+            page,
+            last,
+            new: records::insert_rows(&new, now)?,
+            changed,
+            names,
+            links,
+            rest: batch,
+        })
+    }
+
+    /// Writes a batch to a transaction that is still to be committed, once the
+    /// one before it is. When somebody else came first, the batch is made again
+    /// from what is there now, and who is concerned is planned again.
+    async fn apply_batch(
+        &self,
+        of: &Applying,
+        mut batch: Prepared,
+        mut before: Option<oneshot::Receiver<()>>,
+    ) -> Result<Tx> {
+        let mut tries = 0;
+        loop {
+            let (page, last) = (Arc::clone(&batch.page), batch.last);
+            let mut tx = self.begin_relaxed().await?;
+            match self.write_batch(&mut tx, of, batch).await {
+                Ok(names) => {
+                    wait_for(before.take()).await?;
+                    self.advance(&mut tx, of, last, names).await?;
+                    return Ok(tx);
+                }
+                Err(error) if error.is_race() && tries < TRIES => tries += 1,
+                Err(error) => return Err(error),
+            }
+            tx.rollback().await?;
+            wait_for(before.take()).await?;
+            let created = page.iter().flat_map(|row| &row.decision.actions);
+            let created = created.filter(|action| action.kind == ActionKind::Create);
+            let names = created.filter_map(|action| {
+                let record = Record::blank(action.record_id?, action.record_kind);
+                key_of(&record.apply(&action.changes).ok()?)
+            });
+            let names: Vec<String> = names.collect();
+            let taken = records::usernames_in_use(self.db(), &names).await?;
+            let taken = taken.into_iter().collect();
+            batch = self.prepare(of, page, last, &taken).await?;
         }
-        let asked = review_items::open(tx, &batch.reviews, now).await?;
-        batch.tell_of_reviews(&asked, now);
-        webhook_deliveries::emit(tx, &batch.told, now).await?;
-        journal::append(tx, &batch.journal).await?;
-        store::sessions::end_access(tx, &batch.lost, now).await?;
-        if !batch.stale.is_empty() {
-            let marks: Vec<(i64, &str)> =
-                batch.stale.iter().map(|(seq, _)| (*seq, "stale")).collect();
-            decisions::mark(tx, of.plan_id, &marks).await?;
-            let people: Vec<ObjectId> = batch.stale.iter().map(|(_, id)| *id).collect();
-            pending::add(tx, of.connection.id, &people, now).await?;
-        }
+    }
+
+    /// Writes what batches share: names, and how far the plan is applied. Only
+    /// after the batch before is committed, which would wait for these rows
+    /// while this one waits for it.
+    async fn advance(&self, tx: &mut Tx, of: &Applying, last: i64, names: Names) -> Result<()> {
+        self.ensure_names(tx, names).await?;
         plans::advance(tx, of.plan_id, last).await?;
         let progress = json!({ "phase": "applying", "applied": last });
         runs::set_progress(tx, of.run_id, &progress).await?;
         Ok(())
     }
-}
 
-impl Engine {
+    /// Writes what is the batch's own; the names that are left to write.
+    async fn write_batch(&self, tx: &mut Tx, of: &Applying, batch: Prepared) -> Result<Names> {
+        let now = self.now();
+        if !records::write(tx, &batch.changed, now).await?.is_empty() {
+            return Err(store::StoreError::Stale { what: "record" }.into());
+        }
+        records::insert(tx, batch.new).await?;
+        links::write_rows(tx, batch.links).await?;
+        let mut rest = batch.rest;
+        for (tenant, people) in &rest.linked {
+            review_items::close_for(tx, *tenant, people).await?;
+        }
+        let asked = review_items::open(tx, &rest.reviews, now).await?;
+        rest.tell_of_reviews(&asked, now);
+        webhook_deliveries::emit(tx, &rest.told, now).await?;
+        journal::append(tx, &rest.journal).await?;
+        store::sessions::end_access(tx, &rest.lost, now).await?;
+        if !rest.stale.is_empty() {
+            let marks: Vec<(i64, &str)> =
+                rest.stale.iter().map(|(seq, _)| (*seq, "stale")).collect();
+            decisions::mark(tx, of.plan_id, &marks).await?;
+            let people: Vec<ObjectId> = rest.stale.iter().map(|(_, id)| *id).collect();
+            pending::add(tx, of.connection_id, &people, now).await?;
+        }
+        Ok(batch.names)
+    }
+
+    /// Whoever a run left out because somebody else came first is next.
+    pub(crate) async fn plan_again(
+        &self,
+        tx: &mut Tx,
+        id: ConnectionId,
+        run_id: RunId,
+    ) -> Result<()> {
+        let run = runs::get(&mut *tx, run_id).await?;
+        let Some(plan) = run.and_then(|run| run.plan_id) else {
+            return Ok(());
+        };
+        let stale = decisions::people_in_state(&mut *tx, plan, "stale").await?;
+        if !stale.is_empty() {
+            let now = self.now();
+            pending::add(tx, id, &stale, now).await?;
+            store::jobs::enqueue(
+                tx,
+                crate::run::SYNC_JOB,
+                &id.to_string(),
+                Some(id),
+                now,
+                now,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
     /// Departments, titles and the like are names, made when missing.
-    async fn ensure_names(&self, tx: &mut Tx, writes: &[RecordWrite]) -> Result<()> {
-        let employees = || {
-            let records = writes.iter().map(|write| &write.record);
-            records.filter(|record| record.kind == Kind::Employee)
-        };
-        let one = |name: fn(&Record) -> &Option<String>| -> BTreeSet<String> {
-            employees()
-                .filter_map(|record| name(record).clone())
-                .collect()
-        };
-        let wanted = [
-            (Lookup::Department, one(|record| &record.department)),
-            (Lookup::Location, one(|record| &record.location)),
-            (Lookup::JobTitle, one(|record| &record.job_title)),
-            (
-                Lookup::EmploymentType,
-                one(|record| &record.employment_type),
-            ),
-            (
-                Lookup::EmployeeRole,
-                employees()
-                    .flat_map(|record| record.employee_roles.clone())
-                    .collect(),
-            ),
-        ];
+    async fn ensure_names(&self, tx: &mut Tx, wanted: Names) -> Result<()> {
         for (lookup, names) in wanted {
             if names.is_empty() {
                 continue;
@@ -226,6 +407,60 @@ impl Engine {
     }
 }
 
+/// Whether nobody can have come first: the batch changes no record, and its
+/// usernames are free as the transaction sees it.
+async fn is_alone_in(tx: &mut Tx, batch: &Prepared) -> Result<bool> {
+    let taken = records::usernames_in_use(tx, &batch.usernames);
+    Ok(batch.changed.is_empty() && taken.await?.is_empty())
+}
+
+fn key_of(record: &Record) -> Option<String> {
+    record.username.as_deref().map(fold)
+}
+
+/// Waits until the batch before is committed.
+async fn wait_for(before: Option<oneshot::Receiver<()>>) -> Result<()> {
+    let Some(before) = before else { return Ok(()) };
+    before.await.map_err(|_| {
+        let message = "the batch before this one was not applied";
+        EngineError::new("broke_off", Class::Unavailable, message)
+    })
+}
+
+/// The names that employees bear and that lists offer.
+fn names(writes: &[RecordWrite]) -> Names {
+    let employees = || {
+        let records = writes.iter().map(|write| &write.record);
+        records.filter(|record| record.kind == Kind::Employee)
+    };
+    let one = |name: fn(&Record) -> &Option<String>| -> BTreeSet<String> {
+        let names = employees().filter_map(|record| name(record).as_ref());
+        names
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .cloned()
+            .collect()
+    };
+    let roles = employees().flat_map(|record| &record.employee_roles);
+    [
+        (Lookup::Department, one(|record| &record.department)),
+        (Lookup::Location, one(|record| &record.location)),
+        (Lookup::JobTitle, one(|record| &record.job_title)),
+        (
+            Lookup::EmploymentType,
+            one(|record| &record.employment_type),
+        ),
+        (
+            Lookup::EmployeeRole,
+            roles
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .cloned()
+                .collect(),
+        ),
+    ]
+}
+
 /// The world is not as the plan saw it.
 struct Moved;
 
@@ -234,8 +469,9 @@ impl Batch {
     fn take(
         &mut self,
         engine: &Engine,
-        of: &ApplyOf<'_>,
+        of: &Applying,
         row: &DecisionRow,
+        taken: &HashSet<String>,
         now: jiff::Timestamp,
     ) -> Result<(), Moved> {
         let decision = &row.decision;
@@ -255,6 +491,9 @@ impl Batch {
                 return Err(Moved);
             }
             let changed = record.apply(&action.changes).map_err(|_| Moved)?;
+            if version == 0 && key_of(&changed).is_some_and(|key| taken.contains(&key)) {
+                return Err(Moved);
+            }
             next.insert(id, (changed, version));
         }
         self.changed.extend(next.keys().copied());
@@ -264,8 +503,8 @@ impl Batch {
         Ok(())
     }
 
-    fn link(&mut self, of: &ApplyOf<'_>, decision: &Decision, now: jiff::Timestamp) {
-        let Some(row) = link_row(of.connection.id, decision, now) else {
+    fn link(&mut self, of: &Applying, decision: &Decision, now: jiff::Timestamp) {
+        let Some(row) = link_row(of.connection_id, decision, now) else {
             return;
         };
         self.linked
@@ -275,12 +514,12 @@ impl Batch {
         self.links.push(row);
     }
 
-    fn note(&mut self, engine: &Engine, of: &ApplyOf<'_>, row: &DecisionRow, now: jiff::Timestamp) {
+    fn note(&mut self, engine: &Engine, of: &Applying, row: &DecisionRow, now: jiff::Timestamp) {
         let decision = &row.decision;
         for action in &decision.actions {
             let mut entry = NewEntry::new(now, Origin::Directory, action.kind.name());
             entry.actor.clone_from(&of.actor);
-            entry.connection_id = Some(of.connection.id);
+            entry.connection_id = Some(of.connection_id);
             entry.tenant_id = Some(decision.tenant_id);
             entry.object_id = Some(decision.object_id);
             entry.record_id = action.record_id;
@@ -297,7 +536,7 @@ impl Batch {
         if let Some(review) = &decision.review {
             self.reviews.push(NewReview {
                 id: provisioning::ids::ReviewId(engine.new_id()),
-                connection_id: of.connection.id,
+                connection_id: of.connection_id,
                 tenant_id: decision.tenant_id,
                 object_id: decision.object_id,
                 kind: review.kind,

@@ -169,6 +169,19 @@ impl From<StoreError> for EngineError {
     }
 }
 
+impl EngineError {
+    /// Whether somebody else came first: a record moved, or a username was
+    /// taken, since the batch was made ready.
+    pub(crate) fn is_race(&self) -> bool {
+        let source = self.source.as_ref();
+        match source.and_then(|source| source.downcast_ref::<StoreError>()) {
+            Some(StoreError::Stale { .. }) => true,
+            Some(error) => error.is_conflict("records_username_key"),
+            None => false,
+        }
+    }
+}
+
 /// A task that panicked or was ended.
 pub(crate) fn broke_off(error: &tokio::task::JoinError) -> EngineError {
     EngineError::new("broke_off", Class::Internal, error.to_string())

@@ -108,20 +108,21 @@ pub(crate) async fn gather(
 ) -> Result<Vec<Case>> {
     let tenant_id = policy.connection.tenant_id;
     let ids: Vec<ObjectId> = batch.iter().map(|m| m.person.object_id).collect();
+    let connection_id = policy.connection.connection_id;
+    let (memberships, links, reviews) = tokio::try_join!(
+        memberships::of_members(db, connection_id, &ids),
+        links::get(db, tenant_id, &ids),
+        review_items::states(db, tenant_id, &ids),
+    )?;
     let mut groups: HashMap<ObjectId, Vec<GroupId>> = HashMap::new();
-    for (member, group) in
-        memberships::of_members(db, policy.connection.connection_id, &ids).await?
-    {
+    for (member, group) in memberships {
         groups.entry(member).or_default().push(group);
     }
     let mut linked: HashMap<ObjectId, Link> = HashMap::new();
-    for row in links::get(db, tenant_id, &ids).await? {
+    for row in links {
         linked.insert(row.link.object_id, row.link);
     }
-    let mut reviews: HashMap<_, _> = review_items::states(db, tenant_id, &ids)
-        .await?
-        .into_iter()
-        .collect();
+    let mut reviews: HashMap<_, _> = reviews.into_iter().collect();
     let wanted: Vec<RecordId> = linked
         .values()
         .flat_map(|link| std::iter::once(link.record_id).chain(link.archived_id))

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 use crate::engine::{Engine, digest};
 use crate::error::{EngineError, Result};
 use crate::model::Woken;
-use crate::run::{SYNC_JOB, milliseconds};
+use crate::run::SYNC_JOB;
 
 /// What a notification that was recognised says.
 struct Named {
@@ -139,4 +139,10 @@ impl Engine {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// From one moment to a later one; never negative.
+pub(crate) fn milliseconds(from: jiff::Timestamp, to: jiff::Timestamp) -> i64 {
+    let passed = to.duration_since(from).as_millis().max(0);
+    i64::try_from(passed).unwrap_or(i64::MAX)
 }

@@ -25,7 +25,7 @@ use crate::error::{Result, broke_off};
 use crate::input;
 
 /// How many people are gathered and planned in one batch.
-pub(crate) const BATCH: usize = 2_500;
+pub(crate) const BATCH: usize = 2_000;
 /// How many batches may wait to be decided about.
 const WAITING: usize = 1;
 
@@ -212,9 +212,12 @@ impl Engine {
         let mut gathering = JoinSet::new();
         let gather = Gather {
             engine: self.clone(),
-            connection_id: of.connection.id,
             policy: of.policy.clone(),
-            scope: of.scope.clone(),
+            pages: Pages {
+                engine: self.clone(),
+                connection_id: of.connection.id,
+                scope: of.scope.clone(),
+            },
             around: Surroundings {
                 administrators: records::active_administrators(self.db()).await?,
                 reapply: of.reapply,
@@ -309,29 +312,53 @@ impl Engine {
     }
 }
 
-/// Gathers what the planner needs, batch by batch.
+/// Gathers what the planner needs, batch by batch: one page of people is read
+/// while what belongs to the page before is looked up.
 struct Gather {
     engine: Engine,
-    connection_id: ConnectionId,
     policy: Policy,
-    scope: Scope,
     around: Surroundings,
+    pages: Pages,
 }
 
 impl Gather {
     async fn all(self, send: mpsc::Sender<Gathered>) -> Result<()> {
-        let mut after = None;
-        while let Some(batch) = self.next_batch(&mut after).await? {
+        let (send_page, mut pages) = mpsc::channel(1);
+        let mut reading = JoinSet::new();
+        reading.spawn(self.pages.all(send_page));
+        while let Some(page) = pages.recv().await {
             let mut around = self.around.clone();
-            let cases = input::gather(self.engine.db(), &self.policy, batch, &mut around).await?;
+            let cases = input::gather(self.engine.db(), &self.policy, page, &mut around).await?;
             if send.send((cases, around)).await.is_err() {
+                return Ok(());
+            }
+        }
+        while let Some(done) = reading.join_next().await {
+            done.unwrap_or_else(|error| Err(broke_off(&error)))?;
+        }
+        Ok(())
+    }
+}
+
+/// The people a plan is about, page by page.
+struct Pages {
+    engine: Engine,
+    connection_id: ConnectionId,
+    scope: Scope,
+}
+
+impl Pages {
+    async fn all(self, send: mpsc::Sender<Vec<Mirrored>>) -> Result<()> {
+        let mut after = None;
+        while let Some(page) = self.next(&mut after).await? {
+            if send.send(page).await.is_err() {
                 break;
             }
         }
         Ok(())
     }
 
-    async fn next_batch(&self, after: &mut Option<ObjectId>) -> Result<Option<Vec<Mirrored>>> {
+    async fn next(&self, after: &mut Option<ObjectId>) -> Result<Option<Vec<Mirrored>>> {
         let (db, id) = (self.engine.db(), self.connection_id);
         let limit = u32::try_from(BATCH).unwrap_or(u32::MAX);
         match &self.scope {

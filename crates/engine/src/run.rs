@@ -502,10 +502,11 @@ impl Engine {
         let has_people = self.has_people(connection.id).await?;
         let mut tx = self.begin().await?;
         if let Some(since) = pending::oldest(&mut tx, connection.id, looked_at).await? {
-            let delay = milliseconds(since, now);
+            let delay = crate::notify::milliseconds(since, now);
             connections::record_our_delay(&mut tx, connection.id, delay).await?;
         }
         pending::clear(&mut tx, connection.id, looked_at).await?;
+        self.plan_again(&mut tx, connection.id, run_id).await?;
         runs::set_status(&mut tx, run_id, RunStatus::Done, Some(now)).await?;
         let of = Some(connection.id);
         tell_run(&mut tx, now, of, run_id, RunStatus::Done, None).await?;
@@ -591,10 +592,4 @@ pub(crate) fn healthy(status: ConnectionStatus) -> Health {
         reason: None,
         cure: None,
     }
-}
-
-/// From one moment to a later one; never negative.
-pub(crate) fn milliseconds(from: jiff::Timestamp, to: jiff::Timestamp) -> i64 {
-    let passed = to.duration_since(from).as_millis().max(0);
-    i64::try_from(passed).unwrap_or(i64::MAX)
 }

@@ -94,6 +94,9 @@ macro_rules! cells {
 /// Rows of one SQLite statement, largest first: a rest is made of the others.
 const CHUNKS: [usize; 5] = [256, 64, 16, 4, 1];
 
+/// Fewer rows than this are not copied to PostgreSQL.
+const FEW: u64 = 64;
+
 impl Tx {
     /// Runs a statement over many rows; the rows it returns.
     pub async fn bulk_rows(
@@ -127,6 +130,19 @@ impl Tx {
         let names: Vec<&str> = rows.columns.iter().map(|(name, _)| *name).collect();
         let into = format!("{table} ({})", names.join(", "));
         match self.raw() {
+            // A copy is a conversation of several messages: for a few rows one
+            // statement is quicker.
+            Raw::Postgres(on) if rows.len() < FEW => {
+                let text = format!(
+                    "INSERT INTO {into} SELECT * FROM {}",
+                    unnest(rows.columns, 0)
+                );
+                let mut all = postgres_args(Vec::new())?;
+                add_arrays(&mut all, rows)?;
+                let query = sqlx::query_with(sql_str(text.into()), all);
+                query.execute(on).await?;
+                Ok(())
+            }
             Raw::Postgres(on) => {
                 crate::copy::copy(on, &into, rows.columns.len(), &rows.cells).await
             }

@@ -56,7 +56,7 @@ impl Options {
             url: url.into(),
             connections: 8,
             busy: Duration::from_secs(30),
-            cache_kib: 48 * 1024,
+            cache_kib: 40 * 1024,
         }
     }
 }
@@ -203,6 +203,7 @@ impl Db {
     pub async fn copy_to(&self, path: &str) -> Result<()> {
         match &self.0 {
             Inner::Sqlite { writer, .. } => {
+                own_file(Path::new(path))?;
                 let query = sqlx::query("VACUUM INTO $1").bind(path.to_owned());
                 query.execute(writer).await?;
                 Ok(())
@@ -261,6 +262,7 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
         (connect, Some(Arc::new(scratch)))
     } else {
         let connect = SqliteConnectOptions::from_str(&options.url)?;
+        own_file(connect.get_filename())?;
         (connect.synchronous(SqliteSynchronous::Normal), None)
     };
     let connect = connect
@@ -292,7 +294,7 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
     let reading = connect
         .pragma("temp_store", "memory")
         .statement_cache_capacity(256)
-        .pragma("cache_size", "-4096")
+        .pragma("cache_size", "-2048")
         .pragma("query_only", "true");
     let readers = pool(options.connections.max(1))
         .connect_with(reading)
@@ -303,6 +305,23 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
         readers,
         _scratch: scratch,
     }))
+}
+
+/// Makes a file that is missing, for its owner's eyes only: it will hold personal
+/// data. SQLite gives the files beside it the same mode.
+fn own_file(path: &Path) -> Result<()> {
+    let mut open = std::fs::OpenOptions::new();
+    open.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        open.mode(0o600);
+    }
+    match open.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Unavailable(sqlx::Error::Io(error))),
+    }
 }
 
 /// Where a database lives that nobody keeps: in memory where the system has a

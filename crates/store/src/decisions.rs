@@ -1,7 +1,7 @@
 //! What a plan decides for each person, in order.
 
 use provisioning::action::{ActionKind, Decision};
-use provisioning::ids::PlanId;
+use provisioning::ids::{ObjectId, PlanId};
 
 use crate::bulk::{Rows, Type};
 use crate::db::{Source, Tx};
@@ -137,6 +137,17 @@ pub async fn mark(tx: &mut Tx, plan_id: PlanId, states: &[(i64, &str)]) -> Resul
     }
     tx.bulk_execute(text, rows, args![plan_id]).await?;
     Ok(())
+}
+
+/// Whose decisions of a plan have this state.
+pub async fn people_in_state(
+    on: impl Into<Source<'_>>,
+    plan_id: PlanId,
+    state: &str,
+) -> Result<Vec<ObjectId>> {
+    let text = "SELECT object_id FROM decisions WHERE plan_id = $1 AND state = $2";
+    let rows = on.into().rows(text, args![plan_id, state]).await?;
+    rows.iter().map(|row| row.get("object_id")).collect()
 }
 
 /// Puts another decision about the same person in a decision's place.

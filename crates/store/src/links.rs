@@ -88,19 +88,8 @@ pub async fn by_records(on: impl Into<Source<'_>>, records: &[RecordId]) -> Resu
     rows.iter().map(read).collect()
 }
 
-/// Writes links; the time an existing one was made stays. A second primary link
-/// of one record is a conflict (`links_record_id`).
-pub async fn write(tx: &mut Tx, links: &[LinkRow]) -> Result<()> {
-    let text = "INSERT INTO links (tenant_id, object_id, connection_id, role, record_id,
-            archived_id, applied, rule_id, suppressed, created_at, updated_at, last_applied_at)
-        SELECT r.tenant_id, r.object_id, r.connection_id, r.role, r.record_id, r.archived_id,
-            r.applied, r.rule_id, r.suppressed, r.created_at, r.updated_at, r.last_applied_at
-        FROM {rows} WHERE TRUE
-        ON CONFLICT (tenant_id, object_id) DO UPDATE SET connection_id = excluded.connection_id,
-            role = excluded.role, record_id = excluded.record_id,
-            archived_id = excluded.archived_id, applied = excluded.applied,
-            rule_id = excluded.rule_id, suppressed = excluded.suppressed, updated_at = excluded.updated_at,
-            last_applied_at = excluded.last_applied_at";
+/// Links as they are written: made ahead, so that the database need not wait.
+pub fn rows(links: &[LinkRow]) -> Result<Rows> {
     let mut rows = Rows::new(COLUMNS, links.len());
     for row in links {
         let role = match row.link.role {
@@ -122,6 +111,27 @@ pub async fn write(tx: &mut Tx, links: &[LinkRow]) -> Result<()> {
             row.last_applied_at,
         ]);
     }
+    Ok(rows)
+}
+
+/// Writes links; the time an existing one was made stays. A second primary link
+/// of one record is a conflict (`links_record_id`).
+pub async fn write(tx: &mut Tx, links: &[LinkRow]) -> Result<()> {
+    write_rows(tx, rows(links)?).await
+}
+
+/// [`write`], of what [`rows`] made.
+pub async fn write_rows(tx: &mut Tx, rows: Rows) -> Result<()> {
+    let text = "INSERT INTO links (tenant_id, object_id, connection_id, role, record_id,
+            archived_id, applied, rule_id, suppressed, created_at, updated_at, last_applied_at)
+        SELECT r.tenant_id, r.object_id, r.connection_id, r.role, r.record_id, r.archived_id,
+            r.applied, r.rule_id, r.suppressed, r.created_at, r.updated_at, r.last_applied_at
+        FROM {rows} WHERE TRUE
+        ON CONFLICT (tenant_id, object_id) DO UPDATE SET connection_id = excluded.connection_id,
+            role = excluded.role, record_id = excluded.record_id,
+            archived_id = excluded.archived_id, applied = excluded.applied,
+            rule_id = excluded.rule_id, suppressed = excluded.suppressed, updated_at = excluded.updated_at,
+            last_applied_at = excluded.last_applied_at";
     tx.bulk_execute(text, rows, args![]).await?;
     Ok(())
 }

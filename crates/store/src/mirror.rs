@@ -1,8 +1,6 @@
 //! The mirror: directory people as last read, with a version that grows with
 //! every change of anything that is read.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use provisioning::absence::Absence;
 use provisioning::directory::Person;
@@ -212,6 +210,30 @@ const UPSERT_CHANGED: &str = "INSERT INTO people (connection_id, object_id, vers
     WHERE people.fingerprint <> excluded.fingerprint
     RETURNING object_id";
 
+/// A person as just read, as they are written: made ahead, so that the database
+/// need not wait.
+#[derive(Debug)]
+pub struct MirrorRow {
+    object_id: ObjectId,
+    fingerprint: [u8; 16],
+    body: String,
+    bump: bool,
+    microsoft_changed_at: Option<Timestamp>,
+}
+
+impl MirrorWrite {
+    /// As it is written.
+    pub fn row(&self) -> Result<MirrorRow> {
+        Ok(MirrorRow {
+            object_id: self.person.object_id,
+            fingerprint: self.fingerprint,
+            body: body(&self.person)?,
+            bump: self.bump,
+            microsoft_changed_at: self.microsoft_changed_at,
+        })
+    }
+}
+
 /// Writes people as just read. A new person gets version 1; a changed
 /// fingerprint or `bump` makes the version grow; anybody else is not written.
 /// Gives the ids that are new or whose version grew. Of several writes of one
@@ -222,24 +244,40 @@ pub async fn write(
     writes: &[MirrorWrite],
     now: Timestamp,
 ) -> Result<Vec<ObjectId>> {
-    let mut last: HashMap<ObjectId, (&MirrorWrite, bool)> = HashMap::with_capacity(writes.len());
-    for write in writes {
-        let entry = last.entry(write.person.object_id);
-        entry
-            .and_modify(|(known, bump)| (*known, *bump) = (write, *bump || write.bump))
-            .or_insert((write, write.bump));
+    let rows: Result<Vec<MirrorRow>> = writes.iter().map(MirrorWrite::row).collect();
+    write_rows(tx, connection_id, rows?, now).await
+}
+
+/// [`write`], of what [`MirrorWrite::row`] made.
+pub async fn write_rows(
+    tx: &mut Tx,
+    connection_id: ConnectionId,
+    mut writes: Vec<MirrorRow>,
+    now: Timestamp,
+) -> Result<Vec<ObjectId>> {
+    // Neighbours in the index land on one page; writes of one person stay in
+    // order.
+    writes.sort_by_key(|write| write.object_id);
+    let mut last: Vec<MirrorRow> = Vec::with_capacity(writes.len());
+    for mut write in writes {
+        if let Some(known) = last.last_mut()
+            && known.object_id == write.object_id
+        {
+            write.bump |= known.bump;
+            *known = write;
+        } else {
+            last.push(write);
+        }
     }
-    let mut last: Vec<_> = last.into_values().collect();
-    // Neighbours in the index land on one page.
-    last.sort_unstable_by_key(|(write, _)| write.person.object_id);
+    let (bumped, others): (Vec<_>, Vec<_>) = last.into_iter().partition(|write| write.bump);
     let mut changed = Vec::new();
-    for (text, wanted) in [(UPSERT_CHANGED, false), (UPSERT, true)] {
-        let mut rows = Rows::new(COLUMNS, last.len());
-        for (write, _) in last.iter().filter(|(_, bump)| *bump == wanted) {
+    for (text, writes) in [(UPSERT_CHANGED, others), (UPSERT, bumped)] {
+        let mut rows = Rows::new(COLUMNS, writes.len());
+        for write in writes {
             rows.push(cells![
-                write.person.object_id,
+                write.object_id,
                 write.fingerprint,
-                body(&write.person)?,
+                write.body,
                 write.microsoft_changed_at,
             ]);
         }

@@ -12,7 +12,7 @@ use crate::db::Source;
 use crate::error::Result;
 use crate::keys::prefix_end;
 pub use crate::records_write::{
-    RecordWrite, delete, set_password, signed_in, write, write_details,
+    RecordWrite, delete, insert, insert_rows, set_password, signed_in, write, write_details,
 };
 use crate::sql::Row;
 use crate::{args, json};

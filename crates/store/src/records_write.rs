@@ -130,6 +130,18 @@ fn rows<'a>(
     Ok(rows)
 }
 
+/// New records as they are inserted: made ahead, so that the database need not
+/// wait. Every one must have the expected version 0.
+pub fn insert_rows(writes: &[RecordWrite], now: Timestamp) -> Result<Rows> {
+    rows(writes.iter(), writes.len(), now)
+}
+
+/// Inserts what [`insert_rows`] made. A username that another record has is a
+/// conflict (`records_username_key`), and the transaction is lost.
+pub async fn insert(tx: &mut Tx, rows: Rows) -> Result<()> {
+    tx.bulk_insert("records", rows).await
+}
+
 /// Writes records, updates before inserts. Gives the ids whose guard failed:
 /// of those nothing is written. Details keep their values; a new record has
 /// the defaults. A username that another record has is a conflict

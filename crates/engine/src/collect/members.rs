@@ -9,8 +9,8 @@ use graph::{Link, PageGuard};
 use provisioning::ids::{GroupId, ObjectId};
 use serde_json::json;
 use store::deferred_indexes::{self, LARGE, Stage};
-use store::mirror::{self, MirrorWrite};
-use store::{Backend, memberships, pending, runs};
+use store::mirror::{self, MirrorRow};
+use store::{Backend, Tx, memberships, pending, runs};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
@@ -20,9 +20,11 @@ use crate::error::{Class, EngineError, Result, broke_off};
 /// How many groups are read at once.
 const AT_ONCE: usize = 4;
 /// How many pages may wait to be written.
-const WAITING: usize = 4;
-/// How many people are written in one transaction.
+const WAITING: usize = 6;
+/// How many people are written by one statement.
 const BATCH: usize = 5_000;
+/// How many more batches a transaction takes along when they are there.
+const MORE: usize = 3;
 /// How many pages a list may have before it is taken for endless.
 const MOST_PAGES: usize = 1_000_000;
 
@@ -54,7 +56,7 @@ pub(super) enum Read {
 /// A page on its way to the database.
 struct Page {
     group: GroupId,
-    people: Vec<MirrorWrite>,
+    people: Vec<MirrorRow>,
     /// Members who were none before: people and groups.
     new: Vec<(ObjectId, bool)>,
 }
@@ -62,7 +64,7 @@ struct Page {
 /// What one transaction writes.
 #[derive(Default)]
 struct Batch {
-    people: Vec<MirrorWrite>,
+    people: Vec<MirrorRow>,
     new: Vec<(GroupId, ObjectId, bool)>,
 }
 
@@ -70,6 +72,8 @@ struct Batch {
 #[derive(Default)]
 struct Load {
     people: AtomicU64,
+    /// How far it was when it was last asked whether it is large.
+    asked_at: AtomicU64,
     is_deferred: AtomicBool,
 }
 
@@ -186,7 +190,9 @@ impl Reading {
             let new = new.filter(|id| before.binary_search(id).is_err());
             let new: Vec<(ObjectId, bool)> = new.map(|id| (*id, false)).collect();
             let people = page.members.into_iter();
-            let people = people.map(|user| self.write_of(None, user)).collect();
+            let people: store::Result<Vec<MirrorRow>> =
+                people.map(|user| self.write_of(None, user).row()).collect();
+            let people = people?;
             let page_read = Page { group, people, new };
             send.send(page_read).await.map_err(|_| nobody_writes())?;
             let Some(next) = page.next else { break };
@@ -253,36 +259,56 @@ impl Reading {
                 while batch.people.len() < BATCH
                     && let Some(page) = inbox.recv().await
                 {
-                    batch.people.extend(page.people);
-                    let new = page.new.into_iter();
-                    batch
-                        .new
-                        .extend(new.map(|(member, is_group)| (page.group, member, is_group)));
+                    batch.take(page);
                 }
             }
             if batch.people.is_empty() && batch.new.is_empty() {
                 return Ok(());
             }
-            self.save_batch(&batch, load).await?;
+            self.note_load(batch.people.len() as u64, load).await?;
+            let mut tx = self.engine.begin_relaxed().await?;
+            self.save_batch(&mut tx, batch, load).await?;
+            // What has come meanwhile goes along: a page of an index that is
+            // changed twice is written once.
+            for _ in 0..MORE {
+                let mut batch = Batch::default();
+                if let Ok(mut inbox) = inbox.try_lock() {
+                    while batch.people.len() < BATCH
+                        && let Ok(page) = inbox.try_recv()
+                    {
+                        batch.take(page);
+                    }
+                }
+                if batch.people.is_empty() {
+                    break;
+                }
+                load.people
+                    .fetch_add(batch.people.len() as u64, Ordering::Relaxed);
+                self.save_batch(&mut tx, batch, load).await?;
+            }
+            tx.commit().await?;
         }
     }
 
-    async fn save_batch(&self, batch: &Batch, load: &Load) -> Result<()> {
-        let (now, id) = (self.engine.now(), self.connection.id);
-        let count = batch.people.len() as u64;
+    /// Asks, each time the load has doubled, whether it is large beside what is
+    /// there.
+    async fn note_load(&self, count: u64, load: &Load) -> Result<()> {
         let before = load.people.fetch_add(count, Ordering::Relaxed);
-        // Asked each time the load has doubled: whether it is large beside
-        // what is there.
-        let doublings = |people: u64| (people / LARGE).checked_ilog2();
-        if doublings(before + count) > doublings(before)
-            && !load.is_deferred.load(Ordering::Relaxed)
-            && deferred_indexes::defer_for(self.engine.db(), Stage::Collect, before).await?
-        {
+        let asked = load.asked_at.load(Ordering::Relaxed);
+        if load.is_deferred.load(Ordering::Relaxed) || before < LARGE.max(asked * 2) {
+            return Ok(());
+        }
+        load.asked_at.store(before, Ordering::Relaxed);
+        if deferred_indexes::defer_for(self.engine.db(), Stage::Collect, before).await? {
             load.is_deferred.store(true, Ordering::Relaxed);
         }
-        let mut tx = self.engine.begin_relaxed().await?;
-        let changed = mirror::write(&mut tx, id, &batch.people, now).await?;
-        memberships::add_many(&mut tx, id, &batch.new).await?;
+        Ok(())
+    }
+
+    async fn save_batch(&self, tx: &mut Tx, batch: Batch, load: &Load) -> Result<()> {
+        let (now, id) = (self.engine.now(), self.connection.id);
+        let changed = mirror::write_rows(tx, id, batch.people, now).await?;
+        memberships::add_many(tx, id, &batch.new).await?;
         // A first sync plans everybody; afterwards only who changed.
         if self.connection.progress.first_sync_done {
             let people = batch.new.iter().filter(|(.., is_group)| !is_group);
@@ -290,14 +316,23 @@ impl Reading {
             touched.extend(changed);
             touched.sort_unstable();
             touched.dedup();
-            pending::add(&mut tx, id, &touched, now).await?;
+            pending::add(tx, id, &touched, now).await?;
         }
         if let Some(run) = self.run_id {
-            let progress = json!({ "phase": "collecting", "people": before + count });
-            runs::set_progress(&mut tx, run, &progress).await?;
+            let people = load.people.load(Ordering::Relaxed);
+            let progress = json!({ "phase": "collecting", "people": people });
+            runs::set_progress(tx, run, &progress).await?;
         }
-        tx.commit().await?;
         Ok(())
+    }
+}
+
+impl Batch {
+    fn take(&mut self, page: Page) {
+        self.people.extend(page.people);
+        let new = page.new.into_iter();
+        self.new
+            .extend(new.map(|(member, is_group)| (page.group, member, is_group)));
     }
 }
 

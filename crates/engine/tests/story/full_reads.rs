@@ -6,9 +6,10 @@ use provisioning::psa::{Kind, Status};
 use serde_json::Value;
 use store::runs::RunStatus;
 
+use crate::database::both;
 use crate::world::World;
 
-#[tokio::test]
+both! {
 async fn somebody_of_no_group_who_was_deleted_is_found_by_a_full_read() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;
@@ -31,8 +32,9 @@ async fn somebody_of_no_group_who_was_deleted_is_found_by_a_full_read() {
     assert_eq!(record.status, Status::Inactive);
     assert_eq!(record.access_reason.as_deref(), Some("deleted"));
 }
+}
 
-#[tokio::test]
+both! {
 async fn an_emptied_group_with_a_group_inside_is_believed_the_second_time() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;
@@ -51,8 +53,9 @@ async fn an_emptied_group_with_a_group_inside_is_believed_the_second_time() {
         assert_eq!(record.access, has_access);
     }
 }
+}
 
-#[tokio::test]
+both! {
 async fn a_group_that_left_another_is_noticed_by_full_reads() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;
@@ -85,8 +88,9 @@ async fn a_group_that_left_another_is_noticed_by_full_reads() {
     world.sync(connection, Mode::Full).await;
     assert!(!has_access("oli@contoso.com").await);
 }
+}
 
-#[tokio::test]
+both! {
 async fn the_group_of_one_rule_inside_that_of_another_is_followed_too() {
     let world = World::new().await;
     let clients = world.add_group("clients").await;
@@ -116,8 +120,9 @@ async fn the_group_of_one_rule_inside_that_of_another_is_followed_too() {
     let record = world.by_email("late@contoso.com").await.unwrap();
     assert_eq!((record.kind, record.access), (Kind::Contact, true));
 }
+}
 
-#[tokio::test]
+both! {
 async fn people_of_a_nested_group_that_could_not_be_read_yet_lose_nothing() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;
@@ -148,4 +153,5 @@ async fn people_of_a_nested_group_that_could_not_be_read_yet_lose_nothing() {
         assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
         assert!(world.by_email("ned@contoso.com").await.unwrap().access);
     }
+}
 }

@@ -193,3 +193,37 @@ async fn a_round_in_which_nothing_happens_leaves_no_trace() {
     assert_eq!(run.counts.total(), 0);
 }
 }
+
+both! {
+async fn a_username_taken_between_plan_and_apply_is_planned_again() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    for name in ["amy", "bob"] {
+        world.add_member(staff, world.add_person(name).await).await;
+    }
+    let connection = world.connect().await;
+    world.rule(world.employees(staff, 1)).await;
+    let run = world.sync(connection, Mode::Full).await;
+    assert_eq!(run.status, RunStatus::Held);
+    let plan = store::plans::get(world.engine.db(), run.plan_id.unwrap()).await.unwrap().unwrap();
+    world.engine.approve(plan.id, &plan.hash.unwrap(), &actor()).await.unwrap();
+    // Approved and not yet applied: somebody takes the name.
+    let id = provisioning::ids::RecordId(world.engine.new_id());
+    let mut record = provisioning::psa::Record::blank(id, provisioning::psa::Kind::Employee);
+    record.username = Some("Amy".to_owned());
+    world.record(record).await;
+    for _ in 0..100 {
+        world.engine.work_once().await.unwrap();
+        if world.by_email("amy@contoso.com").await.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let amy = world.by_email("amy@contoso.com").await.unwrap();
+    assert_eq!(amy.username.as_deref(), Some("amy-contoso"));
+    let bob = world.by_email("bob@contoso.com").await.unwrap();
+    assert_eq!(bob.username.as_deref(), Some("bob"));
+    let run = store::runs::get(world.engine.db(), run.id).await.unwrap().unwrap();
+    assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+}
+}

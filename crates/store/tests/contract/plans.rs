@@ -136,6 +136,8 @@ both! {
         let states: Vec<_> = decisions::page(&mut tx, id, 0, 9, &DecisionFilter::default()).await.unwrap()
             .into_iter().map(|row| row.state).collect();
         assert_eq!(states, [Some("applied".to_owned()), None, Some("stale".to_owned())]);
+        assert_eq!(decisions::people_in_state(&mut tx, id, "stale").await.unwrap(), [all[2].object_id]);
+        assert_eq!(decisions::count(&mut tx, id, 1).await.unwrap(), 2);
         let again = decision(3, Some(ActionKind::Archive));
         decisions::rewrite(&mut tx, id, 3, &again).await.unwrap();
         let row = decisions::get(&mut tx, id, 3).await.unwrap().unwrap();

@@ -1,0 +1,79 @@
+//! Every measurement on every database, one after the other, each in a process
+//! of its own so that its memory is its own.
+
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+/// What is run: the words after the program's name, for everyday use and in full.
+const MEASUREMENTS: [(&str, &str, &str); 4] = [
+    (
+        "first_100k",
+        "first --people 5000 --groups 50 --changes 20",
+        "first --people 100000 --groups 500 --changes 200",
+    ),
+    (
+        "first_1m",
+        "",
+        "first --people 1000000 --groups 500 --changes 200",
+    ),
+    ("swap", "swap --people 5000", "swap --people 100000"),
+    (
+        "many",
+        "many --connections 50 --people 20 --poll 2 --idle 2",
+        "many --connections 5000 --people 100 --poll 30 --idle 60",
+    ),
+];
+
+pub(crate) async fn measure(quick: bool, postgres: Option<&str>) -> Result<Value> {
+    let mut report = serde_json::Map::new();
+    report.insert("quick".to_owned(), json!(quick));
+    report.insert("machine".to_owned(), machine());
+    let databases = [("sqlite", None), ("postgres", postgres)];
+    for (name, url) in databases {
+        if name == "postgres" && url.is_none() {
+            continue;
+        }
+        let mut of_database = serde_json::Map::new();
+        for (what, small, large) in MEASUREMENTS {
+            let words = if quick { small } else { large };
+            if !words.is_empty() {
+                of_database.insert(what.to_owned(), run(words, url).await?);
+            }
+        }
+        report.insert(name.to_owned(), Value::Object(of_database));
+    }
+    Ok(Value::Object(report))
+}
+
+async fn run(words: &str, postgres: Option<&str>) -> Result<Value> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(words.split_whitespace());
+    if let Some(url) = postgres {
+        command.args(["--postgres", url]);
+    }
+    let output = command.stderr(Stdio::inherit()).output().await?;
+    ensure!(output.status.success(), "`{words}` failed");
+    let mut report: Value = serde_json::from_slice(&output.stdout)?;
+    let report_fields = report.as_object_mut().context("no report")?;
+    report_fields.insert("command".to_owned(), json!(format!("benchmark {words}")));
+    Ok(report)
+}
+
+/// What it ran on, as the kernel tells.
+fn machine() -> Value {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let line = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    json!({
+        "processor": line(&read("/proc/cpuinfo"), "model name"),
+        "processors": processors,
+        "memory": line(&read("/proc/meminfo"), "MemTotal"),
+        "system": read("/proc/sys/kernel/osrelease").trim(),
+    })
+}

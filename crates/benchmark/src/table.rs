@@ -1,0 +1,331 @@
+//! The measurements as the page people read.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+/// The page.
+pub(crate) fn markdown(report: &Value) -> String {
+    let mut page = String::from(HEAD);
+    let machine = &report["machine"];
+    put(
+        &mut page,
+        format_args!(
+            "Machine: {}, {} processors, {}, Linux {}. {}\n\n",
+            text(&machine["processor"]),
+            machine["processors"],
+            text(&machine["memory"]),
+            text(&machine["system"]),
+            if report["quick"] == true {
+                "**Quick variant: small sizes.**"
+            } else {
+                ""
+            },
+        ),
+    );
+    let databases: Vec<(&str, &Value)> = ["sqlite", "postgres"]
+        .into_iter()
+        .filter_map(|name| Some((name, report.get(name)?)))
+        .collect();
+    for what in ["first_100k", "first_1m"] {
+        first(&mut page, what, &databases);
+    }
+    swap(&mut page, &databases);
+    many(&mut page, &databases);
+    page
+}
+
+const HEAD: &str = "# Performance
+
+Made by `scripts/benchmark`; do not edit. The emulator runs in a process of its own without delay, and shares the
+processors with what is measured, as does the PostgreSQL server. Floors are measured in the same run: *reading* fetches
+and parses the same pages and throws them away; *inserting* writes the same kinds of rows by the store's bulk functions
+and decides nothing. *Load* is the number of runnable processes in the minute before and after: above the number of
+processors, something else was running too.
+
+";
+
+type Databases<'a> = [(&'a str, &'a Value)];
+
+fn put(page: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = page.write_fmt(line);
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("unknown")
+}
+
+fn number(value: &Value) -> String {
+    match value.as_f64() {
+        Some(number) if number >= 100.0 => grouped(number.round() as u64),
+        Some(number) if number >= 10.0 => format!("{number:.1}"),
+        Some(number) => format!("{number:.2}"),
+        None => "none".to_owned(),
+    }
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn megabytes(value: &Value) -> String {
+    value
+        .as_f64()
+        .map_or("none".to_owned(), |bytes| format!("{:.0} MB", bytes / 1e6))
+}
+
+fn written(value: &Value) -> String {
+    match (value.get("commits"), value.get("log_bytes")) {
+        (Some(commits), _) => format!("{commits} commits, {} pages", value["pages"]),
+        (_, Some(bytes)) => format!(
+            "{} bytes of log",
+            grouped(bytes.as_u64().unwrap_or_default())
+        ),
+        _ => "unknown".to_owned(),
+    }
+}
+
+/// A row of a table: its name, and what it says of a database.
+type Line<'a> = (&'a str, &'a dyn Fn(&Value) -> String);
+
+/// A table with a column for each database.
+fn table(page: &mut String, databases: &[(&str, &Value)], rows: &[Line<'_>]) {
+    page.push('|');
+    for (name, _) in databases {
+        put(page, format_args!(" | {name}"));
+    }
+    page.push_str(" |\n|---");
+    page.push_str(&"|---".repeat(databases.len()));
+    page.push_str("|\n");
+    for (name, cell) in rows {
+        put(page, format_args!("| {name}"));
+        for (_, of) in databases {
+            put(page, format_args!(" | {}", cell(of)));
+        }
+        page.push_str(" |\n");
+    }
+    page.push('\n');
+}
+
+fn of<'a>(what: &str, databases: &Databases<'a>) -> Vec<(&'a str, &'a Value)> {
+    let found = databases.iter();
+    found
+        .filter_map(|(name, all)| Some((*name, all.get(what)?)))
+        .collect()
+}
+
+fn first(page: &mut String, what: &str, databases: &Databases<'_>) {
+    let databases = of(what, databases);
+    let Some((_, any)) = databases.first() else {
+        return;
+    };
+    put(
+        page,
+        format_args!(
+            "## First sync of {} people in {} groups, then single changes and quiet rounds\n\n`{}`\n\n",
+            number(&any["people"]),
+            any["groups"],
+            text(&any["command"]),
+        ),
+    );
+    let phases = |of: &Value| {
+        let phase = |name: &str| number(&of["first_sync"]["seconds_by_phase"][name]);
+        format!(
+            "{} / {} / {}",
+            phase("collecting"),
+            phase("planning"),
+            phase("applying")
+        )
+    };
+    let cost = |of: &Value, name: &str| {
+        let (used, least) = (
+            &of["first_sync"][name],
+            &of["first_sync"][format!("{name}_least")],
+        );
+        let ratio = used
+            .as_f64()
+            .zip(least.as_f64())
+            .map_or(0.0, |(a, b)| a / b);
+        format!("{} of {} ({ratio:.3}x)", number(used), number(least))
+    };
+    let load = |of: &Value| {
+        format!(
+            "{} / {}",
+            number(&of["load_before"]),
+            number(&of["load_after"])
+        )
+    };
+    table(
+        page,
+        &databases,
+        &[
+            ("people per second", &|of| {
+                number(&of["first_sync"]["people_per_second"])
+            }),
+            ("seconds", &|of| number(&of["first_sync"]["seconds"])),
+            ("seconds collecting / planning / applying", &phases),
+            ("CPU seconds of this process", &|of| {
+                number(&of["first_sync"]["cpu_seconds"])
+            }),
+            ("floor, reading: people per second", &|of| {
+                number(&of["floor_fetch"]["people_per_second"])
+            }),
+            ("floor, inserting: people per second", &|of| {
+                number(&of["floor_insert"]["people_per_second"])
+            }),
+            ("times the sum of the floors", &|of| {
+                number(&of["ratio_to_floors"])
+            }),
+            ("memory at the peak", &|of| {
+                megabytes(&of["memory_bytes"]["peak"])
+            }),
+            ("Graph requests, of the least possible", &|of| {
+                cost(of, "requests")
+            }),
+            ("Graph resource units, of the least possible", &|of| {
+                cost(of, "resource_units")
+            }),
+            ("load before / after", &load),
+        ],
+    );
+    page.push_str("Then, with everybody present:\n\n");
+    afterwards(page, &databases);
+}
+
+/// Single changes and quiet rounds.
+fn afterwards(page: &mut String, databases: &Databases<'_>) {
+    let change = |of: &Value| {
+        let of = &of["single_change_ms"];
+        format!(
+            "{} / {} / {}",
+            number(&of["p50"]),
+            number(&of["p99"]),
+            number(&of["max"])
+        )
+    };
+    table(
+        page,
+        databases,
+        &[
+            (
+                "one change, notification to commit: p50 / p99 / most, ms",
+                &change,
+            ),
+            ("quiet round: requests", &|of| {
+                number(&of["quiet_round"]["requests_per_round"])
+            }),
+            ("quiet round: CPU, ms", &|of| {
+                number(&of["quiet_round"]["cpu_ms_per_round"])
+            }),
+            ("quiet rounds measured", &|of| {
+                number(&of["quiet_round"]["rounds"])
+            }),
+            ("written meanwhile", &|of| {
+                written(&of["quiet_round"]["written"])
+            }),
+        ],
+    );
+}
+
+fn swap(page: &mut String, databases: &Databases<'_>) {
+    let databases = of("swap", databases);
+    let Some((_, any)) = databases.first() else {
+        return;
+    };
+    put(
+        page,
+        format_args!(
+            "## A full read that finds nothing new, and a swap of two rules, with {} people\n\n`{}`\n\n",
+            number(&any["people"]),
+            text(&any["command"]),
+        ),
+    );
+    let load = |of: &Value| {
+        format!(
+            "{} / {}",
+            number(&of["load_before"]),
+            number(&of["load_after"])
+        )
+    };
+    table(
+        page,
+        &databases,
+        &[
+            ("full read: seconds", &|of| {
+                number(&of["full_reconcile"]["seconds"])
+            }),
+            ("full read: CPU seconds", &|of| {
+                number(&of["full_reconcile"]["cpu_seconds"])
+            }),
+            ("full read: written", &|of| {
+                written(&of["full_reconcile"]["written"])
+            }),
+            ("swap: seconds to plan", &|of| {
+                number(&of["rule_swap"]["plan_seconds"])
+            }),
+            ("swap: seconds to apply", &|of| {
+                number(&of["rule_swap"]["apply_seconds"])
+            }),
+            ("load before / after", &load),
+        ],
+    );
+}
+
+fn many(page: &mut String, databases: &Databases<'_>) {
+    let databases = of("many", databases);
+    let Some((_, any)) = databases.first() else {
+        return;
+    };
+    put(
+        page,
+        format_args!(
+            "## {} connections of {} people each, one worker\n\n`{}`\n\n",
+            number(&any["connections"]),
+            any["people_each"],
+            text(&any["command"]),
+        ),
+    );
+    let load = |of: &Value| {
+        format!(
+            "{} / {}",
+            number(&of["load_before"]),
+            number(&of["load_after"])
+        )
+    };
+    table(
+        page,
+        &databases,
+        &[
+            ("first syncs: people per second", &|of| {
+                number(&of["first_syncs"]["people_per_second"])
+            }),
+            ("first syncs: seconds", &|of| {
+                number(&of["first_syncs"]["seconds"])
+            }),
+            ("first syncs: CPU seconds", &|of| {
+                number(&of["first_syncs"]["cpu_seconds"])
+            }),
+            ("idle: seconds between polls", &|of| {
+                number(&of["idle"]["poll_seconds"])
+            }),
+            ("idle: per cent of one processor", &|of| {
+                number(&of["idle"]["cpu_percent_of_one_core"])
+            }),
+            ("idle: written", &|of| written(&of["idle"]["written"])),
+            ("memory idle", &|of| megabytes(&of["memory_bytes"]["idle"])),
+            ("memory at the peak", &|of| {
+                megabytes(&of["memory_bytes"]["peak"])
+            }),
+            ("load before / after", &load),
+        ],
+    );
+}
