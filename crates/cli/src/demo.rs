@@ -177,7 +177,7 @@ impl Running {
         let stop = self.stop.clone();
         let changes = async {
             if churn {
-                churn::trickle(&self.world, Arc::clone(self.api.transport()), output).await
+                churn::trickle(&self.world, &self.api, output).await
             } else {
                 std::future::pending().await
             }

@@ -14,12 +14,15 @@ use http::{Method, Request};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::api::{self, text};
+use super::api::{self, Api, text};
 use super::world::{Tenant, World};
 use crate::output::{self, Output};
 
 /// Between two changes.
 const PAUSE: Duration = Duration::from_secs(2);
+/// How often, and how many times, it is looked for what became of a change.
+const RECEIPT_LOOK: Duration = Duration::from_millis(50);
+const RECEIPT_LOOKS: usize = 60;
 /// Accounts disabled per tenant at most: more would pass the limits, and the
 /// demo would stop at a held run.
 const DISABLED_MAX: usize = 3;
@@ -42,23 +45,45 @@ const TITLES: [&str; 6] = [
 ];
 
 /// Changes directories until the future is dropped.
-pub(super) async fn trickle(
-    world: &World,
-    transport: Arc<dyn Transport>,
-    output: Output,
-) -> Result<()> {
-    let mut life = Life::new(world, transport)?;
+pub(super) async fn trickle(world: &World, api: &Api, output: Output) -> Result<()> {
+    let mut life = Life::new(world, Arc::clone(api.transport()))?;
     let mut number = 0_u64;
     loop {
         tokio::time::sleep(PAUSE).await;
         let tenant = &world.tenants[pick(world.tenants.len())];
+        let before = newest_run(api).await?;
+        let began = SystemClock.now();
         match life.change(tenant, number).await {
-            Ok(told) if !output.is_json() => output::note(&format!("{}: {told}", tenant.name)),
+            Ok(told) if !output.is_json() => {
+                let receipt = receipt(api, &before, began).await?;
+                output::note(&format!("{}: {told}{receipt}", tenant.name));
+            }
             Ok(_) => {}
             Err(error) => tracing::warn!("{}: {error:#}", tenant.name),
         }
         number += 1;
     }
+}
+
+/// The newest run and how it stands.
+async fn newest_run(api: &Api) -> Result<(Value, Value)> {
+    let mut runs = api.get("/sync-runs?limit=1").await?;
+    let run = &mut runs["items"][0];
+    Ok((run["id"].take(), run["status"].take()))
+}
+
+/// When a change that was made at `began` stood in Rollcall, in words. Some never
+/// do: of people whom no rule takes.
+async fn receipt(api: &Api, before: &(Value, Value), began: jiff::Timestamp) -> Result<String> {
+    for _ in 0..RECEIPT_LOOKS {
+        let (id, status) = newest_run(api).await?;
+        if id != before.0 && status == "done" {
+            let seconds = SystemClock.now().duration_since(began).as_secs_f64();
+            return Ok(format!(" · in Rollcall after {seconds:.1} s"));
+        }
+        tokio::time::sleep(RECEIPT_LOOK).await;
+    }
+    Ok(String::new())
 }
 
 /// A number below `below`.
