@@ -99,6 +99,7 @@ fn link_write(n: u64, person: &Person) -> LinkWrite {
             values: values(person),
             ..Applied::default()
         },
+        suppressed: None,
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<ExitCode
         Command::Rule(rule) => rule.run(&open(&global).await?, output).await?,
         Command::Sync(sync) => return sync.run(&open(&global).await?, output).await,
         Command::Plan(plan) => return plan.run(&open(&global).await?, output).await,
-        Command::Run(run) => run.run(&open(&global).await?, output).await?,
+        Command::Run(run) => return run.run(&open(&global).await?, output).await,
         Command::Why(why) => why.run(&open(&global).await?, output).await?,
         Command::Timeline(timeline) => timeline.run(&open(&global).await?, output).await?,
         Command::Backup(backup) => backup.run(&global, output).await?,

@@ -9,6 +9,7 @@ use provisioning::address::fold;
 use provisioning::ids::{ConnectionId, ObjectId, PlanId, RecordId, ReviewId, RunId, TenantId};
 use provisioning::link::Link;
 use provisioning::psa::{Kind, Record};
+use provisioning::reason::Cause;
 use serde_json::json;
 use store::bulk::Rows;
 use store::connections::Connection;
@@ -517,7 +518,11 @@ impl Batch {
     fn note(&mut self, engine: &Engine, of: &Applying, row: &DecisionRow, now: jiff::Timestamp) {
         let decision = &row.decision;
         for action in &decision.actions {
-            let mut entry = NewEntry::new(now, Origin::Directory, action.kind.name());
+            let origin = match action.reason.cause {
+                Cause::Undone => Origin::Undo,
+                _ => Origin::Directory,
+            };
+            let mut entry = NewEntry::new(now, origin, action.kind.name());
             entry.actor.clone_from(&of.actor);
             entry.connection_id = Some(of.connection_id);
             entry.tenant_id = Some(decision.tenant_id);
@@ -584,7 +589,7 @@ pub(crate) fn link_row(
             record_id: write.record_id,
             archived_id: write.archived_id,
             applied: write.applied.clone(),
-            suppressed: None,
+            suppressed: write.suppressed.clone(),
         },
         connection_id: id,
         created_at: now,

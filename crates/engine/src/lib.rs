@@ -35,6 +35,7 @@ mod rules;
 mod run;
 mod subscribe;
 mod target;
+mod undo;
 mod why;
 mod worker;
 
@@ -50,3 +51,4 @@ pub use model::{
 };
 pub use recompute::{Difference, Recomputed};
 pub use target::{check_target, is_public};
+pub use undo::{Conflict, Undone};

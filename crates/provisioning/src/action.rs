@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::field::FieldChange;
 use crate::ids::{ObjectId, RecordId, TenantId};
-use crate::link::{Applied, LinkRole};
+use crate::link::{Applied, Basis, LinkRole};
 use crate::psa::Kind;
 use crate::reason::{Reason, ReviewReason};
 
@@ -115,6 +115,9 @@ pub struct LinkWrite {
     pub archived_id: Option<RecordId>,
     /// What was applied.
     pub applied: Applied,
+    /// What an undo took back: not done again while this stays the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Basis>,
 }
 
 /// A review item a plan opens.

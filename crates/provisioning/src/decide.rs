@@ -327,6 +327,7 @@ impl Planner<'_> {
                     .unwrap_or_default(),
                 values: self.context.source_values(next.kind),
             },
+            suppressed: None,
         };
         let mut decision = self.decision();
         decision.username.clone_from(&next.username);

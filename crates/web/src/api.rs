@@ -86,6 +86,7 @@ fn routes() -> Routes {
         .route("/sync-runs", get(sync_runs::list))
         .route("/sync-runs/{id}", get(sync_runs::show))
         .route("/sync-runs/{id}/actions", get(sync_runs::actions))
+        .route("/sync-runs/{id}/undo", post(sync_runs::undo))
         .route("/review-items", get(review_items::list))
         .route("/review-items/{id}", get(review_items::show))
         .route("/review-items/{id}/resolve", post(review_items::resolve))

@@ -27,6 +27,7 @@ const COMMANDS: &[&str] = &[
     "plan reject",
     "run list",
     "run show",
+    "run undo",
     "why",
     "timeline",
     "audit verify",

@@ -199,6 +199,7 @@ async fn the_whole_way(database: Option<String>) {
         0
     );
 
+    it.json(&["run", "undo", newest, "--plan-only"]).await;
     rules_travel(&it).await;
     let well = it.json(&["doctor"]).await;
     assert_eq!(well["ok"], true, "{well}");

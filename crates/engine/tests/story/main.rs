@@ -10,5 +10,6 @@ mod full_reads;
 mod life;
 mod removals;
 mod rules;
+mod undo;
 mod workers;
 mod world;

@@ -180,6 +180,7 @@ impl Planner<'_> {
                 basis: self.basis.clone(),
                 ..Applied::default()
             },
+            suppressed: None,
         });
         Outcome::Decided(Box::new(decision))
     }

@@ -167,6 +167,7 @@ pub(crate) fn decision(n: u128, kind: Option<ActionKind>) -> Decision {
             record_id: record_id(n),
             archived_id: None,
             applied: Applied::default(),
+            suppressed: None,
         }),
         review: None,
     }

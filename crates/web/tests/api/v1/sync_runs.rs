@@ -58,3 +58,45 @@ async fn a_connection_nobody_consented_to_does_not_sync() {
     let odd = world.post(&path, json!({ "mode": "sideways" })).await;
     odd.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "validation");
 }
+
+#[tokio::test]
+async fn a_run_is_taken_back_once_and_its_plan_is_shown_first() {
+    let world = World::new().await;
+    let (connection, _) = world.staffed(&["ada", "sam"]).await;
+    let runs = world
+        .get(&format!(
+            "/api/v1/sync-runs?connection_id={connection}&status=done"
+        ))
+        .await;
+    let run = runs
+        .items()
+        .iter()
+        .find(|run| run["counts"]["create"] == 2)
+        .expect("the first run");
+    let path = format!("/api/v1/sync-runs/{}", run["id"].as_str().unwrap());
+    let shown = world
+        .post(&format!("{path}/undo?plan_only=true"), json!({}))
+        .await;
+    shown.is(StatusCode::OK);
+    assert_eq!(shown.body["counts"]["deactivate"], 2, "{}", shown.text);
+    assert_eq!(shown.body["conflicts"], 0);
+    assert_eq!(world.get(&path).await.body["status"], "done");
+
+    let undone = world.post(&format!("{path}/undo"), json!({})).await;
+    undone.is(StatusCode::ACCEPTED);
+    let undo = undone.body["run_id"].as_str().unwrap().parse().unwrap();
+    world
+        .engine
+        .run_to_end(provisioning::ids::RunId(undo))
+        .await
+        .unwrap();
+    assert_eq!(world.get(&path).await.body["status"], "undone");
+    let undo = world.get(&format!("/api/v1/sync-runs/{undo}")).await;
+    assert_eq!(undo.body["status"], "done");
+    assert_eq!(undo.body["undo_of"], run["id"]);
+    let people = world.get("/api/v1/employees?status=inactive").await;
+    assert_eq!(people.items().len(), 2);
+    assert!(people.items().iter().all(|one| one["suppressed"] == true));
+    let again = world.post(&format!("{path}/undo"), json!({})).await;
+    again.is_problem(StatusCode::CONFLICT, "already_undone");
+}
