@@ -49,6 +49,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/plans/{id}/reject", post(plan::reject))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::show))
+        .route("/runs/{id}/undo", post(runs::undo))
         .route("/review", get(review::list))
         .route("/review/{id}", post(review::resolve))
         .route("/hr/employees", get(people::employees))
