@@ -87,9 +87,11 @@ impl Demo {
             running = self.start(global, stop.clone()) => running?,
             () = stop.cancelled() => return Ok(()),
         };
+        // A stop that was asked for comes first: the parts end because of it.
         let summary = tokio::select! {
-            summary = first_sync(&running.api, &running.world, began) => summary,
+            biased;
             () = stop.cancelled() => return running.end().await,
+            summary = first_sync(&running.api, &running.world, began) => summary,
             failed = running.tasks.join_next() => Err(ended_early(failed)),
         };
         let summary = match summary {
@@ -183,8 +185,9 @@ impl Running {
             }
         };
         tokio::select! {
-            ended = changes => ended,
+            biased;
             () = stop.cancelled() => Ok(()),
+            ended = changes => ended,
             failed = self.tasks.join_next() => Err(ended_early(failed)),
         }
     }
