@@ -88,7 +88,7 @@ impl Subject {
             order,
             connection_id: Some(connection),
             tenant_id: None,
-            group_id: GroupId(group),
+            scope: engine::RuleScope::Group(GroupId(group)),
             kind: Kind::Employee,
             account_id: None,
             security_roles: vec![role.to_owned()],

@@ -4,6 +4,7 @@
 //! not seen is removed only when every group was read to its end. A delta
 //! round saves each page with its cursor in one transaction.
 
+mod assigned;
 mod delta;
 mod full;
 mod headers;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use graph::{Cost, GraphClient};
 use provisioning::address::Domain;
 use provisioning::ids::{GroupId, RunId, TenantId};
-use provisioning::mapping_rule::MappingRule;
+use provisioning::mapping_rule::{MappingRule, ScopeKind};
 use store::connections::{Connection, Tenant};
 use store::{connections, mapping_rules};
 use tokio::sync::OnceCell;
@@ -44,7 +45,19 @@ pub(crate) struct Reading {
     pub(crate) run_id: Option<RunId>,
     /// Rules that are not saved yet, if any.
     rules: Option<Vec<MappingRule>>,
-    mapped: OnceCell<BTreeMap<GroupId, bool>>,
+    mapped: OnceCell<BTreeMap<GroupId, Inside>>,
+}
+
+/// What of a mapped group is read besides the people directly in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Inside {
+    /// Nothing.
+    Nothing,
+    /// The groups in it, and those in them.
+    Groups,
+    /// It is no group but the application: the groups assigned to it, without
+    /// those in them.
+    Assigned,
 }
 
 /// How old what the database says of the last read may become while nothing
@@ -128,9 +141,8 @@ impl Engine {
 }
 
 impl Reading {
-    /// Groups of enabled rules; true where nested groups count. A round in
-    /// which nothing happened need not know them.
-    async fn mapped(&self) -> Result<&BTreeMap<GroupId, bool>> {
+    /// Groups of enabled rules, and what of them counts.
+    async fn mapped(&self) -> Result<&BTreeMap<GroupId, Inside>> {
         self.mapped
             .get_or_try_init(|| async {
                 let rules = match &self.rules {
@@ -143,7 +155,13 @@ impl Reading {
                 };
                 let mut mapped = BTreeMap::new();
                 for rule in rules.iter().filter(|rule| rule.enabled) {
-                    *mapped.entry(rule.group_id).or_insert(false) |= rule.include_nested;
+                    let inside = match (rule.scope, rule.include_nested) {
+                        (ScopeKind::Assigned, _) => Inside::Assigned,
+                        (ScopeKind::Group, true) => Inside::Groups,
+                        (ScopeKind::Group, false) => Inside::Nothing,
+                    };
+                    let entry = mapped.entry(rule.group_id).or_insert(inside);
+                    *entry = inside.max(*entry);
                 }
                 Ok(mapped)
             })

@@ -46,8 +46,8 @@ pub use error::{Class, EngineError, Result};
 pub use events::tell;
 pub use model::{
     Actor, CallbackOutcome, CallbackQuery, Change, CheckLine, ConnectionChange, GroupInfo, Mode,
-    NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, SyncRequest, Warning,
-    Why, Woken,
+    NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, RuleScope,
+    SyncRequest, Warning, Why, Woken,
 };
 pub use recompute::{Difference, Recomputed};
 pub use target::{check_target, is_public};

@@ -187,6 +187,16 @@ pub struct SyncRequest {
     pub plan_only: bool,
 }
 
+/// Whose people a rule to save takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "scope", content = "group_id", rename_all = "snake_case")]
+pub enum RuleScope {
+    /// The members of this security group.
+    Group(GroupId),
+    /// Who is assigned to the application under *Users and groups*.
+    Assigned,
+}
+
 /// A mapping rule to save.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RuleDraft {
@@ -198,8 +208,9 @@ pub struct RuleDraft {
     pub connection_id: Option<ConnectionId>,
     /// its tenant.
     pub tenant_id: Option<TenantId>,
-    /// The group.
-    pub group_id: GroupId,
+    /// Whose people.
+    #[serde(flatten)]
+    pub scope: RuleScope,
     /// Employee or contact.
     pub kind: Kind,
     /// The account of contacts.

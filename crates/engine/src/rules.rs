@@ -1,7 +1,7 @@
 //! Mapping rules: checking a draft, and what its saving means.
 
-use provisioning::ids::{ConnectionId, RuleId};
-use provisioning::mapping_rule::{self, MappingRule, Target};
+use provisioning::ids::{ConnectionId, GroupId, RuleId};
+use provisioning::mapping_rule::{self, MappingRule, ScopeKind, Target};
 use provisioning::psa::Kind;
 use store::connections::Connection;
 use store::mapping_rules;
@@ -10,7 +10,33 @@ use store::security_roles;
 use crate::changes::Edit;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
-use crate::model::{Actor, Change, RuleChange, RuleDraft, Warning};
+use crate::model::{Actor, Change, RuleChange, RuleDraft, RuleScope, Warning};
+
+/// What a rule reads.
+struct Header {
+    id: GroupId,
+    name: Option<String>,
+    created_at: Option<jiff::Timestamp>,
+}
+
+impl Header {
+    /// Of which nothing is known but the id.
+    fn of(id: GroupId) -> Self {
+        Self {
+            id,
+            name: None,
+            created_at: None,
+        }
+    }
+}
+
+/// What to call the assignments of an application where a group would stand.
+pub(crate) fn assigned_name(application: Option<&str>) -> String {
+    match application {
+        Some(name) => format!("Users and groups of {name}"),
+        None => "Users and groups".to_owned(),
+    }
+}
 
 impl Engine {
     /// Makes a rule.
@@ -120,24 +146,28 @@ impl Engine {
                 .cure("Choose the account whose contacts the group's people become."));
             }
         };
-        let header = self.group_header(connection, &draft).await?;
+        let header = self.header_of(connection, draft.scope).await?;
         let now = self.now();
         let tenant_id = connection.tenant_id.ok_or_else(|| {
             EngineError::invalid("the connection has no tenant yet: press Azure Connect first")
         })?;
         let name = draft.name.filter(|name| !name.trim().is_empty());
         let name = name
-            .or_else(|| header.0.clone())
-            .unwrap_or_else(|| draft.group_id.to_string());
+            .or_else(|| header.name.clone())
+            .unwrap_or_else(|| header.id.to_string());
         let rule = MappingRule {
             id,
             name,
             order: draft.order,
             connection_id: connection.id,
             tenant_id,
-            group_id: draft.group_id,
-            group_name: header.0,
-            group_created_at: header.1,
+            scope: match draft.scope {
+                RuleScope::Group(_) => ScopeKind::Group,
+                RuleScope::Assigned => ScopeKind::Assigned,
+            },
+            group_id: header.id,
+            group_name: header.name,
+            group_created_at: header.created_at,
             group_readable: true,
             target,
             security_roles: draft.security_roles,
@@ -157,28 +187,47 @@ impl Engine {
         Ok(rule)
     }
 
-    /// The group's name and age, read live once the tenant is connected: an id
-    /// that is no group there is refused before anything depends on it.
-    async fn group_header(
-        &self,
-        connection: &Connection,
-        draft: &RuleDraft,
-    ) -> Result<(Option<String>, Option<jiff::Timestamp>)> {
+    /// The name and age of what the rule reads, live once the tenant is
+    /// connected: an id that is no group there is refused before anything
+    /// depends on it.
+    async fn header_of(&self, connection: &Connection, scope: RuleScope) -> Result<Header> {
+        let group_id = match scope {
+            RuleScope::Group(id) => id,
+            RuleScope::Assigned => return self.application_header(connection).await,
+        };
         if connection.consent.is_none() {
-            return Ok((None, None));
+            return Ok(Header::of(group_id));
         }
         let client = self.client(connection).await?;
-        match client.group(draft.group_id.0).await {
-            Ok(group) => Ok((group.display_name.into_value(), group.created.into_value())),
+        match client.group(group_id.0).await {
+            Ok(group) => Ok(Header {
+                name: group.display_name.into_value(),
+                created_at: group.created.into_value(),
+                ..Header::of(group_id)
+            }),
             Err(error) if *error.kind() == graph::error::Kind::NotFound => {
                 Err(EngineError::invalid(format!(
-                    "group_id: {} is not a group of this tenant",
-                    draft.group_id
+                    "group_id: {group_id} is not a group of this tenant"
                 ))
                 .cure("Copy the group's Object ID from Entra: Groups, All groups, the group, Object ID."))
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn application_header(&self, connection: &Connection) -> Result<Header> {
+        if connection.consent.is_none() {
+            return Err(EngineError::invalid(
+                "scope: who is assigned under Users and groups is known once the tenant has consented",
+            )
+            .cure("Press Azure Connect first, then save the rule."));
+        }
+        let client = self.client(connection).await?;
+        let found = client.service_principal().await?;
+        Ok(Header {
+            name: Some(assigned_name(found.name.as_deref())),
+            ..Header::of(GroupId(found.id))
+        })
     }
 
     async fn warnings(&self, rule: &MappingRule) -> Result<Vec<Warning>> {

@@ -18,10 +18,12 @@ use crate::wire::{FromWire, Malformed, Text, timestamp, uuid};
 const PERMISSION: &str = "Directory.Read.All";
 
 /// The application as it exists in the tenant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServicePrincipal {
     /// Its object id there.
     pub id: Uuid,
+    /// What it is called there.
+    pub name: Option<String>,
     /// Whether only assigned people may sign in.
     pub assignment_required: bool,
 }
@@ -68,6 +70,8 @@ pub enum PrincipalType {
 pub(crate) struct WirePrincipal<'a> {
     #[serde(borrow)]
     id: Text<'a>,
+    #[serde(borrow, default)]
+    display_name: Option<Text<'a>>,
     #[serde(default)]
     app_role_assignment_required: Option<bool>,
 }
@@ -78,6 +82,7 @@ impl<'a> FromWire<'a> for ServicePrincipal {
     fn from_wire(wire: WirePrincipal<'a>) -> Result<Self, Malformed> {
         Ok(Self {
             id: uuid(wire.id.as_str(), "id")?,
+            name: wire.display_name.map(Text::into_string),
             assignment_required: wire.app_role_assignment_required.unwrap_or(false),
         })
     }
@@ -120,6 +125,26 @@ impl<'a> FromWire<'a> for AppAssignment {
     }
 }
 
+/// The assignments expanded with the application.
+struct Sample(Vec<AppAssignment>);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireSample<'a> {
+    #[serde(borrow)]
+    app_role_assigned_to: Vec<WireAssignment<'a>>,
+}
+
+impl<'a> FromWire<'a> for Sample {
+    type Wire = WireSample<'a>;
+
+    fn from_wire(wire: WireSample<'a>) -> Result<Self, Malformed> {
+        let assignments = wire.app_role_assigned_to.into_iter();
+        let assignments: Result<_, _> = assignments.map(AppAssignment::from_wire).collect();
+        Ok(Self(assignments?))
+    }
+}
+
 impl GraphClient {
     /// This application as it exists in the tenant.
     ///
@@ -130,13 +155,29 @@ impl GraphClient {
         let filter = format!("appId eq '{}'", self.application_id());
         let call = Call::get(doing, PERMISSION, "servicePrincipals")
             .query("$filter", &filter)
-            .query("$select", "id,appRoleAssignmentRequired");
-        let page = self.list_page::<ServicePrincipal>(&call).await?;
-        match page.items[..] {
-            [found] => Ok(found),
-            [] if page.next.is_none() => Err(GraphError::new(Kind::AppUnknown, doing)),
+            .query("$select", "id,displayName,appRoleAssignmentRequired");
+        let mut page = self.list_page::<ServicePrincipal>(&call).await?;
+        match (page.items.pop(), page.items.len(), &page.next) {
+            (Some(found), 0, _) => Ok(found),
+            (None, _, None) => Err(GraphError::new(Kind::AppUnknown, doing)),
             _ => Err(call.malformed("not exactly one enterprise application")),
         }
+    }
+
+    /// Some of who is assigned, read another way: with the application itself.
+    /// Graph expands about twenty of them, which is enough to doubt a list that
+    /// says there is nobody.
+    pub async fn assignments_sample(
+        &self,
+        service_principal: Uuid,
+    ) -> Result<Vec<AppAssignment>, GraphError> {
+        let doing = "reading the enterprise application with who is assigned to it";
+        let path = format!("servicePrincipals/{service_principal}");
+        let call = Call::get(doing, PERMISSION, &path)
+            .query("$select", "id")
+            .query("$expand", "appRoleAssignedTo");
+        let Sample(assignments) = self.item(&call).await?;
+        Ok(assignments)
     }
 
     /// A page of who is assigned to the application.

@@ -16,7 +16,7 @@ use provisioning::defaults::EmployeeDefaults;
 use provisioning::directory::Person;
 use provisioning::ids::{ConnectionId, GroupId, ObjectId, RecordId, RuleId, TenantId};
 use provisioning::link::{Link, LinkRole};
-use provisioning::mapping_rule::{MappingRule, Members, RolesMode, Target};
+use provisioning::mapping_rule::{MappingRule, Members, RolesMode, ScopeKind, Target};
 use provisioning::plan::Tally;
 use provisioning::policy::{ConnectionPolicy, EmailSource, FieldPolicies, OnDisabled, Policy};
 use provisioning::psa::Record;
@@ -33,6 +33,7 @@ fn policy() -> Policy {
         order: 1,
         connection_id,
         tenant_id,
+        scope: ScopeKind::Group,
         group_id: GroupId(Uuid::from_u128(n)),
         group_name: None,
         group_created_at: None,

@@ -20,7 +20,11 @@ pub struct MappingRule {
     pub connection_id: ConnectionId,
     /// That tenant.
     pub tenant_id: TenantId,
-    /// The security group.
+    /// Whose people it takes.
+    #[serde(default)]
+    pub scope: ScopeKind,
+    /// The security group; for [`ScopeKind::Assigned`] the object id of the
+    /// enterprise application, whose assignments are read like a group.
     pub group_id: GroupId,
     /// Its name when last read.
     pub group_name: Option<String>,
@@ -49,6 +53,18 @@ pub struct MappingRule {
     pub created_at: Timestamp,
     /// Counts changes; links remember the version applied.
     pub version: i64,
+}
+
+/// Whose people a rule takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeKind {
+    /// The members of a security group.
+    #[default]
+    Group,
+    /// Who is assigned to the enterprise application under *Users and groups*:
+    /// people, and the direct members of groups.
+    Assigned,
 }
 
 /// What a rule's people become.
@@ -145,6 +161,12 @@ pub enum RuleError {
         /// What is wrong.
         reason: String,
     },
+    /// Microsoft counts only direct members of a group that is assigned.
+    #[error(
+        "include_nested does not go with scope `assigned`: of a group assigned under Users and \
+         groups only direct members count"
+    )]
+    AssignedNested,
     /// A rule needs a name to be told apart.
     #[error("name is empty")]
     NoName,
@@ -157,6 +179,9 @@ pub fn check(
 ) -> Result<(), RuleError> {
     if rule.name.trim().is_empty() {
         return Err(RuleError::NoName);
+    }
+    if rule.scope == ScopeKind::Assigned && rule.include_nested {
+        return Err(RuleError::AssignedNested);
     }
     let (wanted, word, makes) = match rule.target.kind() {
         Kind::Employee => (RoleType::Internal, "internal", "employees"),

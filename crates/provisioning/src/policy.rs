@@ -13,7 +13,7 @@ use crate::address::Domain;
 use crate::defaults::EmployeeDefaults;
 use crate::field::Field;
 use crate::ids::{ConnectionId, GroupId, RuleId, TenantId};
-use crate::mapping_rule::MappingRule;
+use crate::mapping_rule::{MappingRule, ScopeKind};
 use crate::psa::Kind;
 use crate::scope::Scope;
 
@@ -243,11 +243,12 @@ impl Policy {
 
 impl CompiledRule {
     fn new(rule: MappingRule, nested: &BTreeMap<GroupId, BTreeSet<GroupId>>) -> Self {
-        let groups = if rule.include_nested {
-            closure(rule.group_id, nested)
-        } else {
-            BTreeMap::from([(rule.group_id, vec![rule.group_id])])
+        let depth = match (rule.scope, rule.include_nested) {
+            (ScopeKind::Assigned, _) => 1,
+            (ScopeKind::Group, true) => usize::MAX,
+            (ScopeKind::Group, false) => 0,
         };
+        let groups = inside(rule.group_id, nested, depth);
         let hash = hash(&(
             rule.id,
             rule.target,
@@ -264,14 +265,18 @@ impl CompiledRule {
     }
 }
 
-/// Every group below `root`, with the shortest path to it; loops end.
-fn closure(
+/// `root` and every group at most `depth` steps below it, with the shortest
+/// path to it; loops end.
+fn inside(
     root: GroupId,
     nested: &BTreeMap<GroupId, BTreeSet<GroupId>>,
+    depth: usize,
 ) -> BTreeMap<GroupId, Vec<GroupId>> {
     let mut found = BTreeMap::from([(root, vec![root])]);
     let mut frontier = vec![root];
-    while !frontier.is_empty() {
+    let mut steps = 0;
+    while !frontier.is_empty() && steps < depth {
+        steps += 1;
         let mut next = Vec::new();
         for parent in frontier {
             let path = found[&parent].clone();

@@ -37,6 +37,7 @@ fn read(row: &Row) -> Result<RuleRow> {
         order: row.get("rule_order")?,
         connection_id: row.get("connection_id")?,
         tenant_id: row.get("tenant_id")?,
+        scope: row.named("scope")?,
         group_id: row.get("group_id")?,
         group_name: row.maybe("group_name")?,
         group_created_at: row.maybe("group_created_at")?,
@@ -80,6 +81,7 @@ fn rule_args(rule: &MappingRule, now: Timestamp) -> Result<Vec<Arg>> {
         json::text(&rule.exclude)?,
         rule.licensed_only,
         rule.enabled,
+        json::name(&rule.scope)?,
     ])
 }
 
@@ -88,9 +90,9 @@ pub async fn insert(tx: &mut Tx, rule: &MappingRule, now: Timestamp) -> Result<(
     let text = "INSERT INTO mapping_rules (id, updated_at, name, rule_order, connection_id,
             tenant_id, group_id, group_name, group_created_at, group_readable, kind, account_id,
             security_roles, roles_mode, include_nested, members, exclude, licensed_only, enabled,
-            created_at, version)
+            scope, created_at, version)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19, $20, 1)";
+            $19, $20, $21, 1)";
     let mut args = rule_args(rule, now)?;
     args.push(rule.created_at.into());
     tx.execute(text, args).await?;
@@ -104,8 +106,8 @@ pub async fn update(tx: &mut Tx, rule: &MappingRule, now: Timestamp) -> Result<i
             rule_order = $4, connection_id = $5, tenant_id = $6, group_id = $7, group_name = $8,
             group_created_at = $9, group_readable = $10, kind = $11, account_id = $12,
             security_roles = $13, roles_mode = $14, include_nested = $15, members = $16,
-            exclude = $17, licensed_only = $18, enabled = $19, pending_rule = NULL
-        WHERE id = $1 AND version = $20";
+            exclude = $17, licensed_only = $18, enabled = $19, scope = $20, pending_rule = NULL
+        WHERE id = $1 AND version = $21";
     let mut args = rule_args(rule, now)?;
     args.push(rule.version.into());
     match tx.execute(text, args).await? {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use engine::{Change, RuleDraft};
+use engine::{Change, RuleDraft, RuleScope};
 use provisioning::ids::{AccountId, PlanId, RuleId};
 use provisioning::mapping_rule::{MappingRule, Members, RolesMode};
 use provisioning::psa::Kind;
@@ -82,14 +82,18 @@ pub(crate) struct How {
 #[command(after_help = "Examples:
   rollcall rule add --connection mymsp.com --group Staff --kind employee --role User --order 90
   rollcall rule add --connection contoso.com --group \"Portal Users\" --kind contact \\
-      --account Contoso --role \"External User\" --include-nested --exclude 'svc-*'")]
+      --account Contoso --role \"External User\" --include-nested --exclude 'svc-*'
+  rollcall rule add --connection mymsp.com --assigned --kind employee --role User")]
 pub(crate) struct Add {
     /// The connection
     #[arg(long, value_name = "ID|TENANT")]
     connection: String,
     /// The group, by object id or exact name
-    #[arg(long, value_name = "ID|NAME")]
-    group: String,
+    #[arg(long, value_name = "ID|NAME", required_unless_present = "assigned")]
+    group: Option<String>,
+    /// Instead of a group: who is assigned under Users and groups of the enterprise application
+    #[arg(long, conflicts_with_all = ["group", "include_nested"])]
+    assigned: bool,
     /// What its people become
     #[arg(long, value_enum)]
     kind: KindOf,
@@ -254,7 +258,10 @@ pub(crate) async fn find_account(installation: &Installation, text: &str) -> Res
 impl Add {
     async fn run(&self, installation: &Installation, output: Output) -> Result<()> {
         let connection = installation.connection(&self.connection).await?;
-        let group = find_group(installation, &connection, &self.group).await?;
+        let scope = match &self.group {
+            Some(group) => RuleScope::Group(find_group(installation, &connection, group).await?.id),
+            None => RuleScope::Assigned,
+        };
         let account_id = match &self.account {
             Some(text) => Some(find_account(installation, text).await?.id),
             None => None,
@@ -265,7 +272,7 @@ impl Add {
             order: self.order.unwrap_or_else(|| last.unwrap_or(0) + 10),
             connection_id: Some(connection.id),
             tenant_id: None,
-            group_id: group.id,
+            scope,
             kind: match self.kind {
                 KindOf::Employee => Kind::Employee,
                 KindOf::Contact => Kind::Contact,

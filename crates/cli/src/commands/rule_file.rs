@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use engine::RuleDraft;
+use engine::{RuleDraft, RuleScope};
 use provisioning::ids::{GroupId, TenantId};
-use provisioning::mapping_rule::{MappingRule, Members, RolesMode};
+use provisioning::mapping_rule::{MappingRule, Members, RolesMode, ScopeKind};
 use provisioning::psa::Kind;
 use serde::{Deserialize, Serialize};
 use store::connections::Connection;
@@ -33,6 +33,8 @@ struct Entry {
     order: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tenant_id: Option<TenantId>,
+    #[serde(default)]
+    scope: ScopeKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     group_id: Option<GroupId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,8 +91,9 @@ async fn entry(installation: &Installation, rule: MappingRule) -> Result<Entry> 
         name: rule.name,
         order: rule.order,
         tenant_id: Some(rule.tenant_id),
-        group_id: Some(rule.group_id),
-        group_name: rule.group_name,
+        scope: rule.scope,
+        group_id: Some(rule.group_id).filter(|_| rule.scope == ScopeKind::Group),
+        group_name: rule.group_name.filter(|_| rule.scope == ScopeKind::Group),
         kind: rule.target.kind(),
         account: account.map(|account| account.name),
         security_roles: rule.security_roles,
@@ -151,9 +154,12 @@ async fn draft(
     is_moved: bool,
 ) -> Result<RuleDraft> {
     let by_name = is_moved && entry.tenant_id != connection.tenant_id;
-    let group_id = match (entry.group_id, &entry.group_name) {
-        (Some(id), _) if !by_name => id,
-        (_, Some(name)) => find_group(installation, connection, name).await?.id,
+    let scope = match (entry.scope, entry.group_id, &entry.group_name) {
+        (ScopeKind::Assigned, _, _) => RuleScope::Assigned,
+        (ScopeKind::Group, Some(id), _) if !by_name => RuleScope::Group(id),
+        (ScopeKind::Group, _, Some(name)) => {
+            RuleScope::Group(find_group(installation, connection, name).await?.id)
+        }
         _ => {
             let message = format!(
                 "rule `{}` names no group that can be found here",
@@ -174,7 +180,7 @@ async fn draft(
         order: entry.order,
         connection_id: Some(connection.id),
         tenant_id: None,
-        group_id,
+        scope,
         kind: entry.kind,
         account_id,
         security_roles: entry.security_roles,

@@ -18,9 +18,9 @@ use store::cursors::{Cursor, CursorKind, Feed};
 use store::mirror::{self, MirrorWrite};
 use store::{Tx, cursors, directory_groups, mapping_rules, memberships, pending};
 
-use super::Reading;
 use super::full::group_query;
 use super::hydrate::gone_write;
+use super::{Inside, Reading};
 use crate::error::{Class, EngineError, Result};
 
 /// How long a delta link is used again while nothing happens: they live for a
@@ -47,6 +47,7 @@ impl Reading {
                 .await?;
             tx.commit().await?;
         }
+        self.assignments_round().await?;
         self.hydrate_pending().await
     }
 
@@ -211,10 +212,12 @@ impl Reading {
     /// and whatever is inside them, be it the group of another rule.
     pub(super) async fn whose_groups_count(
         &self,
-        mapped: &BTreeMap<GroupId, bool>,
+        mapped: &BTreeMap<GroupId, Inside>,
     ) -> Result<BTreeSet<GroupId>> {
         let edges = memberships::nested(self.engine.db(), self.connection.id).await?;
-        let roots = mapped.iter().filter(|(_, nested)| **nested);
+        let roots = mapped
+            .iter()
+            .filter(|(_, inside)| **inside == Inside::Groups);
         let mut open: BTreeSet<GroupId> = roots.map(|(group, _)| *group).collect();
         loop {
             let before = open.len();

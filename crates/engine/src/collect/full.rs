@@ -14,8 +14,8 @@ use store::directory_groups::{self, DirectoryGroup};
 use store::mirror::{self, MirrorWrite};
 use store::{connections, cursors, memberships, pending};
 
-use super::Reading;
 use super::members::{GroupRead, Read};
+use super::{Inside, Reading};
 use crate::convert;
 use crate::error::{Class, EngineError, Result};
 
@@ -29,8 +29,8 @@ impl Reading {
         let mapped = self.mapped().await?;
         let id = GenerationId(self.engine.new_id());
         let mut ledger = Ledger::open(id, mapped.keys().copied());
-        let roots = mapped.iter().map(|(group, nested)| (*group, *nested));
-        let reads = self.read_tree(roots.collect()).await?;
+        let roots = mapped.iter().map(|(group, inside)| (*group, *inside));
+        let reads = self.read_tree(roots.collect(), None).await?;
         let mut tracked: BTreeSet<GroupId> = reads.iter().map(|read| read.group).collect();
         for read in &reads {
             match &read.read {
@@ -46,6 +46,7 @@ impl Reading {
             // What is still inside by our books was not read, and is doubted
             // or frozen, not gone.
             tracked.extend(self.whose_groups_count(mapped).await?);
+            tracked.extend(self.assigned_groups(mapped).await?);
             self.forget_untracked(&tracked).await?;
         }
         self.save_cursors(links).await?;
@@ -62,9 +63,9 @@ impl Reading {
         let mapped = self.mapped().await?;
         let roots = mapped
             .iter()
-            .filter(|(group, nested)| !known.contains(group) || **nested)
-            .map(|(group, nested)| (*group, *nested));
-        let reads = self.read_tree(roots.collect()).await?;
+            .filter(|(group, inside)| !known.contains(group) || **inside == Inside::Groups)
+            .map(|(group, inside)| (*group, *inside));
+        let reads = self.read_tree(roots.collect(), None).await?;
         let mut rows = self.group_rows().await?;
         let mut written = Vec::new();
         for read in reads {
@@ -134,18 +135,24 @@ impl Reading {
     }
 
     /// Removes who was not seen, with the proof of the completed generation.
-    async fn swap(&self, done: &CompletedGeneration, reads: Vec<GroupRead>) -> Result<()> {
+    pub(super) async fn swap(
+        &self,
+        done: &CompletedGeneration,
+        reads: Vec<GroupRead>,
+    ) -> Result<()> {
         let (now, id) = (self.engine.now(), self.connection.id);
         let mut rows = self.group_rows().await?;
         let mut written = Vec::new();
         let mut removals = Vec::new();
         for GroupRead { group, read } in reads {
             let Read::Ended {
-                children,
                 members,
                 before,
                 absent,
                 left,
+                is_doubtful,
+                groups_doubtful,
+                ..
             } = read
             else {
                 continue;
@@ -154,13 +161,11 @@ impl Reading {
             let is_suspicious = row
                 .as_ref()
                 .is_some_and(|row| row.suspicious_since.is_some());
-            let is_empty =
-                (members == 0 && before > 0) || (children.is_empty() && !left.is_empty());
             let confirmed =
-                is_suspicious && is_empty && self.are_out(group, &absent, &left).await?;
+                is_suspicious && is_doubtful && self.are_out(group, &absent, &left).await?;
             let absence = done.absence_from(group, if confirmed { 0 } else { before });
             let absence = absence.filter(|_| !absent.is_empty());
-            let groups_left = !left.is_empty() && (confirmed || !children.is_empty());
+            let groups_left = !left.is_empty() && (confirmed || !groups_doubtful);
             let of_groups = done.absence_from(group, 0).filter(|_| groups_left);
             if let Some(row) = row {
                 let mut next = row.clone();
@@ -202,6 +207,9 @@ impl Reading {
         people: &[ObjectId],
         groups: &[ObjectId],
     ) -> Result<bool> {
+        if self.mapped().await?.get(&group) == Some(&Inside::Assigned) {
+            return self.nobody_is_assigned(group).await;
+        }
         let mut guard = PageGuard::default();
         let mut from = None;
         loop {

@@ -8,7 +8,7 @@ use provisioning::ids::GroupId;
 use store::directory_groups::{self, DirectoryGroup};
 use store::mapping_rules;
 
-use super::Reading;
+use super::{Inside, Reading};
 use crate::error::Result;
 
 /// Up to so many groups cost less one by one.
@@ -36,14 +36,23 @@ impl Reading {
         let mut readable = BTreeSet::new();
         let mut read = Vec::new();
         for group in groups {
+            let known = rows.remove(group);
+            let mut row = known.clone().unwrap_or_else(|| unknown(*group));
+            row.is_mapped = mapped.contains_key(group);
+            if mapped.get(group) == Some(&Inside::Assigned) {
+                self.application_header(&mut row).await?;
+                if row.readable {
+                    readable.insert(*group);
+                }
+                let is_new = known.as_ref() != Some(&row);
+                read.push((row, is_new));
+                continue;
+            }
             // What a list leaves out is asked for alone: the answer says why.
             let answer = match found.remove(&group.0) {
                 Some(found) => Ok(found),
                 None => self.client.group(group.0).await,
             };
-            let known = rows.remove(group);
-            let mut row = known.clone().unwrap_or_else(|| unknown(*group));
-            row.is_mapped = mapped.contains_key(group);
             match answer {
                 Ok(found) => {
                     row.name = found.display_name.into_value();

@@ -14,7 +14,7 @@ use store::{Backend, Tx, memberships, pending, runs};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use super::Reading;
+use super::{Inside, Reading};
 use crate::error::{Class, EngineError, Result, broke_off};
 
 /// How many groups are read at once.
@@ -26,7 +26,7 @@ const BATCH: usize = 5_000;
 /// How many more batches a transaction takes along when they are there.
 const MORE: usize = 3;
 /// How many pages a list may have before it is taken for endless.
-const MOST_PAGES: usize = 1_000_000;
+pub(super) const MOST_PAGES: usize = 1_000_000;
 
 /// A group as it was read.
 pub(super) struct GroupRead {
@@ -48,17 +48,22 @@ pub(super) enum Read {
         absent: Vec<ObjectId>,
         /// The groups that were inside and were not seen.
         left: Vec<ObjectId>,
+        /// It says there is nobody where somebody was: a different read must
+        /// agree.
+        is_doubtful: bool,
+        /// What it says of groups that left is not believed.
+        groups_doubtful: bool,
     },
     /// It cannot be read: its members stay as they are.
     Unreadable,
 }
 
 /// A page on its way to the database.
-struct Page {
-    group: GroupId,
-    people: Vec<MirrorRow>,
+pub(super) struct Page {
+    pub(super) group: GroupId,
+    pub(super) people: Vec<MirrorRow>,
     /// Members who were none before: people and groups.
-    new: Vec<(ObjectId, bool)>,
+    pub(super) new: Vec<(ObjectId, bool)>,
 }
 
 /// What one transaction writes.
@@ -78,10 +83,12 @@ struct Load {
 }
 
 impl Reading {
-    /// Reads these groups, and where it is said so everything inside them.
+    /// Reads these groups, and of those inside them what counts, except groups
+    /// that are `known` well enough.
     pub(super) async fn read_tree(
         self: &Arc<Self>,
-        roots: Vec<(GroupId, bool)>,
+        roots: Vec<(GroupId, Inside)>,
+        known: Option<BTreeSet<GroupId>>,
     ) -> Result<Vec<GroupRead>> {
         let (send, inbox) = mpsc::channel(WAITING);
         let inbox = Arc::new(Mutex::new(inbox));
@@ -96,7 +103,7 @@ impl Reading {
             writers.spawn(async move { reading.write_pages(&inbox, &load).await });
         }
         drop(inbox);
-        let reads = self.read_groups(roots, send).await;
+        let reads = self.read_groups(roots, known, send).await;
         let mut written = Ok(());
         while let Some(done) = writers.join_next().await {
             written = written.and(done.unwrap_or_else(|error| Err(broke_off(&error))));
@@ -111,15 +118,21 @@ impl Reading {
 
     async fn read_groups(
         self: &Arc<Self>,
-        roots: Vec<(GroupId, bool)>,
+        roots: Vec<(GroupId, Inside)>,
+        known: Option<BTreeSet<GroupId>>,
         send: mpsc::Sender<Page>,
     ) -> Result<Vec<GroupRead>> {
+        let everybody = known.is_none();
+        let mapped = self.mapped().await?;
         // Groups without those inside come last: one may turn out to be inside
         // another, and then what is inside it counts too.
-        let (nested, mut plain): (Vec<_>, Vec<_>) =
-            roots.into_iter().partition(|(_, nested)| *nested);
-        let mut asked: BTreeSet<GroupId> = nested.iter().map(|(group, _)| *group).collect();
-        let mut headers: Vec<GroupId> = asked.iter().copied().collect();
+        let (nested, mut plain): (Vec<_>, Vec<_>) = roots
+            .into_iter()
+            .partition(|(_, inside)| *inside == Inside::Groups);
+        let mut asked: BTreeSet<GroupId> = known.unwrap_or_default();
+        asked.retain(|group| plain.iter().all(|(root, _)| root != group));
+        asked.extend(nested.iter().map(|(group, _)| *group));
+        let mut headers: Vec<GroupId> = nested.iter().map(|(group, _)| *group).collect();
         let mut waiting = VecDeque::from(nested);
         let mut reads = Vec::new();
         let mut readable = BTreeSet::new();
@@ -133,7 +146,7 @@ impl Reading {
             readable.extend(self.read_headers(&headers).await?);
             headers.clear();
             while tasks.len() < AT_ONCE
-                && let Some((group, nested)) = waiting.pop_front()
+                && let Some((group, inside)) = waiting.pop_front()
             {
                 if !readable.contains(&group) {
                     let read = Read::Unreadable;
@@ -141,7 +154,13 @@ impl Reading {
                     continue;
                 }
                 let (reading, send) = (self.clone(), send.clone());
-                tasks.spawn(async move { reading.read_group(group, nested, &send).await });
+                tasks.spawn(async move {
+                    match inside {
+                        Inside::Assigned => reading.read_assigned(group, everybody, &send).await,
+                        Inside::Groups => reading.read_group(group, true, &send).await,
+                        Inside::Nothing => reading.read_group(group, false, &send).await,
+                    }
+                });
             }
             let Some(done) = tasks.join_next().await else {
                 if plain.is_empty() {
@@ -151,9 +170,13 @@ impl Reading {
             };
             let read = done.unwrap_or_else(|error| Err(broke_off(&error)))?;
             if let Read::Ended { children, .. } = &read.read {
+                let below = match mapped.get(&read.group) {
+                    Some(Inside::Assigned) => Inside::Nothing,
+                    _ => Inside::Groups,
+                };
                 for child in children.iter().filter(|child| asked.insert(**child)) {
                     headers.push(*child);
-                    waiting.push_back((*child, true));
+                    waiting.push_back((*child, below));
                 }
             }
             reads.push(read);
@@ -202,12 +225,15 @@ impl Reading {
         seen.sort_unstable();
         seen.dedup();
         let absent = before.iter().filter(|id| seen.binary_search(id).is_err());
+        let groups_doubtful = children.is_empty() && !left.is_empty();
         let read = Read::Ended {
             children,
             members: seen.len() as u64,
             before: before.len() as u64,
             absent: absent.copied().collect(),
             left,
+            is_doubtful: groups_doubtful || (seen.is_empty() && !before.is_empty()),
+            groups_doubtful,
         };
         Ok(GroupRead { group, read })
     }
@@ -231,7 +257,10 @@ impl Reading {
     }
 
     /// The people and the groups that were in the group.
-    async fn members_before(&self, group: GroupId) -> Result<(Vec<ObjectId>, Vec<ObjectId>)> {
+    pub(super) async fn members_before(
+        &self,
+        group: GroupId,
+    ) -> Result<(Vec<ObjectId>, Vec<ObjectId>)> {
         const PAGE: u32 = 10_000;
         let mut all = Vec::new();
         let mut groups = Vec::new();
@@ -336,7 +365,7 @@ impl Batch {
     }
 }
 
-fn nobody_writes() -> EngineError {
+pub(super) fn nobody_writes() -> EngineError {
     EngineError::new(
         "incomplete_read",
         Class::Unavailable,

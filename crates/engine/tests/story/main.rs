@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a test fails by unwrap
 
 mod attacks;
+mod child_tenants;
 mod database;
 mod first_sync;
 mod full_reads;

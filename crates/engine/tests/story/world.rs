@@ -34,7 +34,7 @@ const HOST: &str = "http://localhost:9000";
 const PUBLIC: &str = "http://localhost:9443";
 pub(crate) const ADMIN: &str = "admin@contoso.com";
 const SECRET: &str = "the-application-key";
-const APPLICATION: Uuid = Uuid::from_u128(0xa99);
+pub(crate) const APPLICATION: Uuid = Uuid::from_u128(0xa99);
 const WRITER: Uuid = Uuid::from_u128(0x77);
 
 /// Everything.
@@ -270,6 +270,7 @@ impl World {
             "app_id": WRITER, "secret": SECRET, "redirect_uris": [], "tenants": [self.tenant],
             "delegated": [], "application": [
                 "User.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All",
+                "AppRoleAssignment.ReadWrite.All",
             ],
         });
         self.control(Method::POST, "apps", writer).await;
@@ -347,7 +348,7 @@ impl World {
             order,
             connection_id: None,
             tenant_id: Some(provisioning::ids::TenantId(self.tenant)),
-            group_id: GroupId(group),
+            scope: engine::RuleScope::Group(GroupId(group)),
             kind: Kind::Employee,
             account_id: None,
             security_roles: vec!["User".to_owned()],

@@ -16,6 +16,8 @@ use crate::permission::{APPLICATIONS_READ, APPLICATIONS_WRITE, ASSIGNMENTS_WRITE
 use crate::schema::{Kind, known};
 
 const PAGE: u32 = 100;
+/// How many assignments an expanded application shows ("about 20 items").
+const EXPANDED: usize = 20;
 
 fn entity(tenant: &Tenant, principal: &ServicePrincipal) -> Value {
     json!({
@@ -116,11 +118,24 @@ pub(super) fn list(call: &Call<'_>) -> Answer {
 /// `GET /servicePrincipals/{id}`.
 pub(super) fn get(call: &Call<'_>, key: &str) -> Answer {
     call.require(APPLICATIONS_READ)?;
-    call.options.only(&["$select"])?;
+    call.options.only(&["$select", "$expand"])?;
     let world = call.core().world();
     let tenant = call.tenant(&world)?;
     let principal = &tenant.service_principals[position(tenant, key)?];
     let mut body = selected(call, entity(tenant, principal))?;
+    match call.options.get("$expand") {
+        None => {}
+        Some("appRoleAssignedTo") => {
+            let all = principal.assignments.iter();
+            let all = all.filter_map(|entry| assignment(tenant, principal, entry));
+            body["appRoleAssignedTo"] = all.take(EXPANDED).collect();
+        }
+        Some(other) => {
+            return Err(GraphError::unsupported(format!(
+                "The relationship '{other}' cannot be expanded here."
+            )));
+        }
+    }
     body["@odata.context"] = call.context("servicePrincipals/$entity").into();
     Ok(Reply::json(StatusCode::OK, &body))
 }

@@ -65,6 +65,13 @@ async fn people_and_groups_are_assigned_and_unassigned() {
             Value::Null,
         )
         .await;
+    let expanded = world
+        .read(&format!(
+            "servicePrincipals/{principal}?$select=id&$expand=appRoleAssignedTo"
+        ))
+        .await;
+    assert_eq!(expanded["appRoleAssignedTo"][0]["principalId"], amy);
+    assert!(expanded.get("displayName").is_none());
     let left = world.read(&path).await;
     assert_eq!(left["value"][0]["principalId"], amy);
 }

@@ -15,7 +15,7 @@ use provisioning::directory::Person;
 use provisioning::field::Field;
 use provisioning::ids::{AccountId, ConnectionId, GroupId, ObjectId, RecordId, RuleId, TenantId};
 use provisioning::link::{Link, LinkRole};
-use provisioning::mapping_rule::{MappingRule, Members, RolesMode, Target};
+use provisioning::mapping_rule::{MappingRule, Members, RolesMode, ScopeKind, Target};
 use provisioning::policy::{
     ConnectionPolicy, EmailSource, FieldPolicies, FieldRule, OnDisabled, Policy,
 };
@@ -48,6 +48,7 @@ pub(crate) fn employees(n: u128) -> MappingRule {
         order: i64::try_from(n).unwrap(),
         connection_id: ConnectionId(id(0xc)),
         tenant_id: TenantId(id(0x71)),
+        scope: ScopeKind::Group,
         group_id: group(n),
         group_name: None,
         group_created_at: Some(at(1_000)),

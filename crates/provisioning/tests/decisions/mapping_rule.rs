@@ -1,6 +1,6 @@
 //! Which rules can be saved.
 
-use provisioning::mapping_rule::{MappingRule, RoleType, check};
+use provisioning::mapping_rule::{MappingRule, RoleType, ScopeKind, check};
 
 use crate::common::{contacts, employees};
 
@@ -48,6 +48,20 @@ fn a_rule_is_saved_or_refused_with_what_is_wrong() {
         (
             changed(contacts(1), |r| r.security_roles = roles(&["Technician"])),
             Some("security_roles: `Technician` is for employees, and this rule makes contacts"),
+        ),
+        (
+            changed(employees(1), |r| r.scope = ScopeKind::Assigned),
+            None,
+        ),
+        (
+            changed(employees(1), |r| {
+                r.scope = ScopeKind::Assigned;
+                r.include_nested = true;
+            }),
+            Some(
+                "include_nested does not go with scope `assigned`: of a group assigned under Users \
+                 and groups only direct members count",
+            ),
         ),
         (
             changed(employees(1), |r| {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provisioning::mapping_rule::{MappingRule, Members};
+use provisioning::mapping_rule::{MappingRule, Members, ScopeKind};
 use provisioning::psa::Kind;
 use provisioning::why::standings;
 
@@ -101,6 +101,23 @@ fn nested_groups_count_when_the_rule_says_so_and_give_the_shortest_path() {
     assert_eq!(path, &[group(1), group(3), group(5)]);
     let direct = input.groups(&[5, 1]);
     assert_eq!(direct.decision().actions[0].reason.group_path, [group(1)]);
+}
+
+#[test]
+fn of_a_group_that_is_assigned_only_direct_members_count() {
+    let nested = BTreeMap::from([
+        (group(1), BTreeSet::from([group(3)])),
+        (group(3), BTreeSet::from([group(5)])),
+    ]);
+    let assigned = |groups: &[u128]| {
+        sam().groups(groups).with(|input| {
+            input.nested = nested.clone();
+            input.rules[0].scope = ScopeKind::Assigned;
+        })
+    };
+    check(&assigned(&[1]), "create employee");
+    check(&assigned(&[3]), "create employee");
+    check(&assigned(&[5]), "skip not_mapped");
 }
 
 #[test]

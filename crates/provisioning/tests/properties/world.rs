@@ -16,7 +16,7 @@ use provisioning::directory::{Person, Presence, Source, UserType};
 use provisioning::field_mapping::matching_addresses;
 use provisioning::ids::{AccountId, ConnectionId, GroupId, ObjectId, RecordId, RuleId, TenantId};
 use provisioning::link::{Link, LinkRole};
-use provisioning::mapping_rule::{MappingRule, Members, RolesMode, Target};
+use provisioning::mapping_rule::{MappingRule, Members, RolesMode, ScopeKind, Target};
 use provisioning::policy::{ConnectionPolicy, EmailSource, FieldPolicies, OnDisabled, Policy};
 use provisioning::psa::{ADMINISTRATOR, Kind, Record, Status};
 use uuid::Uuid;
@@ -227,6 +227,7 @@ impl World {
             order: n as i64 % 3,
             connection_id,
             tenant_id,
+            scope: ScopeKind::Group,
             group_id: GroupId(uuid(0x600 + n as u128 % GROUPS)),
             group_name: None,
             group_created_at: None,

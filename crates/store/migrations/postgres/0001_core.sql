@@ -256,6 +256,7 @@ CREATE TABLE mapping_rules (
     rule_order       bigint NOT NULL,
     connection_id    uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
     tenant_id        uuid NOT NULL,
+    scope            text NOT NULL CHECK (scope IN ('group', 'assigned')),
     group_id         uuid NOT NULL,
     group_name       text,
     group_created_at timestamptz,

@@ -256,6 +256,7 @@ CREATE TABLE mapping_rules (
     rule_order       INTEGER NOT NULL,
     connection_id    BLOB NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
     tenant_id        BLOB NOT NULL,
+    scope            TEXT NOT NULL CHECK (scope IN ('group', 'assigned')),
     group_id         BLOB NOT NULL,
     group_name       TEXT,
     group_created_at INTEGER,

@@ -1,7 +1,7 @@
 //! Mapping rules.
 
 use provisioning::ids::{AccountId, RuleId};
-use provisioning::mapping_rule::{MappingRule, Members, RolesMode, Target};
+use provisioning::mapping_rule::{MappingRule, Members, RolesMode, ScopeKind, Target};
 use store::StoreError;
 use store::mapping_rules;
 use uuid::Uuid;
@@ -16,6 +16,7 @@ fn rule(n: u128, order: i64) -> MappingRule {
         order,
         connection_id: CONNECTION,
         tenant_id: TENANT,
+        scope: ScopeKind::Group,
         group_id: group(n),
         group_name: Some("Staff".to_owned()),
         group_created_at: Some(time(-9)),
@@ -40,6 +41,7 @@ both! {
         let mut contact = rule(3, 10);
         contact.target = Target::Contact { account_id: account };
         contact.group_created_at = None;
+        contact.scope = ScopeKind::Assigned;
         let mut tx = db.begin().await.unwrap();
         let text = "INSERT INTO accounts (id, name, name_key, is_active, version, created_at, updated_at)
             VALUES ($1, 'A', 'a', TRUE, 1, $2, $2)";

@@ -5,9 +5,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use engine::{Change, RuleChange, RuleDraft};
+use engine::{Change, RuleChange, RuleDraft, RuleScope};
 use provisioning::ids::{AccountId, ConnectionId, GroupId, RuleId, TenantId};
-use provisioning::mapping_rule::{MappingRule, Members, RolesMode};
+use provisioning::mapping_rule::{MappingRule, Members, RolesMode, ScopeKind};
 use provisioning::psa::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ pub(crate) struct Draft {
     order: Option<i64>,
     connection_id: Option<ConnectionId>,
     tenant_id: Option<TenantId>,
+    scope: Option<ScopeKind>,
     group_id: Option<GroupId>,
     kind: Option<Kind>,
     security_roles: Option<Vec<String>>,
@@ -76,7 +77,23 @@ impl Draft {
         let kind = kind.ok_or_else(|| missing("kind"))?;
         let account = known.and_then(|rule| rule.target.account_id());
         let account = account.filter(|_| kind == Kind::Contact);
-        let group_id = self.group_id.or(known.map(|rule| rule.group_id));
+        let known_group = known.filter(|rule| rule.scope == ScopeKind::Group);
+        let group_id = self.group_id.or(known_group.map(|rule| rule.group_id));
+        // Who names a group means the group.
+        let scope = match (self.scope, self.group_id) {
+            (Some(scope), _) => scope,
+            (None, Some(_)) => ScopeKind::Group,
+            (None, None) => known.map(|rule| rule.scope).unwrap_or_default(),
+        };
+        let scope = match scope {
+            ScopeKind::Group => RuleScope::Group(group_id.ok_or_else(|| missing("group_id"))?),
+            ScopeKind::Assigned if self.group_id.is_some() => {
+                return Err(Problem::invalid(
+                    "group_id does not go with scope `assigned`: that takes who is assigned under Users and groups",
+                ));
+            }
+            ScopeKind::Assigned => RuleScope::Assigned,
+        };
         Ok(RuleDraft {
             name: self
                 .name
@@ -87,7 +104,7 @@ impl Draft {
                 .ok_or_else(|| missing("order"))?,
             connection_id: self.connection_id.or(known.map(|rule| rule.connection_id)),
             tenant_id: self.tenant_id,
-            group_id: group_id.ok_or_else(|| missing("group_id"))?,
+            scope,
             kind,
             account_id: self.account_id.unwrap_or(account),
             security_roles: self
@@ -126,7 +143,7 @@ fn view(rule: &MappingRule, pending: Option<&Value>) -> Value {
     json!({
         "id": rule.id, "name": rule.name, "order": rule.order,
         "connection_id": rule.connection_id, "tenant_id": rule.tenant_id,
-        "group_id": rule.group_id, "group_name": rule.group_name,
+        "scope": rule.scope, "group_id": rule.group_id, "group_name": rule.group_name,
         "group_readable": rule.group_readable,
         "kind": rule.target.kind(), "account_id": rule.target.account_id(),
         "security_roles": rule.security_roles, "roles_mode": rule.roles_mode,

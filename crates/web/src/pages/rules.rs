@@ -4,9 +4,9 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use engine::{GroupInfo, RuleDraft};
+use engine::{GroupInfo, RuleDraft, RuleScope};
 use provisioning::ids::{ConnectionId, RuleId};
-use provisioning::mapping_rule::{MappingRule, RoleType};
+use provisioning::mapping_rule::{MappingRule, RoleType, ScopeKind};
 use provisioning::psa::Kind;
 use serde::Deserialize;
 use store::accounts::{self, AccountFilter};
@@ -44,6 +44,7 @@ struct RulePage {
     search: String,
     groups: Vec<GroupInfo>,
     group_failure: Option<String>,
+    is_assigned: bool,
     group: String,
     name: String,
     order: i64,
@@ -107,6 +108,7 @@ async fn build(
     let mode = rule.map_or_else(|| "replace".to_owned(), |rule| word(&rule.roles_mode));
     let members = rule.map_or_else(|| "all".to_owned(), |rule| word(&rule.members));
     let group = rule
+        .filter(|rule| rule.scope == ScopeKind::Group)
         .map(|rule| rule.group_id.to_string())
         .unwrap_or_default();
     let chosen_name = rule.map(|rule| rule.name.clone()).unwrap_or_default();
@@ -132,6 +134,8 @@ async fn build(
         search: picked.search.unwrap_or_default(),
         groups,
         group_failure,
+        is_assigned: rule.is_some_and(|rule| rule.scope == ScopeKind::Assigned)
+            && picked.group.is_empty(),
         group: if picked.group.is_empty() {
             group
         } else {
@@ -193,6 +197,14 @@ pub(crate) async fn edit(
 
 fn draft(fields: &Fields) -> Result<RuleDraft> {
     let group_id = fields.parse("group_id", "the object ID of a group")?;
+    let scope = match (fields.choice("scope")?, group_id) {
+        (ScopeKind::Assigned, _) => RuleScope::Assigned,
+        (ScopeKind::Group, Some(id)) => RuleScope::Group(id),
+        (ScopeKind::Group, None) => {
+            return Err(Problem::invalid("no group is chosen")
+                .cure("Search for the group, or paste its object ID."));
+        }
+    };
     let kind = match fields.text("kind").as_deref() {
         Some("contact") => Kind::Contact,
         _ => Kind::Employee,
@@ -208,10 +220,7 @@ fn draft(fields: &Fields) -> Result<RuleDraft> {
         order: fields.parse("order", "a whole number")?.unwrap_or(10),
         connection_id: fields.parse("connection_id", "the id of a connection")?,
         tenant_id: None,
-        group_id: group_id.ok_or_else(|| {
-            Problem::invalid("no group is chosen")
-                .cure("Search for the group, or paste its object ID.")
-        })?,
+        scope,
         kind,
         account_id: account.filter(|_| kind == Kind::Contact),
         security_roles: fields.all(if kind == Kind::Contact {
@@ -220,7 +229,8 @@ fn draft(fields: &Fields) -> Result<RuleDraft> {
             "internal"
         }),
         roles_mode: fields.choice("roles_mode")?,
-        include_nested: fields.ticked("include_nested"),
+        // Of groups that are assigned only direct members count.
+        include_nested: fields.ticked("include_nested") && scope != RuleScope::Assigned,
         members: fields.choice("members")?,
         exclude: exclude.map(str::to_owned).collect(),
         licensed_only: fields.ticked("licensed_only"),

@@ -34,6 +34,7 @@ async fn a_rule_is_saved_with_everything_it_says_and_named_after_its_group() {
         ("order", json!(1)),
         ("connection_id", json!(connection)),
         ("tenant_id", json!(world.tenant)),
+        ("scope", json!("group")),
         ("group_id", json!(group)),
         ("group_name", json!("Staff")),
         ("kind", json!("employee")),
@@ -51,6 +52,31 @@ async fn a_rule_is_saved_with_everything_it_says_and_named_after_its_group() {
     let read = world.get(&format!("{PATH}/{id}")).await;
     assert!(read.header("etag").is_some());
     assert_eq!(read.body["id"], id);
+}
+
+#[tokio::test]
+async fn a_rule_on_the_assignments_of_the_application_names_no_group() {
+    let world = World::new().await;
+    world.connect().await;
+    let group = world.add_group("Staff").await;
+    let scope = json!({ "scope": "assigned", "group_id": null });
+    let made = world.post(PATH, world.rule(group, scope)).await;
+    made.is(StatusCode::CREATED);
+    let rule = &made.body["rule"];
+    assert_eq!(rule["scope"], "assigned");
+    let name = rule["group_name"].as_str().unwrap();
+    assert!(name.starts_with("Users and groups of "), "{name}");
+    // A change that does not speak of it leaves it; one that names a group
+    // means the group.
+    let path = format!("{PATH}/{}", rule["id"].as_str().unwrap());
+    let changed = world.patch(&path, json!({ "order": 7 })).await;
+    assert_eq!(
+        changed.body["rule"]["scope"], "assigned",
+        "{}",
+        changed.text
+    );
+    let changed = world.patch(&path, json!({ "group_id": group })).await;
+    assert_eq!(changed.body["rule"]["scope"], "group", "{}", changed.text);
 }
 
 #[tokio::test]
@@ -236,6 +262,16 @@ async fn what_a_rule_cannot_be_is_refused_with_the_field_and_saves_nothing() {
             "a tenant without connection",
             json!({ "tenant_id": nobody }),
             "tenant_id",
+        ),
+        (
+            "a group and the assignments too",
+            json!({ "scope": "assigned" }),
+            "group_id",
+        ),
+        (
+            "assignments with what is inside groups",
+            json!({ "scope": "assigned", "group_id": null, "include_nested": true }),
+            "include_nested",
         ),
         ("a kind there is not", json!({ "kind": "robot" }), "robot"),
     ];
