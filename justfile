@@ -17,6 +17,11 @@ lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
+# People's stories in a real browser; pictures of every screen go to var/screens.
+browser *files:
+    cargo build --locked -p rollcall -p graph-emulator --bins
+    crates/cli/tests/browser/run.sh {{files}}
+
 # Who may depend on what, licences and sources (needs cargo-deny).
 deny:
     cargo deny --all-features check bans licenses sources

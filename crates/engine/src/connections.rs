@@ -240,7 +240,7 @@ impl Engine {
         groups.dedup();
         let options = CheckOptions {
             groups,
-            notifications: None,
+            notifications: self.trial_subscription(),
         };
         let lines = client.check(&options).await;
         Ok(lines

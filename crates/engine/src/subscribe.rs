@@ -56,6 +56,28 @@ impl Engine {
         Ok(())
     }
 
+    /// What a self-check subscribes to for a moment; nothing where polling does all the work.
+    pub(crate) fn trial_subscription(&self) -> Option<SubscriptionRequest> {
+        let client_state = SecretString::from(self.secret());
+        self.wants_notifications()
+            .then(|| self.subscription_request(SubscriptionResource::Users, client_state))
+    }
+
+    fn subscription_request(
+        &self,
+        resource: SubscriptionResource,
+        client_state: SecretString,
+    ) -> SubscriptionRequest {
+        let base = self.options().public_url.as_str().trim_end_matches('/');
+        SubscriptionRequest {
+            resource,
+            notification_url: format!("{base}/graph/notifications"),
+            lifecycle_url: Some(format!("{base}/graph/lifecycle")),
+            client_state,
+            expires: later(self.now(), LIFETIME),
+        }
+    }
+
     async fn subscribe(
         &self,
         connection: &Connection,
@@ -63,22 +85,10 @@ impl Engine {
         name: &str,
     ) -> Result<()> {
         let client = self.client(connection).await?;
-        let base = self
-            .options()
-            .public_url
-            .as_str()
-            .trim_end_matches('/')
-            .to_owned();
         let client_state = SecretString::from(self.secret());
         let now = self.now();
-        let notification_url = format!("{base}/graph/notifications");
-        let request = SubscriptionRequest {
-            resource,
-            notification_url: notification_url.clone(),
-            lifecycle_url: Some(format!("{base}/graph/lifecycle")),
-            client_state: client_state.clone(),
-            expires: later(now, LIFETIME),
-        };
+        let request = self.subscription_request(resource, client_state.clone());
+        let notification_url = request.notification_url.clone();
         let made = client
             .create_subscription(&request, OnConflict::Replace)
             .await?;

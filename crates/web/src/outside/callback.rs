@@ -44,7 +44,8 @@ pub(super) async fn callback(
     let unbind = clear(&state, BINDING_COOKIE, PATH);
     Ok(match outcome {
         CallbackOutcome::Connected(id) => {
-            let to = format!("/admin/my-company/auth-provision?connected={id}");
+            // Consent is proven by what it can be used for.
+            let to = format!("/admin/my-company/auth-provision/connections/{id}?check=1");
             (
                 StatusCode::SEE_OTHER,
                 [(LOCATION, to)],

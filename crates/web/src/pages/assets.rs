@@ -1,4 +1,4 @@
-//! The style sheet and the script, under names that change with their content
+//! The style sheet, the script and the icon, under names that change with their content
 //! and may be kept for ever.
 
 use axum::extract::Path;
@@ -36,6 +36,7 @@ pub(crate) async fn show(Path(name): Path<String>) -> Result<Response> {
     let kind = match name.rsplit('.').next() {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
         _ => "application/octet-stream",
     };
     let headers = [

@@ -82,7 +82,7 @@ impl World {
             .await;
         let reply = self.consent(&id).await;
         reply.is(StatusCode::SEE_OTHER);
-        let to = format!("/admin/my-company/auth-provision?connected={id}");
+        let to = format!("/admin/my-company/auth-provision/connections/{id}?check=1");
         assert_eq!(reply.header("location"), Some(to.as_str()));
         id
     }

@@ -1,0 +1,36 @@
+// A story: a world of its own, the people who come to it, and what is left to look at when it ends badly.
+import { test } from "node:test";
+import { launch } from "./browser.mjs";
+import { Person } from "./person.mjs";
+import { World } from "./world.mjs";
+
+const longest = 120_000;
+
+/**
+ * Tells one story. `told` gets the world, a function that lets a person arrive, and the test.
+ * Options: `installed` as `World.start` takes it.
+ */
+export function story(name, options, told) {
+  test(name, { timeout: longest }, async (t) => {
+    const browser = await launch();
+    const people = [];
+    let world;
+    const arrives = async (folder, habits) => {
+      const person = await Person.at(browser, world, folder, habits);
+      people.push(person);
+      return person;
+    };
+    try {
+      world = await World.start(options);
+      await told({ world, arrives, t });
+      for (const person of people) await person.leaves();
+    } catch (error) {
+      for (const person of people) await person.pictures("failed").catch(() => {});
+      t.diagnostic(world?.logs ?? "there was no world");
+      throw error;
+    } finally {
+      await browser.close();
+      await world?.end();
+    }
+  });
+}
