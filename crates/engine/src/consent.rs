@@ -12,7 +12,7 @@ use graph::{Authority, AuthorizeOptions, Prompt, Redeemed, Redemption, Scopes};
 use provisioning::ids::{ConnectionId, ObjectId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use store::connections::{Auth, Connection, ConnectionStatus, Consent};
+use store::connections::{Auth, Connection, ConnectionStatus, Consent, Health};
 use store::oauth_states::{self, NewState};
 use store::{connections, jobs, links, records};
 use subtle::ConstantTimeEq;
@@ -62,7 +62,17 @@ impl Engine {
             .await?;
         let now = self.now();
         let mut tx = self.begin().await?;
-        let health = healthy(ConnectionStatus::Connecting);
+        let health = Health {
+            reason: Some("Microsoft has not sent the administrator back yet".to_owned()),
+            cure: Some(format!(
+                "Press Azure Connect again and sign in as an administrator of the tenant: \
+                 Microsoft's page `Need admin approval` means that the account is none. If it \
+                 showed AADSTS50011, first add {} as a redirect URI of type Web to the \
+                 application registration.",
+                self.redirect_uri()
+            )),
+            ..healthy(ConnectionStatus::Connecting)
+        };
         if connection.consent.is_none() {
             connections::set_status(&mut tx, id, &health, now).await?;
         }

@@ -122,8 +122,6 @@ pub enum ReviewReason {
     RestoreTaken,
     /// Every free form of the username is taken.
     NoUsername,
-    /// A mandatory employee field has neither a value nor a default.
-    MissingDefault,
 }
 
 impl ReviewReason {
@@ -140,7 +138,6 @@ impl ReviewReason {
             Self::TypeChangeRefused => "type_change_refused",
             Self::RestoreTaken => "restore_taken",
             Self::NoUsername => "no_username",
-            Self::MissingDefault => "missing_default",
         }
     }
 
@@ -165,9 +162,6 @@ impl ReviewReason {
                 "The archived record's username or email address is used by somebody else meanwhile"
             }
             Self::NoUsername => "Every form of the person's username is taken",
-            Self::MissingDefault => {
-                "A mandatory employee field has neither a value in the directory nor an Employee Default"
-            }
         }
     }
 }

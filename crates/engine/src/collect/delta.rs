@@ -60,7 +60,15 @@ impl Reading {
                 "there is no delta link yet",
             )
         })?;
-        let link = self.client.link(&cursor.link)?;
+        // A link to another host than the one that is configured now, as after
+        // a move to another cloud, is worth nothing; no token goes there.
+        let link = self.client.link(&cursor.link).map_err(|error| {
+            EngineError::new(
+                "resync_required",
+                Class::Unavailable,
+                format!("the delta link is of no use any more: {error}"),
+            )
+        })?;
         Ok((DeltaStart::Link(link), cursor))
     }
 

@@ -4,6 +4,7 @@ use engine::{Mode, RuleDraft};
 use http::Method;
 use provisioning::psa::{Kind, Status};
 use serde_json::Value;
+use store::cursors::{self, Feed};
 use store::runs::RunStatus;
 
 use crate::database::both;
@@ -153,5 +154,29 @@ async fn people_of_a_nested_group_that_could_not_be_read_yet_lose_nothing() {
         assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
         assert!(world.by_email("ned@contoso.com").await.unwrap().access);
     }
+}
+}
+
+both! {
+async fn delta_links_of_another_host_are_given_up_and_the_tenant_is_read_anew() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    world.add_member(staff, world.add_person("amy").await).await;
+    let connection = world.connect().await;
+    world.rule(world.employees(staff, 1)).await;
+    world.sync_and_approve(connection).await;
+    let now = world.engine.now();
+    let mut tx = world.engine.db().begin().await.unwrap();
+    for feed in [Feed::Users, Feed::Groups] {
+        let mut cursor = cursors::get(&mut tx, connection, feed).await.unwrap().unwrap();
+        cursor.link = "https://graph.elsewhere.example/v1.0/users/delta?$deltatoken=x".to_owned();
+        cursor.updated_at = now;
+        cursors::set(&mut tx, connection, feed, &cursor).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    world.add_member(staff, world.add_person("bob").await).await;
+    let run = world.sync(connection, Mode::Delta).await;
+    assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+    assert!(world.by_email("bob@contoso.com").await.unwrap().access);
 }
 }

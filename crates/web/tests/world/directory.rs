@@ -99,6 +99,30 @@ impl World {
         self.send(bare(Method::GET, path).cookie(&cookie)).await
     }
 
+    /// Where Azure Connect sends a browser of somebody who is given then and
+    /// there, an administrator if known as one.
+    pub(crate) async fn authorize_as(&self, id: &str, upn: &str) -> String {
+        let account = json!({
+            "tenant_id": self.tenant, "user_principal_name": upn,
+            "auto_consent": true, "admin": upn == ADMIN,
+        });
+        self.control(Method::POST, "accounts", account).await;
+        let begun = call(Method::POST, &format!("/api/v1/connections/{id}/connect"));
+        let begun = self.send(begun).await;
+        let url = begun.is(StatusCode::OK).body["authorize_url"].as_str();
+        let mut url: Url = url.unwrap().parse().unwrap();
+        url.query_pairs_mut().append_pair("login_hint", upn);
+        url.into()
+    }
+
+    /// What Microsoft shows at an address when it sends nobody on.
+    pub(crate) async fn microsoft_says(&self, url: &str) -> String {
+        let request = Request::get(url).body(Bytes::new()).unwrap();
+        let answer = self.outside(request).await;
+        assert!(answer.headers.get(LOCATION).is_none());
+        String::from_utf8_lossy(&answer.body).into_owned()
+    }
+
     /// Where Microsoft sends a browser back to.
     pub(crate) async fn follow(&self, mut url: Url) -> Url {
         let mut cookies: Vec<String> = Vec::new();

@@ -4,7 +4,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::world::{APPLICATION, SECRET, World, call};
+use crate::world::{ADMIN, APPLICATION, SECRET, World, call};
 
 const PATH: &str = "/api/v1/connections";
 
@@ -305,4 +305,99 @@ async fn a_wrong_secret_at_consent() {
         .is(StatusCode::OK);
     world.consent(&id).await.is(StatusCode::SEE_OTHER);
     assert_eq!(world.get(&path).await.body["status"], "connected");
+}
+
+#[tokio::test]
+async fn a_tenant_of_another_cloud() {
+    let world = World::new().await;
+    let elsewhere = json!({
+        "match": { "path": "*/openid-configuration" }, "times": 9,
+        "effect": { "status": 400, "body": {
+            "error": "invalid_request",
+            "error_description": "AADSTS90038: Tenant 'contoso.com' request is being redirected to the National Cloud 'partner.microsoftonline.cn'.",
+        } },
+    });
+    world.control(Method::POST, "faults", elsewhere).await;
+    refused(&world, json!({}), StatusCode::BAD_GATEWAY, "wrong_cloud").await;
+}
+
+#[tokio::test]
+async fn a_redirect_uri_that_is_not_registered() {
+    let world = World::new().await;
+    let elsewhere = json!({ "redirect_uris": ["https://elsewhere.example/back"] });
+    let id = registered(&world, elsewhere).await["application_id"].clone();
+    let id = world
+        .made(PATH, World::connection(json!({ "application_id": id })))
+        .await;
+    let url = world.authorize_as(&id, ADMIN).await;
+    // Microsoft sends nobody to an address it does not know, and says so itself.
+    let page = world.microsoft_says(&url).await;
+    assert!(page.contains("AADSTS50011"), "{page}");
+    // Here it is said what that means, and nothing is half-done.
+    let connection = world.get(&format!("{PATH}/{id}")).await;
+    assert_eq!(connection.body["status"], "connecting");
+    let cure = connection.body["status_cure"].as_str().unwrap();
+    assert!(cure.contains("AADSTS50011"), "{cure}");
+    assert!(
+        cure.contains("http://localhost:9443/OAuth/IntegrationCallback.aspx"),
+        "{cure}"
+    );
+}
+
+#[tokio::test]
+async fn consent_by_somebody_who_is_no_administrator() {
+    let world = World::new().await;
+    let change = registered(&world, json!({ "tenants": [] })).await;
+    let change = json!({ "application_id": change["application_id"] });
+    let id = world.made(PATH, World::connection(change)).await;
+    let url = world.authorize_as(&id, "clerk@contoso.com").await;
+    let page = world.microsoft_says(&url).await;
+    assert!(page.contains("Need admin approval"), "{page}");
+    let connection = world.get(&format!("{PATH}/{id}")).await;
+    assert_eq!(connection.body["status"], "connecting");
+    let cure = connection.body["status_cure"].as_str().unwrap();
+    assert!(cure.contains("Need admin approval"), "{cure}");
+}
+
+#[tokio::test]
+async fn answers_of_graph_that_make_no_sense_change_nobody() {
+    let world = World::new().await;
+    let (id, group) = world.staffed(&["ada", "bob"]).await;
+    let before = world.get("/api/v1/employees").await.body;
+    let members = format!("/v1.0/groups/{group}/members/*");
+    let table = [
+        (
+            "no JSON",
+            json!({ "status": 200, "body": "<html>Sign in to the hotel network</html>" }),
+        ),
+        (
+            "no list",
+            json!({ "status": 200, "body": { "value": "none" } }),
+        ),
+        (
+            "a person without id",
+            json!({ "status": 200, "body": { "value": [{ "displayName": "x" }] } }),
+        ),
+        (
+            "a next page on another host",
+            json!({ "status": 200, "body": { "value": [], "@odata.nextLink": "https://evil.example/v1.0/users" } }),
+        ),
+    ];
+    for (what, effect) in table {
+        let fault = json!({ "match": { "path": members }, "times": 1_000, "effect": effect });
+        world.control(Method::POST, "faults", fault).await;
+        let run = world.sync(&id).await;
+        assert_eq!(run["status"], "failed", "{what}: {run}");
+        for field in ["code", "message", "cure"] {
+            assert!(run["error"][field].is_string(), "{what}: {field}: {run}");
+        }
+        assert_eq!(world.get("/api/v1/employees").await.body, before, "{what}");
+        world.control(Method::DELETE, "faults", json!(null)).await;
+    }
+    let run = world.sync(&id).await;
+    assert_eq!(
+        (&run["status"], &run["counts"]),
+        (&json!("done"), &json!({})),
+        "{run}"
+    );
 }
