@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use store::connections;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +12,9 @@ use crate::measure::{Since, clock, load, memory, peak_memory};
 use crate::places::Places;
 use crate::subject::Subject;
 use crate::tenant::Emulator;
+
+/// How often it is looked whether a tenant fails.
+const LOOK: Duration = Duration::from_secs(5);
 
 pub(crate) async fn measure(
     places: &Places,
@@ -22,24 +25,21 @@ pub(crate) async fn measure(
 ) -> Result<Value> {
     let load_before = load();
     let emulator = Emulator::start().await?;
-    let mut subject = None;
-    for _ in 0..tenants {
-        let world = emulator.tenant(people, 1).await?;
-        if subject.is_none() {
-            subject = Some(Subject::new(&world.base, places.make("many").await?).await?);
-        }
-        let Some(subject) = &subject else { continue };
+    let worlds = emulator.tenants(tenants, people).await?;
+    let first = worlds.first().context("no tenants")?;
+    let subject = Subject::new(&first.base, places.make("many").await?).await?;
+    for world in worlds {
         let connection = subject.connect(world.tenant).await?;
         for group in &world.groups {
             subject.rule(connection, *group, 1, "User").await?;
         }
     }
-    let subject = subject.ok_or_else(|| anyhow::anyhow!("no tenants"))?;
     let db = subject.engine.db();
     let engine = subject.beside(poll, Duration::from_secs(24 * 3600))?;
     let stop = CancellationToken::new();
     let since = Since::now()?;
     let began = clock();
+    let mut looked = clock();
     let worker = tokio::spawn({
         let stop = stop.clone();
         async move { engine.work(stop).await }
@@ -53,6 +53,12 @@ pub(crate) async fn measure(
             began.elapsed().as_secs() < 3600,
             "{done} of {tenants} tenants after an hour"
         );
+        if looked.elapsed() > LOOK {
+            looked = clock();
+            let all = connections::list(db).await?;
+            let broken = all.iter().find(|one| one.health.code.is_some());
+            ensure!(broken.is_none(), "{:?}", broken.map(|one| &one.health));
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let (seconds, cpu) = (since.seconds(), since.cpu_seconds()?);

@@ -67,6 +67,35 @@ impl Emulator {
 
     /// Makes a tenant with people and groups of so many of them.
     pub(crate) async fn generated(&self, people: u64, groups: u64, each: u64) -> Result<World> {
+        let world = self.made(people, groups, each).await?;
+        self.register(&[world.tenant]).await?;
+        Ok(world)
+    }
+
+    /// Makes many tenants of one group each; the application is known in all.
+    pub(crate) async fn tenants(&self, count: u64, people: u64) -> Result<Vec<World>> {
+        let mut worlds = Vec::new();
+        for _ in 0..count {
+            worlds.push(self.made(people, 1, people).await?);
+        }
+        let tenants: Vec<Uuid> = worlds.iter().map(|world| world.tenant).collect();
+        self.register(&tenants).await?;
+        Ok(worlds)
+    }
+
+    async fn register(&self, tenants: &[Uuid]) -> Result<()> {
+        let app = json!({
+            "app_id": APPLICATION, "secret": SECRET, "redirect_uris": [], "tenants": tenants,
+            "delegated": [],
+            "application": [
+                "Directory.Read.All", "Group.Read.All", "User.Read.All", "User.ReadWrite.All",
+            ],
+        });
+        self.control("apps", app).await?;
+        Ok(())
+    }
+
+    async fn made(&self, people: u64, groups: u64, each: u64) -> Result<World> {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let name = format!("contoso{number}");
         let made = self
@@ -82,14 +111,6 @@ impl Emulator {
             .as_str()
             .context("no tenant_id")?
             .parse()?;
-        let app = json!({
-            "app_id": APPLICATION, "secret": SECRET, "redirect_uris": [], "tenants": [tenant],
-            "delegated": [],
-            "application": [
-                "Directory.Read.All", "Group.Read.All", "User.Read.All", "User.ReadWrite.All",
-            ],
-        });
-        self.control("apps", app).await?;
         let patch = self
             .http
             .patch(format!("{}/emulator/v1/switches", self.base));
