@@ -178,8 +178,7 @@ impl Engine {
         let connection = self.connection(connection_id).await?;
         if let Some(error) = &query.error {
             let error = graph::identity::callback_error(error, query.error_description.as_deref());
-            self.back_to_waiting(&connection).await?;
-            return Err(error.into());
+            return Err(self.back_to_waiting(&connection, error.into()).await?);
         }
         let plain = self.sealer().open(SEAL, &state_hash, &kept.payload)?;
         let payload: Payload =
@@ -190,10 +189,7 @@ impl Engine {
         }
         match self.finish_connect(&connection, code, payload).await {
             Ok(outcome) => Ok(outcome),
-            Err(error) => {
-                self.back_to_waiting(&connection).await?;
-                Err(error)
-            }
+            Err(error) => Err(self.back_to_waiting(&connection, error).await?),
         }
     }
 
@@ -288,15 +284,25 @@ impl Engine {
         Ok(())
     }
 
-    async fn back_to_waiting(&self, connection: &Connection) -> Result<()> {
-        if connection.consent.is_some() {
-            return Ok(());
+    /// Nothing came of it: why stands at the connection until something does.
+    /// Gives the error back, with the connection it is about.
+    async fn back_to_waiting(
+        &self,
+        connection: &Connection,
+        error: EngineError,
+    ) -> Result<EngineError> {
+        if connection.consent.is_none() {
+            let health = store::connections::Health {
+                code: Some(error.code.to_owned()),
+                reason: Some(error.message.clone()),
+                cure: error.cure.clone(),
+                ..healthy(ConnectionStatus::AwaitingConsent)
+            };
+            let mut tx = self.begin().await?;
+            connections::set_status(&mut tx, connection.id, &health, self.now()).await?;
+            tx.commit().await?;
         }
-        let mut tx = self.begin().await?;
-        let health = healthy(ConnectionStatus::AwaitingConsent);
-        connections::set_status(&mut tx, connection.id, &health, self.now()).await?;
-        tx.commit().await?;
-        Ok(())
+        Ok(error.detail(serde_json::json!({ "connection_id": connection.id.to_string() })))
     }
 
     /// A person is known by (tenant id, object id), never by email.

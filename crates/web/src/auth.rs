@@ -19,4 +19,4 @@ pub(crate) use cookie::{clear, cookie, set};
 pub use password::SHORTEST as SHORTEST_PASSWORD;
 pub(crate) use password::reset as set_password;
 pub(crate) use reach::{Belongs, Reach};
-pub(crate) use session::{CurrentUser, SignIn, sign_in, sign_out, start_session};
+pub(crate) use session::{CurrentUser, SignIn, current, sign_in, sign_out, start_session};

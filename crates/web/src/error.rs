@@ -134,6 +134,11 @@ impl Problem {
         self.0.cure.as_deref()
     }
 
+    /// A text among the members for programs.
+    pub(crate) fn member(&self, name: &str) -> Option<&str> {
+        self.0.more.get(name)?.as_str()
+    }
+
     fn body(&self) -> Value {
         let Details {
             status, code, more, ..

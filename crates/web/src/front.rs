@@ -177,6 +177,7 @@ pub(crate) async fn pages(State(state): State<AppState>, request: Request, next:
         .path_and_query()
         .map_or("/", |path| path.as_str())
         .to_owned();
+    let headers = request.headers().clone();
     let mut response = next.run(request).await;
     if !wants_page {
         return response;
@@ -190,7 +191,9 @@ pub(crate) async fn pages(State(state): State<AppState>, request: Request, next:
             return (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response();
         }
     }
-    crate::pages::problem_page(&state, &problem)
+    // Whoever is signed in keeps their way around; not being able to tell is no second problem.
+    let user = crate::auth::current(&state, &headers).await.unwrap_or(None);
+    crate::pages::problem_page(user.as_ref(), &problem)
 }
 
 /// A text as part of a query.

@@ -15,10 +15,12 @@ mod runs;
 
 use askama::Template;
 use axum::Router;
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::AppState;
+use crate::auth::CurrentUser;
 use crate::error::Problem;
 use frame::Frame;
 
@@ -28,7 +30,10 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/", get(auth_provision::show).post(auth_provision::save))
         .route("/connections", post(connections::add))
         .route("/connections/new", get(connections::form))
-        .route("/connections/{id}", get(connections::show))
+        .route(
+            "/connections/{id}",
+            get(connections::show).post(connections::change),
+        )
         .route("/connections/{id}/connect", post(connections::connect))
         .route("/connections/{id}/sync", post(connections::sync))
         .route("/connections/{id}/pause", post(connections::pause))
@@ -66,19 +71,35 @@ struct ProblemPage<'a> {
     detail: &'a str,
     code: &'a str,
     cure: Option<&'a str>,
+    connection: Option<&'a str>,
 }
 
 /// The page of a problem: what happened, where, and how to mend it.
-pub(crate) fn problem_page(_: &AppState, problem: &Problem) -> Response {
-    let title = problem.status().canonical_reason().unwrap_or("Failed");
+pub(crate) fn problem_page(user: Option<&CurrentUser>, problem: &Problem) -> Response {
     let shown = ProblemPage {
-        frame: Frame::new(title, "", None),
+        frame: Frame::new(title(problem.status()), "", user),
         detail: problem.detail(),
         code: problem.code(),
         cure: problem.cure_text(),
+        connection: problem.member("connection_id"),
     };
     match shown.render() {
         Ok(text) => (problem.status(), Html(text)).into_response(),
         Err(error) => (problem.status(), error.to_string()).into_response(),
+    }
+}
+
+/// What happened, for people who know no status codes.
+fn title(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::FORBIDDEN => "Not allowed",
+        StatusCode::NOT_FOUND => "Not here",
+        StatusCode::CONFLICT => "That does not fit",
+        StatusCode::PRECONDITION_FAILED => "Somebody else was first",
+        StatusCode::TOO_MANY_REQUESTS => "Too many tries",
+        StatusCode::BAD_GATEWAY => "Microsoft refused",
+        StatusCode::SERVICE_UNAVAILABLE => "Not possible just now",
+        status if status.is_server_error() => "Something failed here",
+        _ => "That did not work",
     }
 }

@@ -6,15 +6,15 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
-use engine::{CheckLine, Mode, NewConnection, SyncRequest};
+use engine::{CheckLine, ConnectionChange, Mode, NewConnection, SyncRequest};
 use provisioning::ids::ConnectionId;
 use secrecy::SecretString;
 use serde::Deserialize;
-use store::connections::{self, Auth};
+use store::connections::{self, Auth, Configuration};
 use store::rights::{Module, Right};
 
 use super::auth_provision::HERE;
-use super::frame::{Fields, Frame, go, needs, page};
+use super::frame::{Choice, Fields, Frame, go, needs, page, word};
 use super::home::{Card, card};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -46,22 +46,33 @@ struct NewPage {
 struct ConnectionPage {
     frame: Frame,
     card: Card,
+    redirect_url: String,
+    is_app_only: bool,
+    has_consent: bool,
+    version: i64,
+    emails: Vec<Choice>,
+    disabled: Vec<Choice>,
+    provision_employees: bool,
+    provision_contacts: bool,
     checked: bool,
     lines: Vec<CheckLine>,
     failure: Option<String>,
     cure: Option<String>,
 }
 
+/// Where Microsoft sends people back to, letter by letter.
+fn redirect_url(state: &AppState) -> String {
+    let base = state.engine.options().public_url.as_str();
+    format!(
+        "{}/OAuth/IntegrationCallback.aspx",
+        base.trim_end_matches('/')
+    )
+}
+
 fn guide(state: &AppState, user: &CurrentUser) -> NewPage {
-    let base = state
-        .engine
-        .options()
-        .public_url
-        .as_str()
-        .trim_end_matches('/');
     NewPage {
         frame: Frame::new("Add connection", "provision", Some(user)),
-        redirect_url: format!("{base}/OAuth/IntegrationCallback.aspx"),
+        redirect_url: redirect_url(state),
         permissions: PERMISSIONS,
         tenant: String::new(),
         application_id: String::new(),
@@ -97,8 +108,7 @@ pub(crate) async fn add(
 }
 
 async fn made(state: &AppState, user: &CurrentUser, fields: &Fields) -> Result<ConnectionId> {
-    let application_id = fields.parse("application_id", "an Application ID")?;
-    let application_id = application_id.ok_or_else(|| {
+    let application_id = application_id(fields)?.ok_or_else(|| {
         Problem::invalid("Application ID is empty")
             .cure("Copy it from the Overview page of the app registration.")
     })?;
@@ -134,6 +144,44 @@ pub(crate) struct Check {
     check: Option<String>,
 }
 
+/// The page of a connection, before any check or change.
+async fn shown(state: &AppState, user: &CurrentUser, id: ConnectionId) -> Result<ConnectionPage> {
+    let found = connections::get(state.engine.db(), id).await?;
+    let found = found.ok_or_else(|| Problem::not_found("connection"))?;
+    let (settings, version) = (found.configuration.clone(), found.version);
+    let has_consent = found.consent.is_some();
+    let card = card(state, found, state.engine.now()).await?;
+    Ok(ConnectionPage {
+        frame: Frame::new(&card.name, "provision", Some(user)),
+        card,
+        redirect_url: redirect_url(state),
+        is_app_only: settings.auth == Auth::Application,
+        has_consent,
+        version,
+        emails: emails(&settings),
+        disabled: disabled(&settings),
+        provision_employees: settings.provision_employees,
+        provision_contacts: settings.provision_contacts,
+        checked: false,
+        lines: Vec::new(),
+        failure: None,
+        cure: None,
+    })
+}
+
+fn emails(of: &Configuration) -> Vec<Choice> {
+    let all = [("upn", "User Principal Name"), ("mail", "mail attribute")];
+    Choice::list(&all, &word(&of.email_source))
+}
+
+fn disabled(of: &Configuration) -> Vec<Choice> {
+    let all = [
+        ("deactivate", "deactivates the record"),
+        ("ignore", "is ignored"),
+    ];
+    Choice::list(&all, &word(&of.on_disabled))
+}
+
 pub(crate) async fn show(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -141,17 +189,8 @@ pub(crate) async fn show(
     Query(query): Query<Check>,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::View)?;
-    let found = connections::get(state.engine.db(), id).await?;
-    let found = found.ok_or_else(|| Problem::not_found("connection"))?;
-    let card = card(&state, found, state.engine.now()).await?;
-    let mut shown = ConnectionPage {
-        frame: Frame::new(&card.name, "provision", Some(&user)),
-        card,
-        checked: query.check.is_some(),
-        lines: Vec::new(),
-        failure: None,
-        cure: None,
-    };
+    let mut shown = shown(&state, &user, id).await?;
+    shown.checked = query.check.is_some();
     if shown.checked {
         match state.engine.check(id).await {
             Ok(lines) => shown.lines = lines,
@@ -162,6 +201,54 @@ pub(crate) async fn show(
         }
     }
     page(&shown)
+}
+
+/// Saves what the form changes; an empty Application Key keeps the old one.
+pub(crate) async fn change(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<ConnectionId>,
+    fields: Fields,
+) -> Result<Response> {
+    needs(&user, Module::Admin, Right::Edit)?;
+    match changed(&state, &user, id, &fields).await {
+        Ok(()) => Ok(go(format!("{HERE}/connections/{id}"))),
+        Err(problem) if problem.status().is_server_error() => Err(problem),
+        Err(problem) => {
+            let mut shown = shown(&state, &user, id).await?;
+            shown.failure = Some(problem.detail().to_owned());
+            shown.cure = problem.cure_text().map(str::to_owned);
+            Ok((problem.status(), page(&shown)?).into_response())
+        }
+    }
+}
+
+async fn changed(
+    state: &AppState,
+    user: &CurrentUser,
+    id: ConnectionId,
+    fields: &Fields,
+) -> Result<()> {
+    let change = ConnectionChange {
+        application_id: application_id(fields)?,
+        application_key: fields.text("application_key").map(SecretString::from),
+        email_source: Some(fields.choice("email_source")?),
+        on_disabled: Some(fields.choice("on_disabled")?),
+        provision_employees: Some(fields.ticked("provision_employees")),
+        provision_contacts: Some(fields.ticked("provision_contacts")),
+        ..ConnectionChange::default()
+    };
+    let version = fields.parse("version", "a version")?;
+    let engine = &state.engine;
+    engine
+        .update_connection(id, change, version, &user.actor())
+        .await?;
+    Ok(())
+}
+
+fn application_id<T: std::str::FromStr>(fields: &Fields) -> Result<Option<T>> {
+    let read = fields.parse("application_id", "an Application ID");
+    read.map_err(|problem| problem.cure("Copy it from the Overview page of the app registration."))
 }
 
 pub(crate) async fn connect(

@@ -42,7 +42,7 @@ export class Person {
     const { page } = this;
     page.on("pageerror", (error) => this.#complaints.push(`script: ${error}`));
     page.on("console", (message) => {
-      const refusal = /^Failed to load resource: the server responded with a status of 4\d\d/.test(message.text());
+      const refusal = /^Failed to load resource: the server responded with a status of [45]\d\d/.test(message.text());
       const isPage = message.location().url === page.url() && refusal;
       if (["error", "warning"].includes(message.type()) && this.#isOurs(page.url()) && !isPage) {
         this.#complaints.push(`console: ${message.text()} (${message.location().url} on ${page.url()})`);

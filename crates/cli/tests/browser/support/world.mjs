@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { Program, freePort, repository } from "./programs.mjs";
 
 export const permissions = ["Directory.Read.All", "Group.Read.All", "User.Read", "User.Read.All", "offline_access"];
@@ -90,6 +91,47 @@ export class World {
   async registers(changes = {}) {
     const redirect_uris = [this.server + callback];
     await this.control("POST", "/apps", { ...this.app, redirect_uris, tenants: [], delegated: permissions, ...changes });
+  }
+
+  /** A tenant connected as a program would do it, for stories that begin later. */
+  async connects({ domain, admin } = msp) {
+    await this.registers({ tenants: [domain] });
+    const made = await this.api("POST", "/connections", {
+      tenant: domain, application_id: this.app.app_id, application_key: this.app.secret,
+      provision_employees: domain === msp.domain,
+    });
+    await this.control("POST", "/accounts", {
+      tenant_id: this.tenant(domain), user_principal_name: admin, auto_consent: true, admin: true,
+    });
+    const headers = { Authorization: `Bearer ${this.#token}`, "Content-Type": "application/json" };
+    const begun = await fetch(`${this.server}/api/v1/connections/${made.id}/connect`, { method: "POST", headers });
+    const { authorize_url } = await json(begun.clone());
+    const binding = begun.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ");
+    const url = new URL(authorize_url);
+    url.searchParams.set("login_hint", admin);
+    const away = await fetch(url, { redirect: "manual" });
+    const back = await fetch(away.headers.get("location"), { redirect: "manual", headers: { Cookie: binding } });
+    assert.equal(back.status, 303, await back.text());
+    await this.control("POST", "/accounts", {
+      tenant_id: this.tenant(domain), user_principal_name: admin, auto_consent: false, admin: true,
+    });
+    return made.id;
+  }
+
+  /** Waits until nothing runs; approves every plan that waits on the way. */
+  async approvesEverything() {
+    const busy = ["collecting", "planned", "applying"];
+    for (let quiet = 0; quiet < 3; ) {
+      await pause(100);
+      const runs = (await this.api("GET", "/sync-runs")).items;
+      const held = runs.filter((run) => run.status === "held");
+      for (const { plan_id } of held) {
+        const { hash } = await this.api("GET", `/plans/${plan_id}`);
+        await this.api("POST", `/plans/${plan_id}/approve`, { hash });
+      }
+      const isQuiet = runs.length > 0 && held.length === 0 && !runs.some((run) => busy.includes(run.status));
+      quiet = isQuiet ? quiet + 1 : 0;
+    }
   }
 
   async control(method, path, body) {
