@@ -105,8 +105,10 @@ impl Engine {
         Ok(())
     }
 
-    /// An application connection needs no person: its token is the proof.
+    /// An application connection needs no person: its token is the proof. A new
+    /// one, as the old does not know of permissions granted since.
     pub(crate) async fn connect_application(&self, id: ConnectionId) -> Result<()> {
+        self.forget_client(id);
         let connection = self.connection(id).await?;
         let client = self.client(&connection).await?;
         let organization = client.organization().await?;

@@ -8,5 +8,6 @@ mod api;
 mod graph_endpoints;
 mod oauth;
 mod outgoing;
+mod pages;
 mod probes;
 mod world;

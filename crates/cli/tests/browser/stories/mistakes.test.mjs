@@ -9,6 +9,19 @@ import { msp, permissions } from "../support/world.mjs";
 const guide = `${here}/connections/new`;
 const clerk = "ingrid.solberg@harbourit.example";
 
+/** Microsoft, asked for a tenant that another of its clouds has. */
+const elsewhere = {
+  match: { path: "*/openid-configuration" },
+  effect: {
+    status: 400,
+    body: {
+      error: "invalid_request",
+      error_description: `AADSTS90038: Tenant '${msp.domain}' request is being redirected to the National Cloud.`,
+    },
+  },
+  times: 1,
+};
+
 const defaults = {
   department: "General", location: "Head office", job_title: "Employee", employment_type: "Full time",
   security_role: "User", employee_role: "Staff",
@@ -31,6 +44,11 @@ story("wrong input to a connection is refused where it was typed", { installed: 
     assert.equal(kept, fields.tenant ?? msp.domain, "what was typed is kept");
     await person.looks(screen);
   }
+  await world.control("POST", "/faults", elsewhere);
+  await person.goes(guide);
+  await fillsConnection(person);
+  await person.reads("the tenant belongs to another Microsoft cloud", "microsoft.cloud");
+  await person.looks("tenant-of-another-cloud");
   assert.deepEqual((await world.api("GET", "/connections")).items, [], "nothing is half-done");
   await person.goes(guide);
   await fillsConnection(person);
@@ -87,8 +105,6 @@ story("consent that fails is explained, and mended on the page", { installed: tr
   await isUnconnected("awaiting_consent");
   await person.reads("consent was refused", "press Azure Connect and accept");
 
-  const fewer = { delegated: permissions.filter((name) => name !== "Group.Read.All") };
-  await world.registers(fewer);
   await asks();
   await consents(person);
   await person.reads("the application key is wrong", "Enter the Value (not the ID) of the client secret");
@@ -100,18 +116,27 @@ story("consent that fails is explained, and mended on the page", { installed: tr
   await person.types("New Application Key", world.app.secret);
   await person.presses("Save");
 
-  await asks();
-  await consents(person);
-  await person.reads("Group.Read.All", "How to mend it");
-  await person.looks("permission-missing");
-  await isUnconnected("awaiting_consent");
-  await person.reads("Group.Read.All");
-
-  await world.registers();
-  await asks();
+  await person.presses("Azure Connect");
   await consents(person);
   await person.reads("Self-check", "works");
   await person.readsNot("fails", "is wrong");
+});
+
+story("a permission that was not granted is named with its cure", { installed: true }, async ({ world, arrives }) => {
+  const person = await arrives("mistakes");
+  const granted = ["User.Read.All", "Organization.Read.All"];
+  await world.registers({ tenants: [msp.domain], application: granted });
+  await signsIn(person);
+  await person.goes(guide);
+  await person.chooses("Connects as", "the application itself (app-only)");
+  await fillsConnection(person);
+  await person.presses("Self-check");
+  await person.reads("permission Group.Read.All", "fails", "How to mend it");
+  await person.looks("permission-missing");
+  await world.registers({ tenants: [msp.domain], application: [...granted, "Group.Read.All", "Directory.Read.All"] });
+  await person.presses("Azure Connect");
+  await person.reads("permission Group.Read.All", "works");
+  await person.readsNot("fails");
 });
 
 story("a wrong rule comes back as it was typed", { installed: true }, async ({ world, arrives }) => {

@@ -108,7 +108,7 @@ impl Typed {
             order: rule.order.to_string(),
             is_contact: rule.target.kind() == Kind::Contact,
             account: account.map(|id| id.to_string()).unwrap_or_default(),
-            roles: rule.security_roles.iter().cloned().collect(),
+            roles: rule.security_roles.clone(),
             roles_mode: word(&rule.roles_mode),
             members: word(&rule.members),
             include_nested: rule.include_nested,

@@ -1,0 +1,3 @@
+//! The pages: what a browser sends, and what comes back.
+
+mod auth_provision;
