@@ -47,7 +47,7 @@ story("wrong input to a connection is refused where it was typed", { installed: 
   await world.control("POST", "/faults", elsewhere);
   await person.goes(guide);
   await fillsConnection(person);
-  await person.reads("the tenant belongs to another Microsoft cloud", "microsoft.cloud");
+  await person.reads("the tenant lives in another Microsoft cloud", "Set microsoft.cloud");
   await person.looks("tenant-of-another-cloud");
   assert.deepEqual((await world.api("GET", "/connections")).items, [], "nothing is half-done");
   await person.goes(guide);
