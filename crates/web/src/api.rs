@@ -1,11 +1,11 @@
 //! The REST API: one file for each resource.
 
-mod accounts;
+pub(crate) mod accounts;
 mod api_tokens;
 mod audit;
 mod connections;
 mod employee_defaults;
-mod finance;
+pub(crate) mod finance;
 mod idempotency;
 mod lookups;
 mod mapping_rules;
@@ -17,7 +17,7 @@ mod routes;
 mod security_roles;
 mod sessions;
 mod sync_runs;
-mod tickets;
+pub(crate) mod tickets;
 mod webhooks;
 
 use axum::Router;

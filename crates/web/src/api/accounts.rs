@@ -26,8 +26,8 @@ pub(crate) struct New {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Change {
-    name: Option<String>,
-    is_active: Option<bool>,
+    pub(crate) name: Option<String>,
+    pub(crate) is_active: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -68,7 +68,7 @@ pub(crate) async fn list(
     Ok(answer(page.items.iter().map(view).collect(), next))
 }
 
-async fn found(on: impl Into<Source<'_>>, id: AccountId) -> Result<Account> {
+pub(crate) async fn found(on: impl Into<Source<'_>>, id: AccountId) -> Result<Account> {
     let found = accounts::get(on, &[id]).await?.pop();
     found.ok_or_else(|| Problem::not_found("account"))
 }
@@ -99,6 +99,19 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(draft): Body<Change>,
 ) -> Result<Response> {
+    let seen = expected_version(&headers)?;
+    let account = change(&state, &caller, id, seen, draft).await?;
+    Ok(tagged(StatusCode::OK, account.version, &account))
+}
+
+/// Changes an account that is still at the version `seen`.
+pub(crate) async fn change(
+    state: &AppState,
+    caller: &Caller,
+    id: AccountId,
+    seen: Option<i64>,
+    draft: Change,
+) -> Result<Account> {
     caller.may(Crm, Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let mut account = found(&mut tx, id).await?;
@@ -110,10 +123,10 @@ pub(crate) async fn update(
         account.name = name.to_owned();
     }
     account.is_active = draft.is_active.unwrap_or(account.is_active);
-    let expected = expected_version(&headers)?.unwrap_or(account.version);
-    let version = accounts::update(&mut tx, &account, expected, state.engine.now()).await?;
+    let expected = seen.unwrap_or(account.version);
+    account.version = accounts::update(&mut tx, &account, expected, state.engine.now()).await?;
     tx.commit().await?;
-    Ok(tagged(StatusCode::OK, version, &account))
+    Ok(account)
 }
 
 pub(crate) async fn remove(
@@ -144,8 +157,14 @@ pub(crate) async fn create(
     caller: Caller,
     Body(new): Body<New>,
 ) -> Result<Response> {
+    let account = open(&state, &caller, &new.name).await?;
+    Ok(tagged(StatusCode::CREATED, 1, &account))
+}
+
+/// Makes an account.
+pub(crate) async fn open(state: &AppState, caller: &Caller, name: &str) -> Result<Account> {
     caller.may(Crm, Create)?;
-    let name = new.name.trim();
+    let name = name.trim();
     if name.is_empty() {
         return Err(Problem::invalid("name is empty"));
     }
@@ -161,5 +180,5 @@ pub(crate) async fn create(
     let mut tx = state.engine.db().begin().await?;
     accounts::insert(&mut tx, &account).await?;
     tx.commit().await?;
-    Ok(tagged(StatusCode::CREATED, 1, &account))
+    Ok(account)
 }

@@ -79,11 +79,7 @@ pub(crate) async fn list(
         contact_id: filter.contact_id,
         search: filter.search,
     };
-    match reach {
-        Reach::All => {}
-        Reach::Account(account) => filter.account_id = Some(account),
-        Reach::Own(person) => filter.contact_id = Some(person),
-    }
+    within(&mut filter, reach);
     let after = paging.after()?;
     let page = invoices::list(state.engine.db(), &filter, after.as_ref(), paging.limit()).await?;
     let next = page.cursor();
@@ -126,8 +122,21 @@ pub(crate) async fn create(
     Ok(tagged(StatusCode::CREATED, 1, &invoice))
 }
 
+/// Holds a filter to what the caller reaches.
+pub(crate) fn within(filter: &mut InvoiceFilter, reach: Reach) {
+    match reach {
+        Reach::All => {}
+        Reach::Account(account) => filter.account_id = Some(account),
+        Reach::Own(person) => filter.contact_id = Some(person),
+    }
+}
+
 /// The invoice, for whom it may concern; for others there is none.
-async fn found(on: impl Into<Source<'_>>, reach: Reach, id: InvoiceId) -> Result<Invoice> {
+pub(crate) async fn found(
+    on: impl Into<Source<'_>>,
+    reach: Reach,
+    id: InvoiceId,
+) -> Result<Invoice> {
     let invoice = invoices::get(on, id).await?;
     let reached = |invoice: &Invoice| {
         reach.covers(Belongs {

@@ -1,13 +1,13 @@
 //! `/employees` and `/contacts`: records, where their values come from, and
 //! editing them by hand.
 
-mod access;
-mod draft;
-mod edit;
+pub(crate) mod access;
+pub(crate) mod draft;
+pub(crate) mod edit;
 mod export;
 mod history;
 mod list;
-mod removal;
+pub(crate) mod removal;
 pub(crate) mod view;
 
 use axum::routing::{get, post, put};
@@ -92,7 +92,7 @@ fn module(kind: Kind) -> Module {
 }
 
 /// The record of this kind with this id.
-pub(super) async fn found(
+pub(crate) async fn found(
     on: impl Into<Source<'_>>,
     kind: Kind,
     id: RecordId,

@@ -1,6 +1,6 @@
 //! `/tickets`: what people ask for; a reason an archived record must stay.
 
-pub(super) mod comments;
+pub(crate) mod comments;
 
 use axum::Json;
 use axum::extract::State;
@@ -20,32 +20,32 @@ use crate::auth::{Belongs, Caller, Reach};
 use crate::error::{Problem, Result};
 use crate::extract::{Body, Id, Paging, Query, expected_version, given, list as answer};
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct New {
-    title: String,
+    pub(crate) title: String,
     #[serde(default)]
-    description: String,
-    status: Option<tickets::TicketStatus>,
-    priority: Option<tickets::Priority>,
-    account_id: Option<AccountId>,
-    contact_id: Option<RecordId>,
-    assignee_id: Option<RecordId>,
+    pub(crate) description: String,
+    pub(crate) status: Option<tickets::TicketStatus>,
+    pub(crate) priority: Option<tickets::Priority>,
+    pub(crate) account_id: Option<AccountId>,
+    pub(crate) contact_id: Option<RecordId>,
+    pub(crate) assignee_id: Option<RecordId>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Change {
-    title: Option<String>,
-    description: Option<String>,
-    status: Option<tickets::TicketStatus>,
-    priority: Option<tickets::Priority>,
+    pub(crate) title: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) status: Option<tickets::TicketStatus>,
+    pub(crate) priority: Option<tickets::Priority>,
     #[serde(deserialize_with = "given")]
-    account_id: Option<Option<AccountId>>,
+    pub(crate) account_id: Option<Option<AccountId>>,
     #[serde(deserialize_with = "given")]
-    contact_id: Option<Option<RecordId>>,
+    pub(crate) contact_id: Option<Option<RecordId>>,
     #[serde(deserialize_with = "given")]
-    assignee_id: Option<Option<RecordId>>,
+    pub(crate) assignee_id: Option<Option<RecordId>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -101,6 +101,12 @@ pub(crate) async fn create(
     caller: Caller,
     Body(new): Body<New>,
 ) -> Result<Response> {
+    let ticket = open(&state, &caller, new).await?;
+    Ok(tagged(StatusCode::CREATED, 1, &ticket))
+}
+
+/// Opens a ticket.
+pub(crate) async fn open(state: &AppState, caller: &Caller, new: New) -> Result<Ticket> {
     let reach = caller.reach(ServiceDesk, Create)?;
     if new.title.trim().is_empty() {
         return Err(Problem::invalid("title is empty"));
@@ -130,7 +136,7 @@ pub(crate) async fn create(
     let mut tx = state.engine.db().begin().await?;
     ticket.number = tickets::insert(&mut tx, &ticket).await?;
     tx.commit().await?;
-    Ok(tagged(StatusCode::CREATED, 1, &ticket))
+    Ok(ticket)
 }
 
 /// Whose a ticket is.
@@ -143,7 +149,7 @@ pub(crate) fn belongs(ticket: &Ticket) -> Belongs {
 }
 
 /// The filter, held to what the caller reaches.
-fn within(mut filter: TicketFilter, reach: Reach, caller: &Caller) -> TicketFilter {
+pub(crate) fn within(mut filter: TicketFilter, reach: Reach, caller: &Caller) -> TicketFilter {
     match reach {
         Reach::All => {}
         Reach::Account(account) => filter.account_id = Some(account),
@@ -154,7 +160,7 @@ fn within(mut filter: TicketFilter, reach: Reach, caller: &Caller) -> TicketFilt
 }
 
 /// The ticket, for whom it may concern; for others there is none.
-pub(super) async fn found(on: impl Into<Source<'_>>, reach: Reach, id: TicketId) -> Result<Ticket> {
+pub(crate) async fn found(on: impl Into<Source<'_>>, reach: Reach, id: TicketId) -> Result<Ticket> {
     let ticket = tickets::get(on, id).await?;
     let ticket = ticket.filter(|ticket| reach.covers(belongs(ticket)));
     ticket.ok_or_else(|| Problem::not_found("ticket"))
@@ -186,6 +192,19 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(change): Body<Change>,
 ) -> Result<Response> {
+    let seen = expected_version(&headers)?;
+    let ticket = amend(&state, &caller, id, seen, change).await?;
+    Ok(tagged(StatusCode::OK, ticket.version, &ticket))
+}
+
+/// Changes a ticket that is still at the version `seen`.
+pub(crate) async fn amend(
+    state: &AppState,
+    caller: &Caller,
+    id: TicketId,
+    seen: Option<i64>,
+    change: Change,
+) -> Result<Ticket> {
     let reach = caller.reach(ServiceDesk, Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let mut ticket = found(&mut tx, reach, id).await?;
@@ -201,11 +220,11 @@ pub(crate) async fn update(
     ticket.account_id = change.account_id.unwrap_or(ticket.account_id);
     ticket.contact_id = change.contact_id.unwrap_or(ticket.contact_id);
     ticket.assignee_id = change.assignee_id.unwrap_or(ticket.assignee_id);
-    let expected = expected_version(&headers)?.unwrap_or(ticket.version);
-    let version = tickets::update(&mut tx, &ticket, expected, state.engine.now()).await?;
+    let expected = seen.unwrap_or(ticket.version);
+    tickets::update(&mut tx, &ticket, expected, state.engine.now()).await?;
     let ticket = found(&mut tx, Reach::All, id).await?;
     tx.commit().await?;
-    Ok(tagged(StatusCode::OK, version, &ticket))
+    Ok(ticket)
 }
 
 pub(crate) async fn remove(

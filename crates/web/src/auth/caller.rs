@@ -28,6 +28,12 @@ pub(crate) enum Caller {
     User(Box<CurrentUser>),
 }
 
+impl From<CurrentUser> for Caller {
+    fn from(user: CurrentUser) -> Self {
+        Self::User(Box::new(user))
+    }
+}
+
 impl Caller {
     /// Who asks, for the journal.
     pub(crate) fn actor(&self) -> Actor {

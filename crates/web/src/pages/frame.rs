@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
+use provisioning::psa::Kind;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,30 +20,171 @@ use crate::error::{Problem, Result};
 /// What the base layout needs.
 pub(crate) struct Frame {
     pub(crate) title: String,
-    pub(crate) section: &'static str,
     pub(crate) user: Option<String>,
     pub(crate) css: String,
     pub(crate) js: String,
     pub(crate) icon: String,
+    pub(crate) nav: Vec<Group>,
     pub(crate) is_admin: bool,
-    pub(crate) sees_hr: bool,
-    pub(crate) sees_crm: bool,
+}
+
+/// Links that belong together.
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
+    pub(crate) links: Vec<Place>,
+}
+
+/// A link of the navigation.
+pub(crate) struct Place {
+    pub(crate) href: &'static str,
+    pub(crate) label: &'static str,
+    pub(crate) is_here: bool,
+}
+
+/// A place of the product: its key, address, label, and the right it needs.
+type Known = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Option<(Module, Reaches)>,
+);
+
+/// How far the right to view must reach for a place to be of use.
+#[derive(Clone, Copy)]
+enum Reaches {
+    Something,
+    Everything,
+}
+
+use Reaches::{Everything, Something};
+
+/// What the MSP's own people see.
+const INSIDE: &[(&str, &[Known])] = &[
+    ("", &[("home", "/", "Home", None)]),
+    (
+        "HR",
+        &[(
+            "hr",
+            "/hr/employees",
+            "Employees",
+            Some((Module::Hr, Everything)),
+        )],
+    ),
+    (
+        "CRM",
+        &[
+            (
+                "accounts",
+                "/crm/accounts",
+                "Accounts",
+                Some((Module::Crm, Everything)),
+            ),
+            (
+                "crm",
+                "/crm/contacts",
+                "Contacts",
+                Some((Module::Crm, Everything)),
+            ),
+        ],
+    ),
+    (
+        "Service Desk",
+        &[(
+            "tickets",
+            "/service-desk/tickets",
+            "Tickets",
+            Some((Module::ServiceDesk, Something)),
+        )],
+    ),
+    (
+        "Finance",
+        &[(
+            "invoices",
+            "/finance/invoices",
+            "Invoices",
+            Some((Module::Finance, Something)),
+        )],
+    ),
+    (
+        "Provisioning",
+        &[
+            (
+                "review",
+                "/review",
+                "Review queue",
+                Some((Module::Admin, Everything)),
+            ),
+            ("runs", "/runs", "Runs", Some((Module::Admin, Everything))),
+        ],
+    ),
+    (
+        "Admin",
+        &[(
+            "provision",
+            "/admin/my-company/auth-provision",
+            "Auth & Provision",
+            Some((Module::Admin, Everything)),
+        )],
+    ),
+];
+
+/// What a client's contact sees.
+const PORTAL: &[(&str, &[Known])] = &[(
+    "Client portal",
+    &[
+        (
+            "tickets",
+            "/portal",
+            "Tickets",
+            Some((Module::ServiceDesk, Something)),
+        ),
+        (
+            "invoices",
+            "/portal/invoices",
+            "Invoices",
+            Some((Module::Finance, Something)),
+        ),
+        ("profile", "/portal/profile", "Profile", None),
+    ],
+)];
+
+/// The groups of which somebody sees anything.
+fn nav(section: &str, user: &CurrentUser) -> Vec<Group> {
+    let all = match user.record.record.kind {
+        Kind::Employee => INSIDE,
+        Kind::Contact => PORTAL,
+    };
+    let sees = |needs: &Option<(Module, Reaches)>| match needs {
+        None => true,
+        Some((module, Something)) => user.rights.allows(*module, Right::View),
+        Some((module, Everything)) => user.rights.allows_all(*module, Right::View),
+    };
+    let groups = all.iter().map(|(title, places)| Group {
+        title,
+        links: places
+            .iter()
+            .filter(|(.., needs)| sees(needs))
+            .map(|(key, href, label, _)| Place {
+                href,
+                label,
+                is_here: *key == section,
+            })
+            .collect(),
+    });
+    groups.filter(|group| !group.links.is_empty()).collect()
 }
 
 impl Frame {
     /// The frame of a page for somebody signed in, or for nobody.
     pub(crate) fn new(title: &str, section: &'static str, user: Option<&CurrentUser>) -> Self {
-        let may = |module| user.is_some_and(|user| user.rights.allows_all(module, Right::View));
         Self {
             title: title.to_owned(),
-            section,
             user: user.map(|user| user.actor().name),
             css: assets::address("app.css"),
             js: assets::address("app.js"),
             icon: assets::address("icon.svg"),
-            is_admin: may(Module::Admin),
-            sees_hr: may(Module::Hr),
-            sees_crm: may(Module::Crm),
+            nav: user.map(|user| nav(section, user)).unwrap_or_default(),
+            is_admin: user.is_some_and(|user| user.rights.allows_all(Module::Admin, Right::View)),
         }
     }
 }

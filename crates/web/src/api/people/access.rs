@@ -32,16 +32,29 @@ pub(super) async fn pin(
     Id(id): Id<RecordId>,
     Body(pin): Body<Pin>,
 ) -> Result<Response> {
+    set_pin(kind, &state, &caller, id, pin.pinned, pin.reason).await?;
+    shown(&state, kind, id, StatusCode::OK).await
+}
+
+/// Pins a record, or lets the directory at it again.
+pub(crate) async fn set_pin(
+    kind: Kind,
+    state: &AppState,
+    caller: &Caller,
+    id: RecordId,
+    pinned: bool,
+    reason: Option<String>,
+) -> Result<()> {
     let actor = caller.may(module(kind), Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let old = found(&mut tx, kind, id).await?;
     let mut new = old.clone();
-    new.record.pinned = pin.pinned;
-    new.details.pin_reason = pin.reason.filter(|_| pin.pinned);
-    let action = if pin.pinned { "pin" } else { "unpin" };
-    write(&state, &mut tx, &actor, action, &old, &new).await?;
+    new.record.pinned = pinned;
+    new.details.pin_reason = reason.filter(|_| pinned);
+    let action = if pinned { "pin" } else { "unpin" };
+    write(state, &mut tx, &actor, action, &old, &new).await?;
     tx.commit().await?;
-    shown(&state, kind, id, StatusCode::OK).await
+    Ok(())
 }
 
 #[derive(Deserialize)]

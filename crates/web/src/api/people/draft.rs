@@ -37,7 +37,7 @@ type Slot<T> = Option<Option<T>>;
 /// A record as it is written: what is missing stays, `null` clears.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Draft {
+pub(crate) struct Draft {
     #[serde(deserialize_with = "given")]
     username: Slot<String>,
     #[serde(deserialize_with = "given")]

@@ -67,16 +67,39 @@ pub(super) async fn update(
     headers: HeaderMap,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
+    change(
+        kind,
+        &state,
+        &caller,
+        id,
+        expected_version(&headers)?,
+        draft,
+    )
+    .await?;
+    shown(&state, kind, id, StatusCode::OK).await
+}
+
+/// Changes a record that is still at the version `seen`.
+pub(crate) async fn change(
+    kind: Kind,
+    state: &AppState,
+    caller: &Caller,
+    id: RecordId,
+    seen: Option<i64>,
+    draft: Draft,
+) -> Result<()> {
     let actor = caller.may(module(kind), Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let old = found(&mut tx, kind, id).await?;
-    expect(&headers, old.record.version)?;
+    if seen.is_some_and(|seen| seen != old.record.version) {
+        return Err(Problem::stale("record"));
+    }
     refuse_archived_in_use(&mut tx, &old.record).await?;
     let mut new = old.clone();
     let access = draft.apply(&mut new)?;
     follow_status(&old.record, &mut new.record, access);
     settle(&mut tx, &old.record, &mut new.record, access).await?;
-    guard_administrators(&caller, &old.record, &new.record)?;
+    guard_administrators(caller, &old.record, &new.record)?;
     protect(&mut tx, &old.record, Some(&new.record)).await?;
     let action = match (old.record.status, new.record.status) {
         (Status::Active, Status::Inactive) => "deactivate",
@@ -85,9 +108,9 @@ pub(super) async fn update(
         _ if !old.record.access && new.record.access => "grant",
         _ => "update",
     };
-    write(&state, &mut tx, &actor, action, &old, &new).await?;
+    write(state, &mut tx, &actor, action, &old, &new).await?;
     tx.commit().await?;
-    shown(&state, kind, id, StatusCode::OK).await
+    Ok(())
 }
 
 /// 412 when the caller has seen another version.

@@ -90,6 +90,17 @@ pub(super) async fn restore(
     caller: Caller,
     Id(id): Id<RecordId>,
 ) -> Result<Response> {
+    bring_back(kind, &state, &caller, id).await?;
+    shown(&state, kind, id, StatusCode::OK).await
+}
+
+/// Brings an archived record back.
+pub(crate) async fn bring_back(
+    kind: Kind,
+    state: &AppState,
+    caller: &Caller,
+    id: RecordId,
+) -> Result<()> {
     let actor = caller.may(module(kind), Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let old = found(&mut tx, kind, id).await?;
@@ -114,7 +125,7 @@ pub(super) async fn restore(
                 .cure("Restore the person by their group in the directory, or free the address."),
         );
     }
-    write(&state, &mut tx, &actor, "restore", &old, &new).await?;
+    write(state, &mut tx, &actor, "restore", &old, &new).await?;
     tx.commit().await?;
-    shown(&state, kind, id, StatusCode::OK).await
+    Ok(())
 }

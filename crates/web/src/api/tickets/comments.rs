@@ -24,9 +24,9 @@ const LONGEST: usize = 20_000;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct New {
-    body: String,
+    pub(crate) body: String,
     #[serde(default)]
-    is_internal: bool,
+    pub(crate) is_internal: bool,
 }
 
 fn view(comment: &TicketComment) -> Value {
@@ -60,13 +60,24 @@ pub(crate) async fn create(
     Id(id): Id<TicketId>,
     Body(new): Body<New>,
 ) -> Result<Response> {
+    let comment = say(&state, &caller, id, new).await?;
+    Ok((StatusCode::CREATED, Json(view(&comment))).into_response())
+}
+
+/// Writes under a ticket.
+pub(crate) async fn say(
+    state: &AppState,
+    caller: &Caller,
+    id: TicketId,
+    new: New,
+) -> Result<TicketComment> {
     let reach = caller.reach(ServiceDesk, Edit)?;
     let body = new.body.trim();
     if body.is_empty() || body.chars().count() > LONGEST {
         let detail = format!("body: 1 to {LONGEST} characters");
         return Err(Problem::invalid(detail));
     }
-    let author = match &caller {
+    let author = match caller {
         Caller::Token(token) => token.record_id,
         Caller::User(user) => Some(user.record.record.id),
     };
@@ -83,5 +94,5 @@ pub(crate) async fn create(
     found(&mut tx, reach, id).await?;
     ticket_comments::add(&mut tx, &comment).await?;
     tx.commit().await?;
-    Ok((StatusCode::CREATED, Json(view(&comment))).into_response())
+    Ok(comment)
 }
