@@ -78,9 +78,15 @@ export class Person {
     await Promise.all(this.#documents.splice(0));
   }
 
+  /** Types an address; gives the status of what came. */
   async goes(path) {
-    await this.page.goto(path);
+    const response = await this.page.goto(path);
     await this.#arrives();
+    return response?.status();
+  }
+
+  complains(what) {
+    this.#complaints.push(what);
   }
 
   get path() {

@@ -1,6 +1,7 @@
 // A story: a world of its own, the people who come to it, and what is left to look at when it ends badly.
 import { test } from "node:test";
 import { launch } from "./browser.mjs";
+import { Demo } from "./demo.mjs";
 import { Person } from "./person.mjs";
 import { World } from "./world.mjs";
 
@@ -8,7 +9,7 @@ const longest = 120_000;
 
 /**
  * Tells one story. `told` gets the world, a function that lets a person arrive, and the test.
- * Options: `installed` as `World.start` takes it.
+ * Options: `demo`: the world is the demo; else as `World.start` takes them.
  */
 export function story(name, options, told) {
   test(name, { timeout: longest }, async (t) => {
@@ -21,7 +22,7 @@ export function story(name, options, told) {
       return person;
     };
     try {
-      world = await World.start(options);
+      world = await (options.demo ? Demo.start() : World.start(options));
       await told({ world, arrives, t });
       for (const person of people) await person.leaves();
     } catch (error) {

@@ -1,0 +1,47 @@
+// Following links until every kind of page has been seen. Pages are of one kind when their addresses differ in ids and
+// typed text alone.
+import { pattern } from "./person.mjs";
+
+/** Variants of one path by its query, such as tabs: enough of each. */
+const mostVariants = 3;
+
+function kind(address) {
+  const query = [...new URL(address).searchParams]
+    .filter(([name]) => !["after", "search"].includes(name))
+    .map(([name, value]) => (/^[a-z_]+$/.test(value) ? `${name}=${value}` : name));
+  return pattern(address) + (query.length ? `?${query.sort().join("&")}` : "");
+}
+
+/** A file name for a kind of page. */
+function nameOf(kindOfPage) {
+  return kindOfPage.replaceAll(/[{}]/g, "").replaceAll(/[^a-z0-9]+/gi, "-").replaceAll(/^-|-$/g, "") || "home";
+}
+
+async function links(person) {
+  const all = await person.page.locator("a[href]:not([download])").evaluateAll((found) => found.map((one) => one.href));
+  return all.filter((address) => {
+    const { origin, pathname } = new URL(address);
+    return origin === person.world.server && !/^\/(assets|api)\/|\.csv$|\/export/.test(pathname);
+  });
+}
+
+/** Walks from a page on; gives the kinds of pages seen. A link that leads nowhere is a complaint. */
+export async function walks(person, from) {
+  const seen = new Set();
+  const variants = new Map();
+  const waiting = [new URL(from, person.world.server).href];
+  while (waiting.length > 0) {
+    const address = waiting.shift();
+    const [what, path] = [kind(address), pattern(address)];
+    const count = variants.get(path) ?? 0;
+    if (seen.has(what) || count >= mostVariants) continue;
+    seen.add(what);
+    variants.set(path, count + 1);
+    const { hash, pathname, search } = new URL(address);
+    const status = await person.goes(pathname + search + hash);
+    if (status >= 400) person.complains(`a link leads to ${status}: ${address}`);
+    await person.looks(nameOf(what));
+    waiting.push(...(await links(person)));
+  }
+  return [...seen];
+}
