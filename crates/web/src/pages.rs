@@ -1,6 +1,7 @@
 //! The pages of the server: rendered here, working without scripts. Knows the
 //! engine and the store; decides nothing about people.
 
+mod accounts;
 mod assets;
 mod auth_provision;
 mod connections;
@@ -9,6 +10,7 @@ mod frame;
 mod home;
 mod people;
 mod plan;
+mod portal;
 mod review;
 mod rules;
 mod runs;
@@ -22,7 +24,7 @@ use axum::routing::{get, post};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::Problem;
-use frame::Frame;
+use frame::{Frame, sentence};
 
 /// Every page's route.
 pub(crate) fn router() -> Router<AppState> {
@@ -58,6 +60,12 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/review", get(review::list))
         .route("/review/{id}", post(review::resolve))
         .route("/hr/employees", get(people::employees))
+        .nest("/portal", portal::router())
+        .route("/crm/accounts", get(accounts::list).post(accounts::create))
+        .route(
+            "/crm/accounts/{id}",
+            get(accounts::show).post(accounts::update),
+        )
         .route("/crm/contacts", get(people::contacts))
         .route("/hr/employees/{id}", get(people::employee))
         .route("/crm/contacts/{id}", get(people::contact))
@@ -68,7 +76,7 @@ pub(crate) fn router() -> Router<AppState> {
 #[template(path = "problem.html")]
 struct ProblemPage<'a> {
     frame: Frame,
-    detail: &'a str,
+    detail: String,
     code: &'a str,
     cure: Option<&'a str>,
     connection: Option<&'a str>,
@@ -78,7 +86,7 @@ struct ProblemPage<'a> {
 pub(crate) fn problem_page(user: Option<&CurrentUser>, problem: &Problem) -> Response {
     let shown = ProblemPage {
         frame: Frame::new(title(problem.status()), "", user),
-        detail: problem.detail(),
+        detail: sentence(problem.detail()),
         code: problem.code(),
         cure: problem.cure_text(),
         connection: problem.member("connection_id"),

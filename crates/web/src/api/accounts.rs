@@ -135,21 +135,38 @@ pub(crate) async fn remove(
     Id(id): Id<AccountId>,
     headers: HeaderMap,
 ) -> Result<StatusCode> {
+    let seen = expected_version(&headers)?;
+    delete(&state, &caller, id, seen).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes an account that is still at the version `seen` and that nothing
+/// refers to.
+pub(crate) async fn delete(
+    state: &AppState,
+    caller: &Caller,
+    id: AccountId,
+    seen: Option<i64>,
+) -> Result<()> {
     caller.may(Crm, Delete)?;
     let mut tx = state.engine.db().begin().await?;
     let account = found(&mut tx, id).await?;
     let held = accounts::references(&mut tx, id, 100).await?;
     if !held.is_empty() {
+        let named: Vec<&str> = held.iter().take(5).map(|one| one.label.as_str()).collect();
         return Err(Problem::conflict(
             "record_in_use",
             "the account is not deleted while these refer to it",
         )
+        .cure(format!(
+            "Give to another account, or delete: {}.",
+            named.join(", ")
+        ))
         .with("records", super::references(&held)));
     }
-    let expected = expected_version(&headers)?.unwrap_or(account.version);
-    accounts::delete(&mut tx, id, expected).await?;
+    accounts::delete(&mut tx, id, seen.unwrap_or(account.version)).await?;
     tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 pub(crate) async fn create(

@@ -14,7 +14,7 @@ use store::connections::{self, Auth, Configuration};
 use store::rights::{Module, Right};
 
 use super::auth_provision::HERE;
-use super::frame::{Choice, Fields, Frame, go, needs, page, word};
+use super::frame::{Choice, Fields, Frame, go, needs, page, sentence, word};
 use super::home::{Card, card};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -98,7 +98,7 @@ pub(crate) async fn add(
             let shown = page(&NewPage {
                 tenant: fields.text("tenant").unwrap_or_default(),
                 application_id: fields.text("application_id").unwrap_or_default(),
-                failure: Some(problem.detail().to_owned()),
+                failure: Some(sentence(problem.detail())),
                 cure: problem.cure_text().map(str::to_owned),
                 ..guide(&state, &user)
             })?;
@@ -216,7 +216,7 @@ pub(crate) async fn change(
         Err(problem) if problem.status().is_server_error() => Err(problem),
         Err(problem) => {
             let mut shown = shown(&state, &user, id).await?;
-            shown.failure = Some(problem.detail().to_owned());
+            shown.failure = Some(sentence(problem.detail()));
             shown.cure = problem.cure_text().map(str::to_owned);
             Ok((problem.status(), page(&shown)?).into_response())
         }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::frame::{Fields, Frame, go, page};
+use super::frame::{Fields, Frame, go, page, sentence};
 use crate::AppState;
 use crate::auth::{self, Client, SignIn};
 use crate::error::{Problem, Result};
@@ -75,7 +75,7 @@ pub(crate) async fn sign_in(
                 frame: Frame::new("Sign in", "", None),
                 return_to,
                 username,
-                failure: Some(problem.detail().to_owned()),
+                failure: Some(sentence(problem.detail())),
                 cure: problem.cure_text().map(str::to_owned),
             })?;
             Ok((problem.status(), shown).into_response())
@@ -137,7 +137,7 @@ pub(crate) async fn set_up(
             Ok(([(SET_COOKIE, cookie)], go("/")).into_response())
         }
         Err(problem) => {
-            let shown = set_up_page(username, Some(problem.detail().to_owned()))?;
+            let shown = set_up_page(username, Some(sentence(problem.detail())))?;
             Ok((problem.status(), shown).into_response())
         }
     }

@@ -297,11 +297,28 @@ pub(crate) fn ago(time: Option<Timestamp>, now: Timestamp) -> String {
     let seconds = now.duration_since(time).as_secs();
     match seconds {
         ..0 => at(time),
-        0..=89 => format!("{seconds} seconds ago"),
+        0..=1 => "just now".to_owned(),
+        2..=89 => format!("{seconds} seconds ago"),
         90..=5_399 => format!("{} minutes ago", (seconds + 30) / 60),
         5_400..=129_599 => format!("{} hours ago", (seconds + 1_800) / 3_600),
         _ => format!("{} days ago", (seconds + 43_200) / 86_400),
     }
+}
+
+/// Words as a sentence. What begins with the name of a field stays as it is.
+pub(crate) fn sentence(text: &str) -> String {
+    let word = text.split(' ').next().unwrap_or_default();
+    let mut letters = text.chars();
+    let mut out = match letters.next() {
+        Some(first) if word.chars().all(char::is_alphabetic) => {
+            first.to_uppercase().chain(letters).collect()
+        }
+        _ => text.to_owned(),
+    };
+    if !out.ends_with(['.', '!', '?', ':']) {
+        out.push('.');
+    }
+    out
 }
 
 /// An `<option>` or labelled box.
@@ -320,5 +337,23 @@ impl Choice {
             chosen: *value == chosen,
         };
         all.iter().map(one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_read_as_sentences_and_fields_keep_their_names() {
+        let table = [
+            ("you have no access here", "You have no access here."),
+            ("account_id is missing", "account_id is missing."),
+            ("body: 1 to 9 characters", "body: 1 to 9 characters."),
+            ("Try again.", "Try again."),
+        ];
+        for (given, expected) in table {
+            assert_eq!(sentence(given), expected, "{given:?}");
+        }
     }
 }

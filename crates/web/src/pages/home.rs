@@ -4,12 +4,13 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
+use provisioning::psa::Kind;
 use store::connections::{self, Connection};
 use store::plans::{self, PlanFilter, PlanStatus};
 use store::rights::{Module, Right};
 use store::{links, review_items, runs};
 
-use super::frame::{Frame, ago, at, needs, page, word};
+use super::frame::{Frame, ago, at, go, needs, page, word};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::Result;
@@ -73,6 +74,9 @@ struct HomePage {
 }
 
 pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
+    if user.record.record.kind == Kind::Contact {
+        return Ok(go("/portal"));
+    }
     let frame = Frame::new("Home", "home", Some(&user));
     let (db, now) = (state.engine.db(), state.engine.now());
     let mut shown = HomePage {

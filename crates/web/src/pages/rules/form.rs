@@ -11,7 +11,7 @@ use store::accounts::{self, AccountFilter};
 use store::{connections, mapping_rules, security_roles};
 
 use super::super::auth_provision::HERE;
-use super::super::frame::{Choice, Fields, Frame, word};
+use super::super::frame::{Choice, Fields, Frame, sentence, word};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
@@ -189,7 +189,7 @@ pub(super) async fn refused(
     problem: &Problem,
 ) -> Result<RulePage> {
     Ok(RulePage {
-        failure: Some(problem.detail().to_owned()),
+        failure: Some(sentence(problem.detail())),
         cure: problem.cure_text().map(str::to_owned),
         ..build(state, user, rule, typed, None).await?
     })

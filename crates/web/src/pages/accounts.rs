@@ -1,0 +1,236 @@
+//! CRM > Accounts: the list, and one account with who and what belongs to it.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use provisioning::ids::AccountId;
+use provisioning::psa::{Kind, Status};
+use serde::Deserialize;
+use store::accounts::{self, Account, AccountFilter};
+use store::invoices::{self, InvoiceFilter};
+use store::record_list::{self, Order, RecordFilter};
+use store::rights::{Module, Right};
+use store::tickets::{self, TicketFilter};
+
+use super::frame::{Fields, Frame, ago, go, needs, page, sentence, word};
+use super::people::full_name;
+use crate::AppState;
+use crate::api::accounts as api;
+use crate::auth::{Caller, CurrentUser};
+use crate::error::Result;
+use crate::extract::{Id, Paging};
+
+/// Where the list is.
+const HERE: &str = "/crm/accounts";
+const PAGE: i64 = 50;
+/// Contacts, tickets and invoices shown of an account.
+const SHOWN: i64 = 20;
+
+struct Line {
+    id: String,
+    name: String,
+    is_active: bool,
+    changed: String,
+}
+
+#[derive(Template)]
+#[template(path = "accounts.html")]
+struct ListPage {
+    frame: Frame,
+    search: String,
+    rows: Vec<Line>,
+    next: Option<String>,
+    paged: bool,
+    may_create: bool,
+    name: String,
+    failure: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Wanted {
+    search: String,
+    after: Option<String>,
+}
+
+async fn build(state: &AppState, user: &CurrentUser, wanted: Wanted) -> Result<ListPage> {
+    let filter = AccountFilter {
+        search: Some(wanted.search.trim().to_owned()).filter(|text| !text.is_empty()),
+        ..AccountFilter::default()
+    };
+    let paging = Paging {
+        limit: None,
+        after: wanted.after,
+    };
+    let after = paging.after()?;
+    let (db, now) = (state.engine.db(), state.engine.now());
+    let found = accounts::list(db, &filter, after.as_ref(), PAGE).await?;
+    Ok(ListPage {
+        frame: Frame::new("Accounts", "accounts", Some(user)),
+        search: wanted.search,
+        next: found.cursor(),
+        paged: after.is_some(),
+        rows: found
+            .items
+            .into_iter()
+            .map(|account| Line {
+                id: account.id.to_string(),
+                name: account.name,
+                is_active: account.is_active,
+                changed: ago(Some(account.updated_at), now),
+            })
+            .collect(),
+        may_create: needs(user, Module::Crm, Right::Create).is_ok(),
+        name: String::new(),
+        failure: None,
+    })
+}
+
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response> {
+    needs(&user, Module::Crm, Right::View)?;
+    page(&build(&state, &user, wanted).await?)
+}
+
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    fields: Fields,
+) -> Result<Response> {
+    needs(&user, Module::Crm, Right::Create)?;
+    let name = fields.text("name").unwrap_or_default();
+    let caller = Caller::from(user.clone());
+    match api::open(&state, &caller, &name).await {
+        Ok(account) => Ok(go(format!("{HERE}/{}", account.id))),
+        Err(problem) if problem.status() == StatusCode::UNPROCESSABLE_ENTITY => {
+            let shown = ListPage {
+                name,
+                failure: Some(sentence(problem.detail())),
+                ..build(&state, &user, Wanted::default()).await?
+            };
+            Ok((problem.status(), page(&shown)?).into_response())
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+struct Of {
+    href: String,
+    label: String,
+    more: String,
+    state: String,
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    frame: Frame,
+    account: Account,
+    contacts: Vec<Of>,
+    sees_tickets: bool,
+    tickets: Vec<Of>,
+    sees_invoices: bool,
+    invoices: Vec<Of>,
+    may_edit: bool,
+    may_delete: bool,
+}
+
+async fn contacts_of(state: &AppState, id: AccountId) -> Result<Vec<Of>> {
+    let mut filter = RecordFilter::new(Kind::Contact);
+    filter.account_id = Some(id);
+    let db = state.engine.db();
+    let found = record_list::list(db, &filter, Order::default(), None, SHOWN).await?;
+    let one = |row: store::records::RecordRow| Of {
+        href: format!("/crm/contacts/{}", row.record.id),
+        label: full_name(&row.record),
+        more: row.record.email.clone().unwrap_or_default(),
+        state: match row.record.status {
+            Status::Active if row.record.access => "client portal".to_owned(),
+            status => status.name().to_owned(),
+        },
+    };
+    Ok(found.items.into_iter().map(one).collect())
+}
+
+async fn tickets_of(state: &AppState, id: AccountId) -> Result<Vec<Of>> {
+    let filter = TicketFilter {
+        account_id: Some(id),
+        ..TicketFilter::default()
+    };
+    let (db, now) = (state.engine.db(), state.engine.now());
+    let found = tickets::list(db, &filter, None, SHOWN).await?;
+    let one = |ticket: tickets::Ticket| Of {
+        href: format!("/service-desk/tickets/{}", ticket.id),
+        label: format!("#{} {}", ticket.number, ticket.title),
+        more: ago(Some(ticket.updated_at), now),
+        state: word(&ticket.status),
+    };
+    Ok(found.items.into_iter().map(one).collect())
+}
+
+async fn invoices_of(state: &AppState, id: AccountId) -> Result<Vec<Of>> {
+    let filter = InvoiceFilter {
+        account_id: Some(id),
+        ..InvoiceFilter::default()
+    };
+    let found = invoices::list(state.engine.db(), &filter, None, SHOWN).await?;
+    let one = |invoice: invoices::Invoice| Of {
+        href: format!("/finance/invoices/{}", invoice.id),
+        label: invoice.number,
+        more: format!("{} {}", invoice.amount, invoice.currency),
+        state: word(&invoice.status),
+    };
+    Ok(found.items.into_iter().map(one).collect())
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<AccountId>,
+) -> Result<Response> {
+    needs(&user, Module::Crm, Right::View)?;
+    let account = api::found(state.engine.db(), id).await?;
+    let sees = |module| needs(&user, module, Right::View).is_ok();
+    let (sees_tickets, sees_invoices) = (sees(Module::ServiceDesk), sees(Module::Finance));
+    page(&AccountPage {
+        frame: Frame::new(&account.name, "accounts", Some(&user)),
+        contacts: contacts_of(&state, id).await?,
+        tickets: match sees_tickets {
+            true => tickets_of(&state, id).await?,
+            false => Vec::new(),
+        },
+        invoices: match sees_invoices {
+            true => invoices_of(&state, id).await?,
+            false => Vec::new(),
+        },
+        sees_tickets,
+        sees_invoices,
+        may_edit: needs(&user, Module::Crm, Right::Edit).is_ok(),
+        may_delete: needs(&user, Module::Crm, Right::Delete).is_ok(),
+        account,
+    })
+}
+
+pub(crate) async fn update(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<AccountId>,
+    fields: Fields,
+) -> Result<Response> {
+    let seen = fields.parse("version", "a version")?;
+    let caller = Caller::from(user);
+    if fields.text("do").as_deref() == Some("delete") {
+        api::delete(&state, &caller, id, seen).await?;
+        return Ok(go(HERE));
+    }
+    let change = api::Change {
+        name: Some(fields.text("name").unwrap_or_default()),
+        is_active: Some(fields.ticked("is_active")),
+    };
+    api::change(&state, &caller, id, seen, change).await?;
+    Ok(go(format!("{HERE}/{id}")))
+}
