@@ -8,18 +8,23 @@ mod connections;
 mod entrance;
 mod frame;
 mod home;
+mod invoices;
 mod people;
+mod person;
+mod person_form;
 mod plan;
 mod portal;
 mod review;
 mod rules;
 mod runs;
+mod tickets;
 
 use askama::Template;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use provisioning::psa::Kind;
 
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -67,9 +72,44 @@ pub(crate) fn router() -> Router<AppState> {
             get(accounts::show).post(accounts::update),
         )
         .route("/crm/contacts", get(people::contacts))
-        .route("/hr/employees/{id}", get(people::employee))
-        .route("/crm/contacts/{id}", get(people::contact))
-        .route("/people/{id}/resync", post(people::resync))
+        .route("/hr/employees/{id}", get(person::employee))
+        .route("/crm/contacts/{id}", get(person::contact))
+        .merge(by_hand("/hr/employees", Kind::Employee))
+        .merge(by_hand("/crm/contacts", Kind::Contact))
+        .route(
+            "/service-desk/tickets",
+            get(tickets::list).post(tickets::create),
+        )
+        .route("/service-desk/tickets/new", get(tickets::new))
+        .route(
+            "/service-desk/tickets/{id}",
+            get(tickets::show).post(tickets::update),
+        )
+        .route("/finance/invoices", get(invoices::list))
+        .route("/finance/invoices/{id}", get(invoices::show))
+}
+
+/// What is done to records of a kind by hand.
+fn by_hand(base: &str, kind: Kind) -> Router<AppState> {
+    let at = |rest: &str| format!("{base}{rest}");
+    Router::new()
+        .route(
+            &at("/new"),
+            get(move |state, user| person_form::blank(kind, state, user))
+                .post(move |state, user, fields| person_form::create(kind, state, user, fields)),
+        )
+        .route(
+            &at("/{id}/edit"),
+            get(move |state, user, id| person_form::edit(kind, state, user, id)).post(
+                move |state, user, id, fields| person_form::save(kind, state, user, id, fields),
+            ),
+        )
+        .route(
+            &at("/{id}/{act}"),
+            get(move |state, user, path| person::ask(kind, state, user, path)).post(
+                move |state, user, path, fields| person::act(kind, state, user, path, fields),
+            ),
+        )
 }
 
 #[derive(Template)]

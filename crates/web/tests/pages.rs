@@ -1,3 +1,5 @@
 //! The pages: what a browser sends, and what comes back.
 
 mod auth_provision;
+mod people;
+mod tickets;

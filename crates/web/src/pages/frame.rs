@@ -16,6 +16,7 @@ use store::rights::{Module, Right};
 use super::assets;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
+use crate::front::escape;
 
 /// What the base layout needs.
 pub(crate) struct Frame {
@@ -273,6 +274,19 @@ impl Fields {
         let parsed = serde_json::from_value(Value::String(text.clone()));
         parsed.map_err(|_| Problem::invalid(format!("{name}: `{text}` is none of the choices")))
     }
+}
+
+/// A query of these pairs, blank ones left out; empty without any.
+pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
+    let given = pairs.iter().filter(|(_, value)| !value.is_empty());
+    let mut text = String::new();
+    for (name, value) in given {
+        text.push(if text.is_empty() { '?' } else { '&' });
+        text.push_str(name);
+        text.push('=');
+        text.push_str(&escape(value));
+    }
+    text
 }
 
 /// The name of an enum's variant.

@@ -8,12 +8,17 @@ use provisioning::psa::Kind;
 use store::connections::{self, Connection};
 use store::plans::{self, PlanFilter, PlanStatus};
 use store::rights::{Module, Right};
+use store::tickets::{self, TicketFilter, TicketStatus};
 use store::{links, review_items, runs};
 
 use super::frame::{Frame, ago, at, go, needs, page, word};
+use super::tickets::{Slip, slips};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::Result;
+
+/// How many of their tickets somebody sees here.
+const WORK: i64 = 20;
 
 /// A connection as cards and tables show it.
 pub(crate) struct Card {
@@ -71,6 +76,19 @@ struct HomePage {
     cards: Vec<Card>,
     held: Vec<(String, String, u64, String)>,
     reviews: u64,
+    is_technician: bool,
+    tickets: Vec<Slip>,
+}
+
+/// The open tickets that somebody works on.
+async fn work_of(state: &AppState, user: &CurrentUser) -> Result<Vec<Slip>> {
+    let filter = TicketFilter {
+        status: Some(TicketStatus::Open),
+        assignee_id: Some(user.record.record.id),
+        ..TicketFilter::default()
+    };
+    let found = tickets::list(state.engine.db(), &filter, None, WORK).await?;
+    slips(state, found.items).await
 }
 
 pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
@@ -84,7 +102,12 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
         cards: Vec::new(),
         held: Vec::new(),
         reviews: 0,
+        is_technician: user.rights.allows(Module::ServiceDesk, Right::View),
+        tickets: Vec::new(),
     };
+    if shown.is_technician {
+        shown.tickets = work_of(&state, &user).await?;
+    }
     if needs(&user, Module::Admin, Right::View).is_err() {
         return page(&shown);
     }

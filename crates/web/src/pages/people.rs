@@ -1,27 +1,24 @@
-//! HR > Employees and CRM > Contacts: the lists, and one record with where
-//! its values come from, why, and what happened to it.
+//! HR > Employees and CRM > Contacts: the lists.
+
+use std::collections::HashMap;
 
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
-use provisioning::field::FieldChange;
-use provisioning::ids::RecordId;
+use provisioning::ids::AccountId;
 use provisioning::psa::{Kind, Record, Status};
 use serde::Deserialize;
-use store::journal::{self, Entry};
-use store::record_list::{self, Order, Position, RecordFilter};
-use store::records;
+use store::record_list::{self, Order, Position, RecordFilter, Sort};
+use store::records::RecordRow;
 use store::rights::{Module, Right};
+use store::{Db, accounts};
 
-use super::frame::{Choice, Fields, Frame, ago, at, go, needs, page, word};
-use super::plan::{Changed, changed, shown};
+use super::frame::{Choice, Frame, needs, page, query};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
-use crate::extract::Id;
 
 const PAGE: i64 = 50;
-const TIMELINE: u32 = 100;
 
 /// What to call a record.
 pub(crate) fn full_name(record: &Record) -> String {
@@ -35,14 +32,66 @@ pub(crate) fn full_name(record: &Record) -> String {
     }
 }
 
+/// Where people of a kind are shown.
+pub(crate) struct Where {
+    pub(crate) base: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) one: &'static str,
+    pub(crate) section: &'static str,
+    pub(crate) module: Module,
+}
+
+/// Where people of a kind are shown.
+pub(crate) fn place(kind: Kind) -> Where {
+    match kind {
+        Kind::Employee => Where {
+            base: "/hr/employees",
+            title: "Employees",
+            one: "employee",
+            section: "hr",
+            module: Module::Hr,
+        },
+        Kind::Contact => Where {
+            base: "/crm/contacts",
+            title: "Contacts",
+            one: "contact",
+            section: "crm",
+            module: Module::Crm,
+        },
+    }
+}
+
+/// The names of accounts.
+pub(crate) async fn account_names(
+    db: &Db,
+    mut ids: Vec<AccountId>,
+) -> Result<HashMap<AccountId, String>> {
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = accounts::get(db, &ids).await?.into_iter();
+    Ok(found.map(|account| (account.id, account.name)).collect())
+}
+
 struct Line {
     id: String,
     name: String,
     username: String,
     email: String,
     job_title: String,
+    account: Option<(String, String)>,
     status: &'static str,
     access: bool,
+    pinned: bool,
+}
+
+/// The head of a column by which the list can be sorted.
+struct Heading {
+    label: &'static str,
+    href: String,
+    sorted: &'static str,
 }
 
 #[derive(Template)]
@@ -50,62 +99,144 @@ struct Line {
 struct ListPage {
     frame: Frame,
     base: &'static str,
+    one: &'static str,
+    is_contacts: bool,
+    may_create: bool,
     search: String,
-    status: String,
+    sort: String,
     statuses: Vec<Choice>,
+    accesses: Vec<Choice>,
+    account: Option<(String, String)>,
+    headings: Vec<Heading>,
     rows: Vec<Line>,
+    first: Option<String>,
     next: Option<String>,
-    paged: bool,
+    csv: String,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, Clone)]
 #[serde(default)]
 pub(crate) struct Wanted {
     search: String,
     status: String,
-    after: Option<String>,
+    access: String,
+    account_id: String,
+    sort: String,
+    after: String,
 }
 
-fn place(kind: Kind) -> (&'static str, &'static str, &'static str, Module) {
-    match kind {
-        Kind::Employee => ("/hr/employees", "Employees", "hr", Module::Hr),
-        Kind::Contact => ("/crm/contacts", "Contacts", "crm", Module::Crm),
+impl Wanted {
+    /// The list again, with another order or from another place.
+    fn again(&self, sort: &str, after: &str) -> String {
+        query(&[
+            ("search", &self.search),
+            ("status", &self.status),
+            ("access", &self.access),
+            ("account_id", &self.account_id),
+            ("sort", sort),
+            ("after", after),
+        ])
+    }
+
+    fn filter(&self, kind: Kind) -> Result<RecordFilter> {
+        let mut filter = RecordFilter::new(kind);
+        let all = [Status::Active, Status::Inactive, Status::Archived];
+        filter.status = all.into_iter().find(|status| status.name() == self.status);
+        filter.access = match self.access.as_str() {
+            "granted" => Some(true),
+            "none" => Some(false),
+            _ => None,
+        };
+        if !self.account_id.is_empty() {
+            let id = self.account_id.parse();
+            let id = id.map_err(|_| Problem::invalid("account_id: not the id of an account"))?;
+            filter.account_id = Some(id);
+        }
+        filter.search = Some(self.search.trim().to_owned()).filter(|text| !text.is_empty());
+        Ok(filter)
+    }
+
+    fn order(&self) -> Order {
+        let (name, descending) = match self.sort.strip_prefix('-') {
+            Some(name) => (name, true),
+            None => (self.sort.as_str(), false),
+        };
+        let sort = match name {
+            "username" => Sort::Username,
+            "email" => Sort::Email,
+            "created_at" => Sort::Created,
+            _ => Sort::Name,
+        };
+        Order { sort, descending }
+    }
+
+    fn headings(&self) -> Vec<Heading> {
+        let order = self.order();
+        let all = [
+            ("Name", "name", Sort::Name),
+            ("Username", "username", Sort::Username),
+            ("Email", "email", Sort::Email),
+        ];
+        all.into_iter()
+            .map(|(label, name, sort)| {
+                let is_this = order.sort == sort;
+                let turned = is_this && !order.descending;
+                let to = if turned {
+                    format!("-{name}")
+                } else {
+                    name.to_owned()
+                };
+                Heading {
+                    label,
+                    href: self.again(&to, ""),
+                    sorted: match (is_this, order.descending) {
+                        (true, false) => "ascending",
+                        (true, true) => "descending",
+                        (false, _) => "",
+                    },
+                }
+            })
+            .collect()
     }
 }
 
 async fn list(state: AppState, user: CurrentUser, kind: Kind, wanted: Wanted) -> Result<Response> {
-    let (base, title, section, module) = place(kind);
-    needs(&user, module, Right::View)?;
-    let mut filter = RecordFilter::new(kind);
-    let all = [Status::Active, Status::Inactive, Status::Archived];
-    filter.status = all
-        .into_iter()
-        .find(|status| status.name() == wanted.status);
-    filter.search = Some(wanted.search.trim().to_owned()).filter(|text| !text.is_empty());
-    let order = Order::default();
-    let after = wanted
-        .after
-        .as_deref()
-        .map(|text| Position::parse(text, &filter, order));
+    let at = place(kind);
+    needs(&user, at.module, Right::View)?;
+    let db = state.engine.db();
+    let (filter, order) = (wanted.filter(kind)?, wanted.order());
+    let after = Some(wanted.after.as_str()).filter(|text| !text.is_empty());
+    let after = after.map(|text| Position::parse(text, &filter, order));
     let after = after.transpose().map_err(|_| {
         Problem::invalid("after: this place in the list is not known")
             .cure("Start at the first page.")
     })?;
-    let found = record_list::list(state.engine.db(), &filter, order, after.as_ref(), PAGE).await?;
+    let found = record_list::list(db, &filter, order, after.as_ref(), PAGE).await?;
     let next = found.cursor();
-    let rows = found.items.into_iter().map(|row| Line {
+    let ids = found.items.iter().filter_map(|row| row.record.account_id);
+    let names = account_names(db, ids.chain(filter.account_id).collect()).await?;
+    let named = |id: AccountId| {
+        let name = names.get(&id).cloned();
+        (id.to_string(), name.unwrap_or_else(|| id.to_string()))
+    };
+    let line = |row: RecordRow| Line {
         id: row.record.id.to_string(),
         name: full_name(&row.record),
         username: row.record.username.unwrap_or_default(),
         email: row.record.email.unwrap_or_default(),
         job_title: row.record.job_title.unwrap_or_default(),
+        account: row.record.account_id.map(named),
         status: row.record.status.name(),
         access: row.record.access,
-    });
+        pinned: row.record.pinned,
+    };
+    let rows = found.items.into_iter().map(line).collect();
     page(&ListPage {
-        frame: Frame::new(title, section, Some(&user)),
-        base,
-        search: wanted.search,
+        frame: Frame::new(at.title, at.section, Some(&user)),
+        base: at.base,
+        one: at.one,
+        is_contacts: kind == Kind::Contact,
+        may_create: needs(&user, at.module, Right::Create).is_ok(),
         statuses: Choice::list(
             &[
                 ("", "any"),
@@ -115,10 +246,27 @@ async fn list(state: AppState, user: CurrentUser, kind: Kind, wanted: Wanted) ->
             ],
             &wanted.status,
         ),
-        status: wanted.status,
-        rows: rows.collect(),
-        next,
-        paged: after.is_some(),
+        accesses: Choice::list(
+            &[("", "any"), ("granted", "yes"), ("none", "no")],
+            &wanted.access,
+        ),
+        account: filter.account_id.map(named),
+        // A search has its own order.
+        headings: if filter.search.is_none() {
+            wanted.headings()
+        } else {
+            Vec::new()
+        },
+        rows,
+        first: after.is_some().then(|| wanted.again(&wanted.sort, "")),
+        next: next.map(|next| wanted.again(&wanted.sort, &next)),
+        csv: format!(
+            "/api/v1{}/export{}",
+            at.base.trim_start_matches("/hr").trim_start_matches("/crm"),
+            wanted.again(&wanted.sort, "")
+        ),
+        search: wanted.search,
+        sort: wanted.sort,
     })
 }
 
@@ -136,152 +284,4 @@ pub(crate) async fn contacts(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response> {
     list(state, user, Kind::Contact, wanted).await
-}
-
-struct Happened {
-    at: String,
-    who: String,
-    what: String,
-    reason: String,
-    changes: Vec<Changed>,
-    run: Option<String>,
-}
-
-struct Reason {
-    winner: Option<String>,
-    losers: Vec<String>,
-    path: String,
-    what_if: Vec<String>,
-}
-
-#[derive(Template)]
-#[template(path = "person.html")]
-struct PersonPage {
-    frame: Frame,
-    base: &'static str,
-    back: &'static str,
-    id: String,
-    status: &'static str,
-    access: bool,
-    access_reason: Option<String>,
-    is_root: bool,
-    fields: Vec<(String, String, String)>,
-    reason: Option<Reason>,
-    may_resync: bool,
-    timeline: Vec<Happened>,
-}
-
-fn happened(entry: Entry, id: RecordId) -> Happened {
-    let Entry {
-        entry, decision, ..
-    } = entry;
-    let body = entry.body.as_ref();
-    let given = body.and_then(|body| body.get("changes").cloned());
-    let given = given.and_then(|list| serde_json::from_value::<Vec<FieldChange>>(list).ok());
-    let mut changes = given.map(|list| changed(&list)).unwrap_or_default();
-    let mut reason = body
-        .and_then(|body| body.get("reason")?.as_str())
-        .unwrap_or_default()
-        .to_owned();
-    let acts = decision.iter().flat_map(|decision| &decision.actions);
-    for act in acts.filter(|act| act.record_id == Some(id)) {
-        changes.extend(changed(&act.changes));
-        reason = act.reason.cause.describe();
-    }
-    Happened {
-        at: at(entry.at),
-        who: entry.actor.unwrap_or_else(|| word(&entry.origin)),
-        what: entry.action.replace('_', " "),
-        reason,
-        changes,
-        run: entry.run_id.map(|run| run.to_string()),
-    }
-}
-
-fn standing(one: &provisioning::why::Standing) -> String {
-    match one.lost_by {
-        Some(by) => format!("{} (Order {}): lost by {by}", one.name, one.order),
-        None => format!("{} (Order {})", one.name, one.order),
-    }
-}
-
-async fn detail(state: AppState, user: CurrentUser, kind: Kind, id: RecordId) -> Result<Response> {
-    let (base, back, section, module) = place(kind);
-    needs(&user, module, Right::View)?;
-    let (db, now) = (state.engine.db(), state.engine.now());
-    let row = records::get(db, &[id])
-        .await?
-        .into_iter()
-        .find(|row| row.record.kind == kind);
-    let record = row.ok_or_else(|| Problem::not_found(kind.name()))?.record;
-    let why = match state.engine.why(id).await {
-        Ok(why) => Some(why),
-        Err(error) if error.class == engine::Class::NotFound => None,
-        Err(error) => return Err(error.into()),
-    };
-    let fields = provisioning::field::Field::ALL
-        .into_iter()
-        .filter_map(|field| {
-            let value = record.get(field)?;
-            let origin = why.as_ref().and_then(|why| why.fields.get(field.name()));
-            let from = origin.map_or_else(String::new, |origin| match origin.from {
-                "directory" => format!("from Entra, {}", ago(origin.at, now)),
-                "local" => "edited here, until the directory changes".to_owned(),
-                other => other.to_owned(),
-            });
-            Some((field.name().replace('_', " "), shown(Some(&value)), from))
-        });
-    let fields = fields.collect();
-    let may_resync = why.is_some() && needs(&user, Module::Admin, Right::Edit).is_ok();
-    let entries = journal::by_record(db, id, None, TIMELINE).await?;
-    page(&PersonPage {
-        frame: Frame::new(&full_name(&record), section, Some(&user)),
-        base,
-        back,
-        id: id.to_string(),
-        status: record.status.name(),
-        access: record.access,
-        access_reason: record.access_reason.map(|code| code.replace('_', " ")),
-        is_root: record.is_root,
-        fields,
-        reason: why.map(|why| Reason {
-            winner: why.winner.as_ref().map(standing),
-            losers: why.losers.iter().map(standing).collect(),
-            path: why.group_path.join(" > "),
-            what_if: why.what_if,
-        }),
-        may_resync,
-        timeline: entries
-            .into_iter()
-            .map(|entry| happened(entry, id))
-            .collect(),
-    })
-}
-
-pub(crate) async fn employee(
-    State(state): State<AppState>,
-    user: CurrentUser,
-    Id(id): Id<RecordId>,
-) -> Result<Response> {
-    detail(state, user, Kind::Employee, id).await
-}
-
-pub(crate) async fn contact(
-    State(state): State<AppState>,
-    user: CurrentUser,
-    Id(id): Id<RecordId>,
-) -> Result<Response> {
-    detail(state, user, Kind::Contact, id).await
-}
-
-pub(crate) async fn resync(
-    State(state): State<AppState>,
-    user: CurrentUser,
-    Id(id): Id<RecordId>,
-    fields: Fields,
-) -> Result<Response> {
-    needs(&user, Module::Admin, Right::Edit)?;
-    let reapply = fields.text("do").as_deref() == Some("reapply");
-    let run = state.engine.resync(id, reapply, &user.actor()).await?;
-    Ok(go(format!("/runs/{run}")))
 }

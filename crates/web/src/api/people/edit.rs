@@ -35,6 +35,17 @@ pub(super) async fn create(
     caller: Caller,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
+    let id = make(kind, &state, &caller, draft).await?;
+    shown(&state, kind, id, StatusCode::CREATED).await
+}
+
+/// Makes a record by hand.
+pub(crate) async fn make(
+    kind: Kind,
+    state: &AppState,
+    caller: &Caller,
+    draft: Draft,
+) -> Result<RecordId> {
     let actor = caller.may(module(kind), Create)?;
     let (now, id) = (state.engine.now(), RecordId(state.engine.new_id()));
     let blank = row_of(Record::blank(id, kind), now);
@@ -52,10 +63,10 @@ pub(super) async fn create(
     record.access = access.unwrap_or(may);
     let mut tx = state.engine.db().begin().await?;
     settle(&mut tx, &blank.record, record, access).await?;
-    guard_administrators(&caller, &blank.record, record)?;
-    write(&state, &mut tx, &actor, "create", &blank, &row).await?;
+    guard_administrators(caller, &blank.record, record)?;
+    write(state, &mut tx, &actor, "create", &blank, &row).await?;
     tx.commit().await?;
-    shown(&state, kind, id, StatusCode::CREATED).await
+    Ok(id)
 }
 
 /// `PATCH /employees/{id}`, `PATCH /contacts/{id}`

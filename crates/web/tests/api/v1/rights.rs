@@ -9,7 +9,7 @@ const WORD: &str = "a long enough password";
 
 impl World {
     /// Somebody with these roles, signed in: their id and cookie.
-    async fn person(&self, kind: &str, body: Value) -> (String, String) {
+    pub(crate) async fn person(&self, kind: &str, body: Value) -> (String, String) {
         let username = body["username"].as_str().unwrap().to_owned();
         let id = self.made(&format!("/api/v1/{kind}"), body).await;
         let path = format!("/api/v1/{kind}/{id}/password");

@@ -1,0 +1,234 @@
+//! `/hr/employees` and `/crm/contacts`: the lists, one record, and what is done by hand.
+
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use crate::world::{PASSWORD, Reply, World, bare};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+impl World {
+    /// A page as this browser sees it.
+    pub(super) async fn page(&self, session: &str, path: &str) -> Reply {
+        let call = bare(Method::GET, path).cookie(session);
+        self.send(call.header("accept", "text/html")).await
+    }
+
+    /// A form sent by this browser.
+    pub(super) async fn form(&self, session: &str, path: &str, form: &str) -> Reply {
+        let call = bare(Method::POST, path).cookie(session);
+        let call = call.header("accept", "text/html").body(FORM, form);
+        self.send(call).await
+    }
+
+    /// Root's browser.
+    pub(super) async fn root(&self) -> String {
+        let signed_in = self.sign_in("root", PASSWORD).await;
+        signed_in.cookie("rollcall_session").unwrap()
+    }
+
+    /// The id of the only employee with this username.
+    pub(super) async fn employee(&self, username: &str) -> String {
+        let found = self
+            .get(&format!("/api/v1/employees?username={username}"))
+            .await;
+        found.items()[0]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+fn shows(page: &Reply, what: &[&str]) {
+    page.is(StatusCode::OK);
+    for text in what {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_searched_filtered_sorted_and_downloaded() {
+    let world = World::new().await;
+    world.staffed(&["ada", "bob"]).await;
+    let root = world.root().await;
+    let list = world.page(&root, "/hr/employees").await;
+    shows(
+        &list,
+        &[
+            "ada@contoso.com",
+            "bob@contoso.com",
+            "aria-sort=\"ascending\"",
+        ],
+    );
+    let found = world
+        .page(
+            &root,
+            "/hr/employees?search=bob&status=active&access=granted",
+        )
+        .await;
+    shows(
+        &found,
+        &[
+            "bob@contoso.com",
+            "/api/v1/employees/export?search=bob&#38;status=active&#38;access=granted",
+        ],
+    );
+    assert!(!found.text.contains("ada@contoso.com"));
+    let turned = world.page(&root, "/hr/employees?sort=-username").await;
+    let (ada, bob) = (turned.text.find(">ada<"), turned.text.find(">bob<"));
+    assert!(bob < ada, "{}", turned.text);
+    let nobody = world.page(&root, "/crm/contacts").await;
+    shows(&nobody, &["Nobody fits."]);
+}
+
+#[tokio::test]
+async fn a_record_says_where_its_values_are_from_and_what_was_edited_here() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let (root, id) = (world.root().await, world.employee("ada").await);
+    let at = format!("/hr/employees/{id}");
+    shows(
+        &world.page(&root, &at).await,
+        &["from Entra", "from the mapping rule", "Resync"],
+    );
+    let edit = world.page(&root, &format!("{at}/edit")).await;
+    shows(&edit, &["value=\"ada@contoso.com\"", "value=\"Engineer\""]);
+    let form = "first_name=Ada&last_name=Tester&username=ada&email=ada%40contoso.com\
+                &phone=%2B1+555+0100&job_title=Countess&security_roles=User&access=granted";
+    let saved = world.form(&root, &format!("{at}/edit"), form).await;
+    saved.is(StatusCode::SEE_OTHER);
+    let page = world.page(&root, &at).await;
+    shows(
+        &page,
+        &[
+            "Countess",
+            "edited here, until the directory changes",
+            "Re-apply",
+        ],
+    );
+    // Re-apply says first what goes.
+    let told = world.page(&root, &format!("{at}/reapply")).await;
+    shows(&told, &["`Countess`, edited here, goes back"]);
+    shows(
+        &world.page(&root, &format!("{at}?tab=why")).await,
+        &["Winning rule", "Staff"],
+    );
+    let timeline = world.page(&root, &format!("{at}?tab=timeline")).await;
+    shows(&timeline, &["job title: Engineer -&gt; Countess"]);
+}
+
+#[tokio::test]
+async fn what_is_refused_comes_back_as_it_was_typed() {
+    let world = World::new().await;
+    world.staffed(&["ada", "bob"]).await;
+    let (root, id) = (world.root().await, world.employee("ada").await);
+    let form =
+        "first_name=Ada&username=bob&email=not-an-address&security_roles=User&access=granted";
+    let page = world
+        .form(&root, &format!("/hr/employees/{id}/edit"), form)
+        .await;
+    page.is(StatusCode::UNPROCESSABLE_ENTITY);
+    for text in [
+        "`not-an-address` is not an email address",
+        "Nothing was saved",
+        "value=\"bob\"",
+    ] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+    // A version that is gone by now.
+    let stale = "version=0&first_name=Ada&username=ada&security_roles=User&access=granted";
+    let page = world
+        .form(&root, &format!("/hr/employees/{id}/edit"), stale)
+        .await;
+    page.is(StatusCode::PRECONDITION_FAILED);
+}
+
+#[tokio::test]
+async fn acts_are_told_first_and_then_done() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let (root, id) = (world.root().await, world.employee("ada").await);
+    let at = format!("/hr/employees/{id}");
+    let told = world.page(&root, &format!("{at}/deactivate")).await;
+    shows(
+        &told,
+        &["can no longer sign in", "stays so until somebody activates"],
+    );
+    let record = async || world.get(&format!("/api/v1/employees/{id}")).await.body;
+    assert_eq!(record().await["status"], "active");
+    world
+        .form(&root, &format!("{at}/deactivate"), "")
+        .await
+        .is(StatusCode::SEE_OTHER);
+    assert_eq!(record().await["status"], "inactive");
+    world
+        .form(&root, &format!("{at}/activate"), "")
+        .await
+        .is(StatusCode::SEE_OTHER);
+    assert_eq!(record().await["status"], "active");
+    world
+        .form(&root, &format!("{at}/pin"), "reason=on+leave")
+        .await
+        .is(StatusCode::SEE_OTHER);
+    shows(&world.page(&root, &at).await, &["on leave", "Unpin"]);
+    world
+        .form(&root, &format!("{at}/unpin"), "")
+        .await
+        .is(StatusCode::SEE_OTHER);
+    assert_eq!(record().await["pinned"], json!(false));
+    let run = world.form(&root, &format!("{at}/resync"), "").await;
+    assert!(run.header("location").unwrap().starts_with("/runs/"));
+    let nothing = world.page(&root, &format!("{at}/explode")).await;
+    nothing.is(StatusCode::NOT_FOUND);
+    let root_record = world.employee("root").await;
+    let kept = world
+        .form(
+            &root,
+            &format!("/hr/employees/{root_record}/deactivate"),
+            "",
+        )
+        .await;
+    kept.is(StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn a_contact_is_made_by_hand_and_belongs_to_an_account() {
+    let world = World::new().await;
+    let account = world
+        .made("/api/v1/accounts", json!({ "name": "Northwind" }))
+        .await;
+    let root = world.root().await;
+    let form = format!(
+        "first_name=Cleo&last_name=Client&username=cleo&email=cleo%40northwind.example\
+         &account_id={account}&security_roles=External+User&access=granted&is_poc=on"
+    );
+    let made = world.form(&root, "/crm/contacts/new", &form).await;
+    made.is(StatusCode::SEE_OTHER);
+    let page = world.page(&root, made.header("location").unwrap()).await;
+    shows(
+        &page,
+        &["Cleo Client", "Northwind", "External User", "not linked"],
+    );
+    let list = world
+        .page(&root, &format!("/crm/contacts?account_id={account}"))
+        .await;
+    shows(&list, &["Cleo Client", "Of the account"]);
+}
+
+#[tokio::test]
+async fn rights_decide_what_is_seen_and_done() {
+    let world = World::new().await;
+    let (id, session) = world
+        .person(
+            "employees",
+            json!({ "username": "tess", "first_name": "Tess", "security_roles": ["User"] }),
+        )
+        .await;
+    let page = world.page(&session, "/hr/employees").await;
+    page.is(StatusCode::FORBIDDEN);
+    assert!(page.text.contains("security roles"), "{}", page.text);
+    let form = world
+        .form(&session, &format!("/hr/employees/{id}/deactivate"), "")
+        .await;
+    form.is(StatusCode::FORBIDDEN);
+    let home = world.page(&session, "/").await;
+    shows(&home, &["Your open tickets"]);
+    assert!(!home.text.contains("/hr/employees"));
+}
