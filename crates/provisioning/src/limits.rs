@@ -103,11 +103,17 @@ impl std::fmt::Display for Passed {
             before,
             allowed,
         } = self;
-        let verb = action.name();
-        write!(
-            f,
-            "{wanted} people to {verb}, {before} already in the window, {allowed} allowed"
-        )
+        let what = match action {
+            ActionKind::Revoke => "lose access".to_owned(),
+            ActionKind::Deactivate => "be deactivated".to_owned(),
+            ActionKind::Archive => "be archived".to_owned(),
+            other => other.name().to_owned(),
+        };
+        write!(f, "{wanted} people would {what}")?;
+        if *before > 0 {
+            write!(f, " after {before} lately")?;
+        }
+        write!(f, ", {allowed} are allowed")
     }
 }
 

@@ -52,6 +52,6 @@ fn a_hold_says_what_it_counted() {
     let found = passed(&Limits::default(), 1_000, wanted, |_| 1);
     assert_eq!(
         found[0].to_string(),
-        "30 people to revoke, 1 already in the window, 25 allowed"
+        "30 people would lose access after 1 lately, 25 are allowed"
     );
 }

@@ -5,6 +5,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::Change;
 use provisioning::action::ActionKind;
+use provisioning::field::{Field, FieldChange, Value};
 use provisioning::ids::PlanId;
 use serde::Deserialize;
 use store::decisions::{self, DecisionFilter, DecisionRow};
@@ -27,6 +28,8 @@ struct Act {
     kind: &'static str,
     record: &'static str,
     is_loss: bool,
+    /// Every field was blank before: what is new is enough to know.
+    is_new: bool,
     changes: Vec<Changed>,
     reason: String,
 }
@@ -41,6 +44,7 @@ struct Person {
 
 struct Count {
     kind: &'static str,
+    words: &'static str,
     count: u64,
     is_loss: bool,
     is_chosen: bool,
@@ -78,29 +82,53 @@ pub(crate) struct Wanted {
 }
 
 /// A value, or a dash for none.
-pub(crate) fn shown(value: Option<&provisioning::field::Value>) -> String {
-    value.map_or_else(|| "(blank)".to_owned(), provisioning::field::Value::show)
+pub(crate) fn shown(value: Option<&Value>) -> String {
+    value.map_or_else(|| "(blank)".to_owned(), Value::show)
 }
 
 /// The changes of fields in words.
-pub(crate) fn changed(list: &[provisioning::field::FieldChange]) -> Vec<Changed> {
-    let one = |change: &provisioning::field::FieldChange| {
+pub(crate) fn changed(list: &[FieldChange]) -> Vec<Changed> {
+    let one = |change: &FieldChange| {
+        let words = |value: Option<&Value>| match change.field {
+            // The reason is kept as a code.
+            Field::AccessReason => shown(value).replace('_', " "),
+            _ => shown(value),
+        };
         let field = change.field.name().replace('_', " ");
         (
             field,
-            shown(change.old.as_ref()),
-            shown(change.new.as_ref()),
+            words(change.old.as_ref()),
+            words(change.new.as_ref()),
         )
     };
     list.iter().map(one).collect()
 }
 
+/// What an action does to somebody, in a word that fits one and many, before
+/// and after.
+pub(crate) fn in_a_word(kind: ActionKind) -> &'static str {
+    match kind {
+        ActionKind::Create => "created",
+        ActionKind::Adopt => "adopted",
+        ActionKind::Update => "changed",
+        ActionKind::Archive => "archived",
+        ActionKind::Restore => "restored",
+        ActionKind::Deactivate => "deactivated",
+        ActionKind::Reactivate => "reactivated",
+        ActionKind::Revoke => "access lost",
+        ActionKind::Grant => "access given",
+        ActionKind::Link => "linked",
+        ActionKind::Review => "to review",
+    }
+}
+
 fn person(row: DecisionRow) -> Person {
     let decision = row.decision;
     let acts = decision.actions.iter().map(|action| Act {
-        kind: action.kind.name(),
+        kind: in_a_word(action.kind),
         record: action.record_kind.name(),
         is_loss: action.kind.is_loss(),
+        is_new: action.changes.iter().all(|change| change.old.is_none()),
         changes: changed(&action.changes),
         reason: action.reason.cause.describe(),
     });
@@ -143,6 +171,7 @@ pub(crate) async fn show(
     let next = rows.last().filter(|_| is_full).map(|row| row.seq);
     let counts = ActionKind::ALL.into_iter().map(|kind| Count {
         kind: kind.name(),
+        words: in_a_word(kind),
         count: plan.counts.of(kind),
         is_loss: kind.is_loss(),
         is_chosen: kind.name() == wanted.action,

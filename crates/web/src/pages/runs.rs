@@ -8,11 +8,12 @@ use provisioning::ids::RunId;
 use provisioning::plan::Counts;
 use serde::Deserialize;
 use serde_json::Value;
-use store::plans;
 use store::rights::{Module, Right};
 use store::runs::{self, RunFilter, RunRow, RunStatus};
+use store::{connections, plans};
 
 use super::frame::{Fields, Frame, ago, at, go, needs, page, word};
+use super::plan::in_a_word;
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
@@ -22,7 +23,9 @@ const PAGE: u32 = 50;
 
 struct Run {
     id: String,
+    of: String,
     status: String,
+    state: &'static str,
     mode: String,
     cause: String,
     actor: String,
@@ -35,10 +38,17 @@ struct Run {
     hold: Option<String>,
     error: Option<String>,
     cure: Option<String>,
-    progress: Vec<(String, String)>,
+    progress: Option<Progress>,
     is_running: bool,
     can_be_undone: bool,
     undo_of: Option<String>,
+}
+
+/// How far a run is.
+struct Progress {
+    words: String,
+    /// Done, of how many; not while it is not known how many there are.
+    bar: Option<(u64, u64)>,
 }
 
 fn text(value: Option<&Value>, name: &str) -> Option<String> {
@@ -50,7 +60,7 @@ fn in_words(counts: &Counts) -> String {
         .into_iter()
         .filter(|kind| counts.of(*kind) > 0);
     let words: Vec<String> = some
-        .map(|kind| format!("{} {}", counts.of(kind), kind.name()))
+        .map(|kind| format!("{} {}", counts.of(kind), in_a_word(kind)))
         .collect();
     if words.is_empty() {
         return "nothing to do".to_owned();
@@ -58,24 +68,38 @@ fn in_words(counts: &Counts) -> String {
     words.join(", ")
 }
 
-fn run(row: RunRow, now: jiff::Timestamp) -> Run {
-    let progress = row.progress.as_object().into_iter().flatten();
-    let progress = progress.filter(|(_, value)| value.is_number() || value.is_string());
-    let progress = progress.map(|(name, value)| {
-        let value = value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned);
-        (name.replace('_', " "), value)
-    });
+/// The status for people.
+fn state(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Collecting => "reading",
+        RunStatus::Planned => "planning",
+        RunStatus::Held => "waits for approval",
+        RunStatus::Applying => "applying",
+        RunStatus::Done => "done",
+        RunStatus::Failed => "failed",
+        RunStatus::Rejected => "rejected",
+        RunStatus::Undone => "undone",
+    }
+}
+
+fn is_running(status: RunStatus) -> bool {
+    let (reads, plans, applies) = (
+        RunStatus::Collecting,
+        RunStatus::Planned,
+        RunStatus::Applying,
+    );
+    [reads, plans, applies].contains(&status)
+}
+
+fn run(row: RunRow, of: String, now: jiff::Timestamp) -> Run {
     Run {
         id: row.id.to_string(),
-        is_running: matches!(
-            row.status,
-            RunStatus::Collecting | RunStatus::Planned | RunStatus::Applying
-        ),
+        of,
+        is_running: is_running(row.status),
         can_be_undone: row.status == RunStatus::Done && row.counts.total() > 0,
         undo_of: row.undo_of.map(|id| id.to_string()),
         status: word(&row.status),
+        state: state(row.status),
         mode: word(&row.mode),
         cause: row.cause.replace('_', " "),
         actor: row.actor.unwrap_or_default(),
@@ -85,11 +109,63 @@ fn run(row: RunRow, now: jiff::Timestamp) -> Run {
         plan: row.plan_id.map(|id| id.to_string()),
         requests: row.requests,
         resource_units: row.resource_units,
-        hold: text(row.hold.as_ref(), "message"),
+        hold: text(row.hold.as_ref(), "message").filter(|_| row.status == RunStatus::Held),
         error: text(row.error.as_ref(), "message"),
         cure: text(row.error.as_ref(), "cure"),
-        progress: progress.collect(),
+        progress: None,
     }
+}
+
+/// What a run is a run of: its tenant.
+async fn tenant(state: &AppState, row: &RunRow) -> Result<String> {
+    let Some(id) = row.connection_id else {
+        return Ok("every tenant".to_owned());
+    };
+    let found = connections::get(state.engine.db(), id).await?;
+    let name = found.map(|one| {
+        let name = one.tenant_name.or(one.tenant_domain);
+        name.unwrap_or(one.configuration.tenant_input)
+    });
+    Ok(name.unwrap_or_else(|| "a tenant that was removed".to_owned()))
+}
+
+/// Counts, rate, and time left.
+async fn progress(state: &AppState, row: &RunRow) -> Result<Progress> {
+    let plan = match row.plan_id {
+        Some(id) => plans::get(state.engine.db(), id).await?,
+        None => None,
+    };
+    let number = |name: &str| row.progress.get(name).and_then(Value::as_u64);
+    let (done, all, began) = match (row.status, &plan) {
+        (RunStatus::Applying, Some(plan)) => {
+            let began = plan.decided_at.unwrap_or(plan.created_at);
+            (number("applied").unwrap_or(0), Some(plan.people), began)
+        }
+        _ => {
+            let done = number("planned").or(number("people")).unwrap_or(0);
+            (done, None, row.started_at)
+        }
+    };
+    let seconds = state.engine.now().duration_since(began).as_secs_f64();
+    Ok(Progress {
+        words: pace(done, all, seconds),
+        bar: all
+            .map(|all| (done.min(all), all))
+            .filter(|(_, all)| *all > 0),
+    })
+}
+
+#[allow(clippy::cast_precision_loss)] // people, for people to read
+fn pace(done: u64, all: Option<u64>, seconds: f64) -> String {
+    let of = all.map(|all| format!(" of {all}")).unwrap_or_default();
+    let words = format!("{done}{of} people");
+    if done == 0 || seconds < 1.0 {
+        return words;
+    }
+    let rate = done as f64 / seconds;
+    let left = all.map(|all| all.saturating_sub(done) as f64 / rate);
+    let left = left.map(|left| format!(", about {left:.0} seconds left"));
+    format!("{words}, {rate:.0} a second{}", left.unwrap_or_default())
 }
 
 #[derive(Template)]
@@ -145,9 +221,14 @@ pub(crate) async fn list(
         .last()
         .filter(|_| is_full)
         .map(|row| row.id.to_string());
+    let mut shown = Vec::new();
+    for row in rows {
+        let of = tenant(&state, &row).await?;
+        shown.push(run(row, of, now));
+    }
     page(&RunsPage {
         frame: Frame::new("Runs", "runs", Some(&user)),
-        runs: rows.into_iter().map(|row| run(row, now)).collect(),
+        runs: shown,
         next,
     })
 }
@@ -160,9 +241,17 @@ pub(crate) async fn show(
     needs(&user, Module::Admin, Right::View)?;
     let row = runs::get(state.engine.db(), id).await?;
     let row = row.ok_or_else(|| Problem::not_found("run"))?;
+    let of = tenant(&state, &row).await?;
+    let progress = match is_running(row.status) {
+        true => Some(progress(&state, &row).await?),
+        false => None,
+    };
     page(&RunPage {
-        frame: Frame::new("Run", "runs", Some(&user)),
-        run: run(row, state.engine.now()),
+        frame: Frame::new(&format!("Run of {of}"), "runs", Some(&user)),
+        run: Run {
+            progress,
+            ..run(row, of, state.engine.now())
+        },
     })
 }
 
@@ -201,4 +290,25 @@ pub(crate) async fn undo(
         conflicts: undone.conflicts,
         conflicting: conflicting.collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_has_counts_then_rate_and_time_left() {
+        let table = [
+            ((0, None, 5.0), "0 people"),
+            ((40, None, 0.5), "40 people"),
+            ((40, None, 4.0), "40 people, 10 a second"),
+            (
+                (40, Some(60), 4.0),
+                "40 of 60 people, 10 a second, about 2 seconds left",
+            ),
+        ];
+        for ((done, all, seconds), expected) in table {
+            assert_eq!(pace(done, all, seconds), expected);
+        }
+    }
 }

@@ -204,7 +204,7 @@ story("a rule that would lock many out is held, and what was done is undone", { 
   await person.reads(/waits|held/i, "Approve", "Reject");
   await person.looks("lockout-held");
   assert.equal(await employees(), before, "nobody lost anything");
-  const ask = person.page.getByLabel(/type the number/);
+  const ask = person.page.getByLabel(/type that number/);
   await ask.fill("1");
   await person.presses("Approve");
   await person.reads("that is not the number you typed");
@@ -219,7 +219,7 @@ story("a rule that would lock many out is held, and what was done is undone", { 
   await person.follows("Staff");
   await person.page.getByLabel("On", { exact: true }).uncheck();
   await person.presses("Save");
-  const words = await person.page.getByText(/type the number/).innerText();
+  const words = await person.page.getByText(/type that number/).innerText();
   const [losses] = words.match(/\d+/);
   await ask.fill(losses);
   await person.presses("Approve");
