@@ -23,6 +23,7 @@ mod courier;
 mod engine;
 mod error;
 mod events;
+mod health;
 mod hold;
 mod input;
 mod lease;
@@ -44,6 +45,7 @@ pub use courier::{Courier, SIGNING_SECRET, sign};
 pub use engine::{Engine, EngineOptions, Notifications};
 pub use error::{Class, EngineError, Result};
 pub use events::tell;
+pub use health::{HealthLine, Severity};
 pub use model::{
     Actor, CallbackOutcome, CallbackQuery, Change, CheckLine, ConnectionChange, GroupInfo, Mode,
     NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, RuleScope,

@@ -33,6 +33,8 @@ const BRIEF: Duration = Duration::from_secs(1);
 const MOST: usize = 16;
 /// The longest sleep: what other processes ask for is seen this late.
 const NAP: Duration = Duration::from_millis(250);
+/// How often it is looked which secrets end.
+const WARN_EVERY: Duration = Duration::from_secs(3600);
 /// Waits after failures, doubling.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
@@ -53,6 +55,7 @@ struct Hands {
     running: JoinSet<Ended>,
     jobs: HashMap<Id, (Arc<Job>, Timestamp)>,
     kept_house_at: Option<Timestamp>,
+    warned_at: Option<Timestamp>,
 }
 
 impl Hands {
@@ -147,6 +150,13 @@ impl Engine {
         if age.is_none_or(|age| age >= BEAT) {
             self.keep_house(hands, now).await?;
             hands.kept_house_at = Some(now);
+        }
+        let age = hands
+            .warned_at
+            .map(|at| now.duration_since(at).unsigned_abs());
+        if age.is_none_or(|age| age >= WARN_EVERY) {
+            self.warn_of_ends().await?;
+            hands.warned_at = Some(now);
         }
         self.answer(now).await?;
         // New and kept connections take turns.

@@ -1,8 +1,8 @@
 //! The REST API: one file for each resource.
 
 pub(crate) mod accounts;
-mod api_tokens;
-mod audit;
+pub(crate) mod api_tokens;
+pub(crate) mod audit;
 mod connections;
 mod employee_defaults;
 pub(crate) mod finance;
@@ -14,11 +14,11 @@ pub(crate) mod people;
 mod plans;
 mod review_items;
 mod routes;
-mod security_roles;
-mod sessions;
+pub(crate) mod security_roles;
+pub(crate) mod sessions;
 mod sync_runs;
 pub(crate) mod tickets;
-mod webhooks;
+pub(crate) mod webhooks;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;

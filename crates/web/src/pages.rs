@@ -2,6 +2,7 @@
 //! engine and the store; decides nothing about people.
 
 mod accounts;
+mod admin;
 mod assets;
 mod auth_provision;
 mod connections;
@@ -33,7 +34,7 @@ use frame::{Frame, sentence};
 
 /// Every page's route.
 pub(crate) fn router() -> Router<AppState> {
-    let admin = Router::new()
+    let provision = Router::new()
         .route("/", get(auth_provision::show).post(auth_provision::save))
         .route("/connections", post(connections::add))
         .route("/connections/new", get(connections::form))
@@ -55,7 +56,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/sign-in/microsoft", get(entrance::microsoft))
         .route("/sign-out", post(entrance::sign_out))
         .route("/set-up", get(entrance::set_up_form).post(entrance::set_up))
-        .nest("/admin/my-company/auth-provision", admin)
+        .nest("/admin/my-company/auth-provision", provision)
         .route("/plans/{id}", get(plan::show))
         .route("/plans/{id}/approve", post(plan::approve))
         .route("/plans/{id}/reject", post(plan::reject))
@@ -65,6 +66,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/review", get(review::list))
         .route("/review/{id}", post(review::resolve))
         .route("/hr/employees", get(people::employees))
+        .nest("/admin", admin::router())
         .nest("/portal", portal::router())
         .route("/crm/accounts", get(accounts::list).post(accounts::create))
         .route(
@@ -72,6 +74,7 @@ pub(crate) fn router() -> Router<AppState> {
             get(accounts::show).post(accounts::update),
         )
         .route("/crm/contacts", get(people::contacts))
+        .route("/people/{id}", get(person::find))
         .route("/hr/employees/{id}", get(person::employee))
         .route("/crm/contacts/{id}", get(person::contact))
         .merge(by_hand("/hr/employees", Kind::Employee))

@@ -1,5 +1,6 @@
 //! The pages: what a browser sends, and what comes back.
 
+mod admin;
 mod auth_provision;
 mod people;
 mod tickets;

@@ -8,6 +8,7 @@ mod child_tenants;
 mod database;
 mod first_sync;
 mod full_reads;
+mod health;
 mod life;
 mod removals;
 mod rules;

@@ -19,10 +19,10 @@ use crate::extract::{Body, Id, Paging, Query, list as answer};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct New {
-    name: String,
-    scopes: Vec<TokenScope>,
-    expires_at: Option<Timestamp>,
+pub(crate) struct New {
+    pub(crate) name: String,
+    pub(crate) scopes: Vec<TokenScope>,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 fn view(token: &ApiToken) -> Value {
@@ -54,6 +54,18 @@ pub(super) async fn create(
     caller: Caller,
     Body(new): Body<New>,
 ) -> Result<Response> {
+    let (stored, text) = issue(&state, &caller, new).await?;
+    let mut body = view(&stored);
+    body["token"] = text.into();
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+/// Makes a token: what is kept of it, and its text, of which only a hash is.
+pub(crate) async fn issue(
+    state: &AppState,
+    caller: &Caller,
+    new: New,
+) -> Result<(ApiToken, String)> {
     let actor = caller.administrates()?;
     let name = new.name.trim().to_owned();
     if name.is_empty() || new.scopes.is_empty() {
@@ -75,18 +87,16 @@ pub(super) async fn create(
         last_used_at: None,
         revoked_at: None,
     };
-    let mut body = view(&stored);
     let entry = NewEntry {
         actor: Some(actor.name),
-        body: Some(body.clone()),
+        body: Some(view(&stored)),
         ..NewEntry::new(now, actor.origin, "token_created")
     };
     let mut tx = state.engine.db().begin().await?;
     api_tokens::insert(&mut tx, &stored, &token::digest(&text)).await?;
     journal::append(&mut tx, &[entry]).await?;
     tx.commit().await?;
-    body["token"] = text.into();
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    Ok((stored, text))
 }
 
 /// `GET /api-tokens/{id}`
@@ -103,7 +113,7 @@ pub(super) async fn show(
 }
 
 /// `DELETE /api-tokens/{id}`: it ends at once and stays in the list.
-pub(super) async fn revoke(
+pub(crate) async fn revoke(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<ApiTokenId>,

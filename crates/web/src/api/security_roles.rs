@@ -23,24 +23,24 @@ use crate::extract::{Body, Id, Paging, Query, expected_version, given, list as a
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct New {
-    name: String,
+pub(crate) struct New {
+    pub(crate) name: String,
     #[serde(rename = "type")]
-    role_type: RoleType,
+    pub(crate) role_type: RoleType,
     #[serde(default)]
-    description: String,
+    pub(crate) description: String,
     #[serde(default)]
-    rights: Rights,
-    is_active: Option<bool>,
+    pub(crate) rights: Rights,
+    pub(crate) is_active: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Change {
+pub(crate) struct Change {
     #[serde(deserialize_with = "given")]
-    description: Option<Option<String>>,
-    rights: Option<Rights>,
-    is_active: Option<bool>,
+    pub(crate) description: Option<Option<String>>,
+    pub(crate) rights: Option<Rights>,
+    pub(crate) is_active: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -69,7 +69,7 @@ fn tagged(status: StatusCode, version: i64, role: &SecurityRole) -> Response {
     (status, tag, Json(view(role))).into_response()
 }
 
-async fn found(on: impl Into<Source<'_>>, name: &str) -> Result<SecurityRole> {
+pub(crate) async fn found(on: impl Into<Source<'_>>, name: &str) -> Result<SecurityRole> {
     let role = security_roles::get(on, name).await?;
     role.ok_or_else(|| Problem::not_found("security role"))
 }
@@ -114,7 +114,7 @@ pub(super) async fn show(
 }
 
 /// `POST /security-roles`
-pub(super) async fn create(
+pub(crate) async fn create(
     State(state): State<AppState>,
     caller: Caller,
     Body(new): Body<New>,
@@ -144,7 +144,7 @@ pub(super) async fn create(
 }
 
 /// `PATCH /security-roles/{id}`
-pub(super) async fn update(
+pub(crate) async fn update(
     State(state): State<AppState>,
     caller: Caller,
     Id(name): Id<String>,
@@ -169,7 +169,7 @@ pub(super) async fn update(
 }
 
 /// `DELETE /security-roles/{id}`: 409 with the list of who and what names it.
-pub(super) async fn remove(
+pub(crate) async fn remove(
     State(state): State<AppState>,
     caller: Caller,
     Id(name): Id<String>,

@@ -18,7 +18,7 @@ use crate::extract::{Id, list as answer};
 
 /// A session's id: enough of its hash to tell it apart, and of no use to
 /// anybody who wants to be it.
-fn id_of(session: &Session) -> String {
+pub(crate) fn id_of(session: &Session) -> String {
     let bytes = session.token_hash.iter().take(12);
     bytes.map(|byte| format!("{byte:02x}")).collect()
 }
@@ -53,7 +53,7 @@ pub(super) async fn mine(State(state): State<AppState>, caller: Caller) -> Resul
 }
 
 /// `DELETE /me/sessions/{id}`
-pub(super) async fn end_mine(
+pub(crate) async fn end_mine(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<String>,
@@ -86,7 +86,7 @@ pub(super) async fn of(
 }
 
 /// `DELETE …/{id}/sessions`: the person is signed out everywhere.
-pub(super) async fn end(
+pub(crate) async fn end(
     kind: Kind,
     State(state): State<AppState>,
     caller: Caller,

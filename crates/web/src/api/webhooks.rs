@@ -28,11 +28,11 @@ use crate::extract::{
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Draft {
-    url: Option<String>,
-    events: Option<Vec<WebhookEvent>>,
-    description: Option<String>,
-    enabled: Option<bool>,
+pub(crate) struct Draft {
+    pub(crate) url: Option<String>,
+    pub(crate) events: Option<Vec<WebhookEvent>>,
+    pub(crate) description: Option<String>,
+    pub(crate) enabled: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -70,7 +70,7 @@ fn tagged(status: StatusCode, version: i64, body: Value) -> Response {
         .into_response()
 }
 
-async fn found(on: impl Into<Source<'_>>, id: WebhookId) -> Result<Webhook> {
+pub(crate) async fn found(on: impl Into<Source<'_>>, id: WebhookId) -> Result<Webhook> {
     webhooks::get(on, id)
         .await?
         .ok_or_else(|| Problem::not_found("webhook"))
@@ -105,6 +105,18 @@ pub(super) async fn create(
     caller: Caller,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
+    let (webhook, secret) = add(&state, &caller, draft).await?;
+    let mut body = view(&webhook);
+    body["secret"] = secret.into();
+    Ok(tagged(StatusCode::CREATED, webhook.version, body))
+}
+
+/// Adds a webhook; with its signing secret, which is shown this once.
+pub(crate) async fn add(
+    state: &AppState,
+    caller: &Caller,
+    draft: Draft,
+) -> Result<(Webhook, String)> {
     caller.administrates()?;
     let url = draft
         .url
@@ -138,13 +150,11 @@ pub(super) async fn create(
     let kept = SecretString::from(secret.clone());
     secrets::put(&mut tx, sealer, &random, key_id, place, &kept, now).await?;
     tx.commit().await?;
-    let mut body = view(&webhook);
-    body["secret"] = secret.into();
-    Ok(tagged(StatusCode::CREATED, webhook.version, body))
+    Ok((webhook, secret))
 }
 
 /// `PATCH /webhooks/{id}`
-pub(super) async fn update(
+pub(crate) async fn update(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<WebhookId>,
@@ -168,7 +178,7 @@ pub(super) async fn update(
 }
 
 /// `DELETE /webhooks/{id}`
-pub(super) async fn remove(
+pub(crate) async fn remove(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<WebhookId>,
@@ -207,7 +217,7 @@ pub(super) async fn deliveries(
 }
 
 /// `POST /webhooks/{id}/deliveries/{delivery}/redeliver`
-pub(super) async fn redeliver(
+pub(crate) async fn redeliver(
     State(state): State<AppState>,
     caller: Caller,
     Path((id, delivery)): Path<(String, String)>,

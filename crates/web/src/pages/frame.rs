@@ -59,6 +59,8 @@ enum Reaches {
 
 use Reaches::{Everything, Something};
 
+const ADMIN: Option<(Module, Reaches)> = Some((Module::Admin, Everything));
+
 /// What the MSP's own people see.
 const INSIDE: &[(&str, &[Known])] = &[
     ("", &[("home", "/", "Home", None)]),
@@ -120,12 +122,19 @@ const INSIDE: &[(&str, &[Known])] = &[
     ),
     (
         "Admin",
-        &[(
-            "provision",
-            "/admin/my-company/auth-provision",
-            "Auth & Provision",
-            Some((Module::Admin, Everything)),
-        )],
+        &[
+            (
+                "provision",
+                "/admin/my-company/auth-provision",
+                "Auth & Provision",
+                ADMIN,
+            ),
+            ("roles", "/admin/security-roles", "Security Roles", ADMIN),
+            ("tokens", "/admin/api-tokens", "API tokens", ADMIN),
+            ("webhooks", "/admin/webhooks", "Webhooks", ADMIN),
+            ("audit", "/admin/audit", "Audit log", ADMIN),
+            ("health", "/admin/health", "Health", ADMIN),
+        ],
     ),
 ];
 

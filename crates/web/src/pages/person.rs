@@ -13,11 +13,12 @@ use serde::Deserialize;
 use serde_json::json;
 use store::invoices::{self, InvoiceFilter};
 use store::journal::{self, Entry};
-use store::links;
 use store::records::RecordRow;
 use store::rights::{Module, Right};
 use store::tickets::{self, TicketFilter};
+use store::{links, records, sessions};
 
+use super::admin::{Line, effective};
 use super::frame::{Fields, Frame, ago, at, go, needs, page, query, word};
 use super::invoices::{Bill, bills};
 use super::people::{Where, account_names, full_name, place};
@@ -25,7 +26,7 @@ use super::plan::{Changed, changed, shown};
 use super::tickets::{Slip, slips};
 use crate::AppState;
 use crate::api::people::{access, edit, found, removal};
-use crate::api::{finance, tickets as desk};
+use crate::api::{finance, sessions as sessions_api, tickets as desk};
 use crate::auth::{Caller, CurrentUser};
 use crate::error::{Problem, Result};
 use crate::extract::Id;
@@ -50,7 +51,7 @@ struct Reason {
 }
 
 /// A field, its value, and where that is from.
-struct Line {
+struct Value {
     label: String,
     value: String,
     from: String,
@@ -59,11 +60,21 @@ struct Line {
 
 /// What a tab shows.
 enum Tab {
-    Profile(Vec<Line>),
+    Profile(Vec<Value>),
     Why(Option<Reason>),
     Timeline(Vec<Happened>, Option<String>),
     Tickets(Vec<Slip>),
     Invoices(Vec<Bill>),
+    Rights(Vec<Line>),
+    Sessions(Vec<Session>),
+}
+
+/// A place where somebody is signed in.
+struct Session {
+    by: String,
+    from: String,
+    since: String,
+    seen: String,
 }
 
 /// What can be done from here.
@@ -156,7 +167,7 @@ pub(crate) fn label(field: Field) -> String {
     }
 }
 
-fn profile(row: &RecordRow, why: Option<&Why>, now: jiff::Timestamp) -> Vec<Line> {
+fn profile(row: &RecordRow, why: Option<&Why>, now: jiff::Timestamp) -> Vec<Value> {
     let record = &row.record;
     // What the page says elsewhere.
     let elsewhere = [
@@ -181,7 +192,7 @@ fn profile(row: &RecordRow, why: Option<&Why>, now: jiff::Timestamp) -> Vec<Line
             Some((other, _)) => other.to_owned(),
             None => "kept here".to_owned(),
         };
-        Some(Line {
+        Some(Value {
             label: label(field),
             value: shown(Some(&value)),
             from,
@@ -229,6 +240,22 @@ async fn their_invoices(
     bills(state, found.items).await
 }
 
+async fn their_sessions(state: &AppState, id: RecordId) -> Result<Vec<Session>> {
+    let now = state.engine.now();
+    let all = sessions::of_record(state.engine.db(), id, now).await?;
+    let one = |session: sessions::Session| Session {
+        by: word(&session.method),
+        from: [session.ip, session.user_agent]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", "),
+        since: at(session.created_at),
+        seen: ago(Some(session.last_seen_at), now),
+    };
+    Ok(all.into_iter().map(one).collect())
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Wanted {
@@ -261,6 +288,8 @@ fn tabs(user: &CurrentUser, kind: Kind, tab: &Tab) -> Vec<(&'static str, &'stati
         Tab::Timeline(..) => "timeline",
         Tab::Tickets(_) => "tickets",
         Tab::Invoices(_) => "invoices",
+        Tab::Rights(_) => "rights",
+        Tab::Sessions(_) => "sessions",
     };
     let mut all = vec![("", "Profile"), ("why", "Why"), ("timeline", "Timeline")];
     if user.rights.allows(Module::ServiceDesk, Right::View) {
@@ -268,6 +297,12 @@ fn tabs(user: &CurrentUser, kind: Kind, tab: &Tab) -> Vec<(&'static str, &'stati
     }
     if kind == Kind::Contact && user.rights.allows(Module::Finance, Right::View) {
         all.push(("invoices", "Invoices"));
+    }
+    if needs(user, Module::Admin, Right::View).is_ok() {
+        all.push(("rights", "Rights"));
+    }
+    if needs(user, Module::Admin, Right::Edit).is_ok() {
+        all.push(("sessions", "Sessions"));
     }
     let tabs = all.into_iter();
     tabs.map(|(key, label)| (key, label, key == here)).collect()
@@ -311,6 +346,14 @@ async fn detail(
         }
         "tickets" => Tab::Tickets(their_tickets(&state, &user, &row).await?),
         "invoices" => Tab::Invoices(their_invoices(&state, &user, &row).await?),
+        "rights" => {
+            needs(&user, Module::Admin, Right::View)?;
+            Tab::Rights(effective(&state, &row).await?)
+        }
+        "sessions" => {
+            needs(&user, Module::Admin, Right::Edit)?;
+            Tab::Sessions(their_sessions(&state, id).await?)
+        }
         _ => Tab::Profile(lines),
     };
     let tabs = tabs(&user, kind, &tab);
@@ -364,6 +407,17 @@ pub(crate) async fn contact(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response> {
     detail(state, user, Kind::Contact, id, wanted).await
+}
+
+/// `/people/{id}`: wherever that person is shown.
+pub(crate) async fn find(
+    State(state): State<AppState>,
+    _: CurrentUser,
+    Id(id): Id<RecordId>,
+) -> Result<Response> {
+    let row = records::get(state.engine.db(), &[id]).await?.pop();
+    let row = row.ok_or_else(|| Problem::not_found("person"))?;
+    Ok(go(format!("{}/{id}", place(row.record.kind).base)))
 }
 
 /// An act that is told first.
@@ -465,6 +519,10 @@ pub(crate) async fn act(
                 .resync(id, act == "reapply", &user.actor())
                 .await?;
             return Ok(go(format!("/runs/{run}")));
+        }
+        "sign-out" => {
+            sessions_api::end(kind, State(state), caller, Id(id)).await?;
+            return Ok(go(format!("{}/{id}?tab=sessions", place(kind).base)));
         }
         "pin" => access::set_pin(kind, &state, &caller, id, true, fields.text("reason")).await?,
         "unpin" => access::set_pin(kind, &state, &caller, id, false, None).await?,

@@ -1,0 +1,183 @@
+//! The audit log: who did what to whom, filtered by the address, exported, and
+//! proved to be as it was written.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde_json::Value;
+use store::journal::{self, Entry, JournalFilter, Origin};
+
+use crate::AppState;
+use crate::api::audit as api;
+use crate::auth::{Caller, CurrentUser};
+use crate::error::{Problem, Result};
+use crate::pages::frame::{Choice, Frame, at, page, query, word};
+
+const PAGE: u32 = 100;
+
+struct Row {
+    seq: i64,
+    at: String,
+    who: String,
+    origin: String,
+    action: String,
+    reason: String,
+    changes: usize,
+    record: Option<String>,
+    run: Option<String>,
+    connection: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    frame: Frame,
+    wanted: Wanted,
+    origins: Vec<Choice>,
+    rows: Vec<Row>,
+    next: Option<String>,
+    proof: Option<(bool, String)>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Wanted {
+    origin: String,
+    actor: String,
+    action: String,
+    record_id: String,
+    from: String,
+    to: String,
+    after: Option<i64>,
+}
+
+impl Wanted {
+    fn filter(&self) -> Result<JournalFilter> {
+        let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let origins = [Origin::Directory, Origin::User, Origin::Api, Origin::Undo];
+        let record_id = some(&self.record_id).map(|text| text.parse()).transpose();
+        Ok(JournalFilter {
+            origin: origins
+                .into_iter()
+                .find(|origin| word(origin) == self.origin),
+            actor: some(&self.actor),
+            action: some(&self.action).map(|text| text.replace(' ', "_")),
+            record_id: record_id
+                .map_err(|_| Problem::invalid("record_id: not the id of a record"))?,
+            from: day("from", &self.from, 0)?,
+            to: day("to", &self.to, 1)?,
+            ..JournalFilter::default()
+        })
+    }
+}
+
+/// The beginning of a day, or of the one after it.
+fn day(name: &str, text: &str, later: i64) -> Result<Option<Timestamp>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = || Problem::invalid(format!("{name}: `{text}` is not a day like 2026-11-25"));
+    let date: Date = text.parse().map_err(|_| wrong())?;
+    let date = date
+        .checked_add(jiff::Span::new().days(later))
+        .map_err(|_| wrong())?;
+    let zoned = date.to_zoned(TimeZone::UTC).map_err(|_| wrong())?;
+    Ok(Some(zoned.timestamp()))
+}
+
+fn row(entry: &Entry) -> Row {
+    let seen = api::view(entry);
+    let reason = match &seen["reason"] {
+        Value::String(text) => text.clone(),
+        Value::Object(object) => {
+            let text = object.get("text").and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        }
+        _ => String::new(),
+    };
+    let own = &entry.entry;
+    Row {
+        seq: entry.seq,
+        at: at(own.at),
+        who: own.actor.clone().unwrap_or_default(),
+        origin: word(&own.origin),
+        action: own.action.replace('_', " "),
+        reason,
+        changes: seen["changes"].as_array().map_or(0, Vec::len),
+        record: own.record_id.map(|id| id.to_string()),
+        run: own.run_id.map(|id| id.to_string()),
+        connection: own.connection_id.map(|id| id.to_string()),
+    }
+}
+
+async fn build(state: &AppState, user: &CurrentUser, wanted: Wanted) -> Result<AuditPage> {
+    Caller::from(user.clone()).administrates()?;
+    let filter = wanted.filter()?;
+    let entries = journal::list(state.engine.db(), &filter, wanted.after, PAGE).await?;
+    let is_full = entries.len() >= PAGE as usize;
+    let last = entries.last().map(|entry| entry.seq.to_string());
+    let next = last.filter(|_| is_full).map(|after| {
+        query(&[
+            ("origin", &wanted.origin),
+            ("actor", &wanted.actor),
+            ("action", &wanted.action),
+            ("record_id", &wanted.record_id),
+            ("from", &wanted.from),
+            ("to", &wanted.to),
+            ("after", &after),
+        ])
+    });
+    Ok(AuditPage {
+        frame: Frame::new("Audit log", "audit", Some(user)),
+        origins: Choice::list(
+            &[
+                ("", "any"),
+                ("directory", "directory"),
+                ("user", "user"),
+                ("api", "API"),
+                ("undo", "undo"),
+            ],
+            &wanted.origin,
+        ),
+        rows: entries.iter().map(row).collect(),
+        wanted,
+        next,
+        proof: None,
+    })
+}
+
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response> {
+    page(&build(&state, &user, wanted).await?)
+}
+
+/// Computes the chain anew and says whether it holds.
+pub(crate) async fn verify(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
+    let mut shown = build(&state, &user, Wanted::default()).await?;
+    let report = state.engine.verify_journal().await?;
+    shown.proof = Some(match report.broken {
+        None => (
+            true,
+            format!(
+                "{} entries in {} seals are as they were written; sealed through entry {}.",
+                report.verified, report.seals, report.sealed_through
+            ),
+        ),
+        Some(broken) => (
+            false,
+            format!(
+                "Between entry {} and {}: {}. Keep the database as it is and compare it with a backup.",
+                broken.after, broken.through, broken.what
+            ),
+        ),
+    });
+    page(&shown)
+}

@@ -1,0 +1,80 @@
+//! Health: each connection line by line, the worst first, with what to do.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use engine::{HealthLine, Severity};
+use store::connections;
+
+use super::looks;
+use crate::AppState;
+use crate::auth::CurrentUser;
+use crate::error::Result;
+use crate::pages::frame::{Frame, page, word};
+
+struct Of {
+    id: String,
+    name: String,
+    worst: Severity,
+    state: String,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    subject: &'static str,
+    state: String,
+    detail: String,
+    cure: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "health.html")]
+struct HealthPage {
+    frame: Frame,
+    connections: Vec<Of>,
+}
+
+/// A line's subject for people.
+fn subject(line: &HealthLine) -> &'static str {
+    match line.subject {
+        "consent" => "Consent",
+        "secret" => "Application Key",
+        "notifications" => "Notifications",
+        "change_feed" => "Change feed",
+        "freshness" => "Freshness",
+        "queue" => "Queue",
+        "throttling" => "Throttling",
+        other => other,
+    }
+}
+
+pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
+    looks(&user)?;
+    let mut all = Vec::new();
+    for connection in connections::list(state.engine.db()).await? {
+        let lines = state.engine.health(&connection).await?;
+        let worst = lines.iter().map(|line| line.severity).max();
+        let worst = worst.unwrap_or(Severity::Good);
+        let name = connection.tenant_name.or(connection.tenant_domain);
+        all.push(Of {
+            id: connection.id.to_string(),
+            name: name.unwrap_or(connection.configuration.tenant_input),
+            worst,
+            state: word(&worst),
+            lines: lines
+                .into_iter()
+                .map(|line| Line {
+                    subject: subject(&line),
+                    state: word(&line.severity),
+                    detail: line.detail,
+                    cure: line.cure,
+                })
+                .collect(),
+        });
+    }
+    all.sort_by(|a, b| b.worst.cmp(&a.worst).then_with(|| a.name.cmp(&b.name)));
+    page(&HealthPage {
+        frame: Frame::new("Health", "health", Some(&user)),
+        connections: all,
+    })
+}

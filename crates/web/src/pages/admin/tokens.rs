@@ -1,0 +1,155 @@
+//! API tokens: made, shown once, revoked.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jiff::ToSpan as _;
+use serde::Deserialize;
+use store::api_tokens::{self, ApiToken, TokenScope};
+use store::psa_ids::ApiTokenId;
+
+use crate::AppState;
+use crate::api::api_tokens as api;
+use crate::auth::{Caller, CurrentUser};
+use crate::error::{Problem, Result};
+use crate::extract::{Id, Paging};
+use crate::pages::frame::{Fields, Frame, ago, at, go, page, query, sentence};
+
+const HERE: &str = "/admin/api-tokens";
+
+struct Row {
+    id: String,
+    name: String,
+    scopes: String,
+    by: String,
+    made: String,
+    used: String,
+    ends: String,
+    state: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "tokens.html")]
+struct TokensPage {
+    frame: Frame,
+    failure: Option<String>,
+    /// The text of a token that was just made.
+    made: Option<String>,
+    name: String,
+    scopes: Vec<(&'static str, &'static str)>,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+fn means(scope: TokenScope) -> &'static str {
+    match scope {
+        TokenScope::Read => "looking at everything but administration",
+        TokenScope::People => "changing people, accounts, tickets and invoices",
+        TokenScope::Provisioning => "connections, rules, plans and syncs",
+        TokenScope::Admin => "tokens, webhooks, security roles and the audit log",
+    }
+}
+
+async fn build(state: &AppState, user: &CurrentUser, after: Option<String>) -> Result<TokensPage> {
+    Caller::from(user.clone()).administrates()?;
+    let now = state.engine.now();
+    let paging = Paging { limit: None, after };
+    let after = paging.after()?;
+    let found = api_tokens::list(state.engine.db(), after.as_ref(), paging.limit()).await?;
+    let next = found.cursor().map(|after| query(&[("after", &after)]));
+    let row = |token: ApiToken| {
+        let scopes: Vec<_> = token.scopes.iter().map(|scope| scope.name()).collect();
+        let is_over = token.expires_at.is_some_and(|at| at <= now);
+        Row {
+            id: token.id.to_string(),
+            name: token.name,
+            scopes: scopes.join(", "),
+            by: token.created_by.unwrap_or_default(),
+            made: at(token.created_at),
+            used: ago(token.last_used_at, now),
+            ends: token.expires_at.map_or_else(|| "never".to_owned(), at),
+            state: match (token.revoked_at, is_over) {
+                (Some(_), _) => "revoked",
+                (None, true) => "expired",
+                (None, false) => "active",
+            },
+        }
+    };
+    Ok(TokensPage {
+        frame: Frame::new("API tokens", "tokens", Some(user)),
+        failure: None,
+        made: None,
+        name: String::new(),
+        scopes: TokenScope::ALL
+            .into_iter()
+            .map(|scope| (scope.name(), means(scope)))
+            .collect(),
+        rows: found.items.into_iter().map(row).collect(),
+        next,
+    })
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct From {
+    after: Option<String>,
+}
+
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Query(from): Query<From>,
+) -> Result<Response> {
+    page(&build(&state, &user, from.after).await?)
+}
+
+/// Makes a token and shows it, this once.
+pub(crate) async fn create(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    fields: Fields,
+) -> Result<Response> {
+    let wanted = fields.all("scopes");
+    let known = TokenScope::ALL.into_iter();
+    let days: Option<i32> = fields.parse("days", "a number of days")?;
+    let ends = days.map(|days| {
+        let zoned = state.engine.now().to_zoned(jiff::tz::TimeZone::UTC);
+        zoned
+            .checked_add(days.days())
+            .map(|zoned| zoned.timestamp())
+    });
+    let new = api::New {
+        name: fields.text("name").unwrap_or_default(),
+        scopes: known
+            .filter(|scope| wanted.iter().any(|name| name == scope.name()))
+            .collect(),
+        expires_at: ends
+            .transpose()
+            .map_err(|_| Problem::invalid("days: too far away"))?,
+    };
+    let name = new.name.clone();
+    let made = api::issue(&state, &Caller::from(user.clone()), new).await;
+    let mut shown = build(&state, &user, None).await?;
+    match made {
+        Ok((_, text)) => {
+            shown.made = Some(text);
+            page(&shown)
+        }
+        Err(problem) if problem.status() == StatusCode::UNPROCESSABLE_ENTITY => {
+            shown.name = name;
+            shown.failure = Some(sentence(problem.detail()));
+            Ok((problem.status(), page(&shown)?).into_response())
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+pub(crate) async fn revoke(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<ApiTokenId>,
+) -> Result<Response> {
+    api::revoke(State(state), Caller::from(user), Id(id)).await?;
+    Ok(go(HERE))
+}

@@ -1,0 +1,269 @@
+//! `/admin`: security roles, API tokens, webhooks, the audit log, health.
+
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use crate::world::{Reply, World, bare};
+
+fn shows(page: &Reply, what: &[&str]) {
+    page.is(StatusCode::OK);
+    for text in what {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn a_security_role_is_made_changed_and_removed_on_its_matrix() {
+    let world = World::new().await;
+    let root = world.root().await;
+    shows(
+        &world.page(&root, "/admin/security-roles").await,
+        &["Administrator", "built in", "External Manager"],
+    );
+    let built_in = world
+        .page(&root, "/admin/security-roles/Administrator")
+        .await;
+    shows(&built_in, &["it stays as it is"]);
+    assert!(!built_in.text.contains("<select"));
+    let form = "name=Dispatcher&type=internal&description=Night+shift&service_desk.view=all&service_desk.edit=own";
+    world
+        .form(&root, "/admin/security-roles", form)
+        .await
+        .is(StatusCode::SEE_OTHER);
+    let made = world.get("/api/v1/security-roles/Dispatcher").await;
+    assert_eq!(
+        made.body["rights"],
+        json!({ "service_desk": { "view": "all", "edit": "own" } })
+    );
+    let change = "version=1&description=Night+shift&is_active=on&crm.view=all&do=save";
+    world
+        .form(&root, "/admin/security-roles/Dispatcher", change)
+        .await
+        .is(StatusCode::SEE_OTHER);
+    let changed = world.get("/api/v1/security-roles/Dispatcher").await;
+    assert_eq!(changed.body["rights"], json!({ "crm": { "view": "all" } }));
+    // External roles never reach everything: said on the form, which keeps what was chosen.
+    let wrong = "name=Guest&type=external&service_desk.view=all";
+    let refused = world.form(&root, "/admin/security-roles", wrong).await;
+    refused.is(StatusCode::UNPROCESSABLE_ENTITY);
+    for text in [
+        "External roles reach `own` or `account`",
+        "Nothing was saved",
+        "value=\"Guest\"",
+    ] {
+        assert!(
+            refused.text.contains(text) || refused.text.contains(&text.replace('`', "&#96;")),
+            "{text}: {}",
+            refused.text
+        );
+    }
+    world
+        .form(
+            &root,
+            "/admin/security-roles/Dispatcher",
+            "version=2&do=delete",
+        )
+        .await
+        .is(StatusCode::SEE_OTHER);
+    world
+        .get("/api/v1/security-roles/Dispatcher")
+        .await
+        .is(StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_somebody_may_do_is_shown_with_the_role_that_lets_them() {
+    let world = World::new().await;
+    let body = json!({ "username": "tess", "first_name": "Tess", "security_roles": ["User", "Finance Manager"] });
+    let (id, session) = world.person("employees", body).await;
+    let root = world.root().await;
+    let tab = world
+        .page(&root, &format!("/hr/employees/{id}?tab=rights"))
+        .await;
+    shows(&tab, &["Finance Manager, User", "Service Desk"]);
+    let sessions = world
+        .page(&root, &format!("/hr/employees/{id}?tab=sessions"))
+        .await;
+    shows(&sessions, &["password", "Sign out everywhere"]);
+    world
+        .form(&root, &format!("/hr/employees/{id}/sign-out"), "")
+        .await
+        .is(StatusCode::SEE_OTHER);
+    let me = bare(Method::GET, "/api/v1/me").cookie(&session);
+    world.send(me).await.is(StatusCode::UNAUTHORIZED);
+    let found = world.page(&root, &format!("/people/{id}")).await;
+    assert_eq!(
+        found.header("location"),
+        Some(format!("/hr/employees/{id}").as_str())
+    );
+}
+
+#[tokio::test]
+async fn a_token_is_shown_once_and_ends_when_revoked() {
+    let world = World::new().await;
+    let root = world.root().await;
+    let made = world
+        .form(
+            &root,
+            "/admin/api-tokens",
+            "name=Backup&scopes=read&scopes=people&days=30",
+        )
+        .await;
+    shows(&made, &["shown this once", "Backup", "read, people"]);
+    let token = made
+        .text
+        .split("<code class=\"copy\">")
+        .nth(1)
+        .unwrap()
+        .split('<')
+        .next()
+        .unwrap()
+        .to_owned();
+    assert!(
+        !world
+            .page(&root, "/admin/api-tokens")
+            .await
+            .text
+            .contains(&token)
+    );
+    let call = || {
+        bare(Method::GET, "/api/v1/employees").header("authorization", &format!("Bearer {token}"))
+    };
+    world.send(call()).await.is(StatusCode::OK);
+    let listed = world.get("/api/v1/api-tokens").await;
+    let id = listed
+        .items()
+        .iter()
+        .find(|one| one["name"] == "Backup")
+        .unwrap()["id"]
+        .clone();
+    let path = format!("/admin/api-tokens/{}/revoke", id.as_str().unwrap());
+    world.form(&root, &path, "").await.is(StatusCode::SEE_OTHER);
+    world.send(call()).await.is(StatusCode::UNAUTHORIZED);
+    let refused = world.form(&root, "/admin/api-tokens", "name=Nothing").await;
+    refused.is(StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        refused.text.contains("value=\"Nothing\""),
+        "{}",
+        refused.text
+    );
+}
+
+#[tokio::test]
+async fn a_webhook_is_added_changed_and_removed() {
+    let world = World::new().await;
+    let root = world.root().await;
+    let form = "url=https%3A%2F%2Fops.example%2Fhook&description=Ops&events=run.held&events=connection.unhealthy";
+    let made = world.form(&root, "/admin/webhooks", form).await;
+    shows(&made, &["whsec_", "https://ops.example/hook"]);
+    let id = world.get("/api/v1/webhooks").await.items()[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let at = format!("/admin/webhooks/{id}");
+    let page = world.page(&root, &at).await;
+    shows(
+        &page,
+        &["value=\"run.held\" checked", "Nothing was sent yet"],
+    );
+    assert!(!page.text.contains("whsec_"));
+    let change =
+        "version=1&url=https%3A%2F%2Fops.example%2Fother&description=&events=run.held&do=save";
+    world
+        .form(&root, &at, change)
+        .await
+        .is(StatusCode::SEE_OTHER);
+    let changed = world.get(&format!("/api/v1/webhooks/{id}")).await;
+    assert_eq!(
+        (&changed.body["enabled"], &changed.body["url"]),
+        (&json!(false), &json!("https://ops.example/other"))
+    );
+    let private = "url=http%3A%2F%2F10.0.0.1%2Fhook&events=run.held";
+    let refused = world.form(&root, "/admin/webhooks", private).await;
+    refused.is(StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        refused.text.contains("No webhook was added"),
+        "{}",
+        refused.text
+    );
+    world
+        .form(&root, &at, "version=2&do=delete")
+        .await
+        .is(StatusCode::SEE_OTHER);
+    assert!(world.get("/api/v1/webhooks").await.items().is_empty());
+}
+
+#[tokio::test]
+async fn the_audit_log_is_filtered_and_proved() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let root = world.root().await;
+    shows(
+        &world.page(&root, "/admin/audit").await,
+        &["create", "directory"],
+    );
+    let none = world.page(&root, "/admin/audit?action=deactivate").await;
+    shows(&none, &["Nothing fits."]);
+    let today = world
+        .page(
+            &root,
+            "/admin/audit?origin=directory&action=create&from=2020-01-01",
+        )
+        .await;
+    shows(&today, &["/people/"]);
+    let wrong = world.page(&root, "/admin/audit?from=yesterday").await;
+    wrong.is(StatusCode::UNPROCESSABLE_ENTITY);
+    let proof = world.form(&root, "/admin/audit/verification", "").await;
+    shows(&proof, &["are as they were written"]);
+}
+
+#[tokio::test]
+async fn health_says_what_to_do_beside_what_is_wrong() {
+    let world = World::new().await;
+    let id = world.connect().await;
+    let root = world.root().await;
+    shows(
+        &world.page(&root, "/admin/health").await,
+        &["Contoso", "it is not known when it ends", "Enter the day"],
+    );
+    let soon = json!({ "secret_expires_at": "2020-01-01T00:00:00Z" });
+    world
+        .patch(&format!("/api/v1/connections/{id}"), soon)
+        .await
+        .is(StatusCode::OK);
+    shows(
+        &world.page(&root, "/admin/health").await,
+        &["critical", "it has ended", "Make a new client secret"],
+    );
+}
+
+#[tokio::test]
+async fn administration_is_for_administrators() {
+    let world = World::new().await;
+    let body = json!({ "username": "tess", "first_name": "Tess", "security_roles": ["Service Desk Manager"] });
+    let (_, tess) = world.person("employees", body).await;
+    for path in [
+        "security-roles",
+        "security-roles/new",
+        "api-tokens",
+        "webhooks",
+        "audit",
+        "health",
+    ] {
+        world
+            .page(&tess, &format!("/admin/{path}"))
+            .await
+            .is(StatusCode::FORBIDDEN);
+    }
+    for (path, form) in [
+        ("security-roles", "name=Mine&type=internal&admin.edit=all"),
+        ("api-tokens", "name=Mine&scopes=admin"),
+        ("webhooks", "url=https%3A%2F%2Fops.example&events=run.held"),
+    ] {
+        world
+            .form(&tess, &format!("/admin/{path}"), form)
+            .await
+            .is(StatusCode::FORBIDDEN);
+    }
+    assert!(world.get("/api/v1/webhooks").await.items().is_empty());
+}
