@@ -24,13 +24,6 @@ async function clientWithPortal(world) {
   return account;
 }
 
-async function signsInWithMicrosoft(person, upn) {
-  await person.goes("/");
-  await person.follows("Sign in with Microsoft");
-  await person.picksAccount(upn);
-  if (await person.page.getByRole("button", { name: "Accept" }).count()) await person.presses("Accept");
-}
-
 async function contactOf(world, email) {
   const { items } = await world.api("GET", `/contacts?email=${encodeURIComponent(email)}`);
   assert.equal(items.length, 1, `contacts with ${email}`);
@@ -47,7 +40,7 @@ story("a contact on a phone has their own tickets, until they leave the group", 
   await world.api("POST", "/invoices", { number: "INV-2041", account_id: account.id, amount: "840.00", currency: "GBP" });
 
   const person = await arrives("portal", { onPhone: true });
-  await signsInWithMicrosoft(person, user);
+  await person.signsInWithMicrosoft(user);
   await person.reads("The X-ray viewer does not start");
   await person.readsNot("A new colleague begins on Monday", "Invoices", "Employees", "Auth & Provision");
   await person.looks("tickets");
@@ -77,7 +70,7 @@ story("a contact on a phone has their own tickets, until they leave the group", 
   await world.graph(client.domain, "DELETE", `/groups/${group}/members/${hugh.source.object_id}/$ref`);
   await person.waitsFor("Sign in with Microsoft");
   await person.looks("signed-out");
-  await signsInWithMicrosoft(person, user);
+  await person.signsInWithMicrosoft(user);
   await person.reads("you have no access here", "Ask your administrator");
   await person.looks("no-access");
 });
@@ -92,7 +85,7 @@ story("a client's manager sees the whole company's tickets and invoices", { inst
   await world.api("POST", "/invoices", { number: "INV-9999", account_id: other.id, amount: "1.00", currency: "GBP" });
 
   const person = await arrives("portal-manager");
-  await signsInWithMicrosoft(person, manager);
+  await person.signsInWithMicrosoft(manager);
   await person.reads("The X-ray viewer does not start", "Hugh Sterling");
   await person.follows("Invoices");
   await person.reads("INV-2041", "840.00 GBP");

@@ -176,4 +176,12 @@ export class Person {
   async picksAccount(upn) {
     await this.presses(new RegExp(upn.replaceAll(".", "\\.")), { exact: false });
   }
+
+  /** Signs in at Microsoft's pages, and says yes when asked for consent. */
+  async signsInWithMicrosoft(upn) {
+    await this.goes("/");
+    await this.follows("Sign in with Microsoft");
+    await this.picksAccount(upn);
+    if (await this.page.getByRole("button", { name: "Accept" }).count()) await this.presses("Accept");
+  }
 }

@@ -3,11 +3,11 @@
 import { pattern } from "./person.mjs";
 
 /** Variants of one path by its query, such as tabs: enough of each. */
-const mostVariants = 3;
+const mostVariants = 6;
 
 function kind(address) {
   const query = [...new URL(address).searchParams]
-    .filter(([name]) => !["after", "search"].includes(name))
+    .filter(([name]) => !["after", "search", "sort", "status", "access"].includes(name))
     .map(([name, value]) => (/^[a-z_]+$/.test(value) ? `${name}=${value}` : name));
   return pattern(address) + (query.length ? `?${query.sort().join("&")}` : "");
 }
@@ -25,8 +25,11 @@ async function links(person) {
   });
 }
 
-/** Walks from a page on; gives the kinds of pages seen. A link that leads nowhere is a complaint. */
-export async function walks(person, from) {
+/**
+ * Walks from a page on; gives the kinds of pages seen. A link that leads nowhere is a complaint. `looks: false`: the
+ * source is read and links are tried, nothing more.
+ */
+export async function walks(person, from, { looks = true } = {}) {
   const seen = new Set();
   const variants = new Map();
   const waiting = [new URL(from, person.world.server).href];
@@ -40,7 +43,7 @@ export async function walks(person, from) {
     const { hash, pathname, search } = new URL(address);
     const status = await person.goes(pathname + search + hash);
     if (status >= 400) person.complains(`a link leads to ${status}: ${address}`);
-    await person.looks(nameOf(what));
+    if (looks) await person.looks(nameOf(what));
     waiting.push(...(await links(person)));
   }
   return [...seen];
