@@ -14,6 +14,7 @@ use provisioning::address::fold;
 use provisioning::decide::Outcome;
 use provisioning::field::{Field, FieldChange};
 use provisioning::ids::{ObjectId, RecordId};
+use provisioning::link::{Link, LinkRole};
 use provisioning::plan::Tally;
 use provisioning::psa::{Record, Status};
 use provisioning::reason::Skip;
@@ -142,7 +143,9 @@ fn names_are_unique(records: &BTreeMap<RecordId, Record>) {
 }
 
 fn local_edits_stand(before: &World, after: &World) {
-    for (id, link) in &before.links {
+    // A secondary identity decides nothing in the record.
+    let primary = |link: &&Link| link.role == LinkRole::Primary;
+    for (id, link) in before.links.iter().filter(|(_, link)| primary(link)) {
         let entry = &before.people[id];
         let is_same_record = after.links[id].record_id == link.record_id;
         if entry.version != link.applied.basis.person_version || !is_same_record {
