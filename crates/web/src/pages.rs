@@ -48,6 +48,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/rules", post(rules::create))
         .route("/rules/new", get(rules::new))
         .route("/rules/{id}", get(rules::edit).post(rules::update))
+        .route("/rules/{id}/move", post(rules::shift))
         .route("/rules/{id}/delete", post(rules::delete));
     Router::new()
         .route("/", get(home::show))

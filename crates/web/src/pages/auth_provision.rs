@@ -8,16 +8,18 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::ProvisioningMode;
 use provisioning::defaults::EmployeeDefaults;
+use provisioning::ids::RecordId;
 use provisioning::mapping_rule::RoleType;
+use provisioning::psa::Kind;
 use serde::Deserialize;
 use store::rights::{Module, Right};
-use store::{connections, mapping_rules, security_roles};
+use store::{connections, mapping_rules, records, security_roles};
 
 use super::frame::{Choice, Fields, Frame, go, needs, page, word};
 use super::home::{Card, card};
 use crate::AppState;
 use crate::auth::CurrentUser;
-use crate::error::Result;
+use crate::error::{Problem, Result};
 
 /// Where the page is.
 pub(crate) const HERE: &str = "/admin/my-company/auth-provision";
@@ -59,6 +61,11 @@ pub(crate) struct Tab {
 
 async fn rows(state: &AppState) -> Result<Vec<Row>> {
     let rules = mapping_rules::list(state.engine.db()).await?;
+    let mut names = BTreeMap::new();
+    for one in connections::list(state.engine.db()).await? {
+        let name = one.tenant_name.or(one.tenant_domain);
+        names.insert(one.id, name.unwrap_or(one.configuration.tenant_input));
+    }
     let mut orders: BTreeMap<i64, usize> = BTreeMap::new();
     for row in &rules {
         *orders.entry(row.rule.order).or_default() += 1;
@@ -76,7 +83,10 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
             name: rule.name,
             group: rule.group_name.unwrap_or_else(|| rule.group_id.to_string()),
             readable: rule.group_readable,
-            tenant: rule.tenant_id.to_string(),
+            tenant: names
+                .get(&rule.connection_id)
+                .cloned()
+                .unwrap_or_else(|| rule.tenant_id.to_string()),
             kind: rule.target.kind().name(),
             roles: rule.security_roles.join(", "),
             enabled: rule.enabled,
@@ -109,15 +119,38 @@ pub(crate) async fn show(
         frame: Frame::new("Auth & Provision", "provision", Some(&user)),
         is_synced: engine.provisioning_mode().await? == ProvisioningMode::AzureAdSync,
         shows_rules: query.tab == "rules",
-        manager: defaults
-            .manager_id
-            .map(|id| id.to_string())
-            .unwrap_or_default(),
+        manager: manager_name(&state, defaults.manager_id).await?,
         roles: roles.collect(),
         missing: defaults.missing().join(", ").replace('_', " "),
         defaults,
         cards,
         rules: rows(&state).await?,
+    })
+}
+
+/// The manager as the form names them.
+async fn manager_name(state: &AppState, id: Option<RecordId>) -> Result<String> {
+    let Some(id) = id else {
+        return Ok(String::new());
+    };
+    let found = records::get(state.engine.db(), &[id]).await?.pop();
+    let name = found.and_then(|row| row.record.username);
+    Ok(name.unwrap_or_else(|| id.to_string()))
+}
+
+/// The employee a username, or an id, names.
+async fn manager(state: &AppState, typed: Option<String>) -> Result<Option<RecordId>> {
+    let Some(typed) = typed else {
+        return Ok(None);
+    };
+    if let Ok(id) = typed.parse() {
+        return Ok(Some(id));
+    }
+    let found = records::by_username(state.engine.db(), &store::keys::fold(&typed)).await?;
+    let found = found.filter(|row| row.record.kind == Kind::Employee);
+    found.map(|row| Some(row.record.id)).ok_or_else(|| {
+        Problem::invalid(format!("manager: no employee has the username `{typed}`"))
+            .cure("Look the username up under HR > Employees, or leave the field empty.")
     })
 }
 
@@ -130,7 +163,7 @@ pub(crate) async fn save(
     let defaults = EmployeeDefaults {
         department: fields.text("department"),
         location: fields.text("location"),
-        manager_id: fields.parse("manager_id", "the id of an employee")?,
+        manager_id: manager(&state, fields.text("manager")).await?,
         job_title: fields.text("job_title"),
         employment_type: fields.text("employment_type"),
         security_role: fields.text("security_role"),

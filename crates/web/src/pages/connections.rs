@@ -7,6 +7,9 @@ use axum::http::HeaderMap;
 use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
 use engine::{CheckLine, ConnectionChange, Mode, NewConnection, SyncRequest};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use provisioning::ids::ConnectionId;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -49,6 +52,7 @@ struct ConnectionPage {
     redirect_url: String,
     is_app_only: bool,
     has_consent: bool,
+    secret_ends: String,
     version: i64,
     emails: Vec<Choice>,
     disabled: Vec<Choice>,
@@ -132,7 +136,7 @@ async fn made(state: &AppState, user: &CurrentUser, fields: &Fields) -> Result<C
         email_source: fields.choice("email_source")?,
         on_disabled: fields.choice("on_disabled")?,
         auto_approve: false,
-        secret_expires_at: None,
+        secret_expires_at: secret_ends(fields)?,
         limits: None,
     };
     let added = state.engine.add_connection(new, &user.actor()).await?;
@@ -157,6 +161,10 @@ async fn shown(state: &AppState, user: &CurrentUser, id: ConnectionId) -> Result
         redirect_url: redirect_url(state),
         is_app_only: settings.auth == Auth::Application,
         has_consent,
+        secret_ends: settings
+            .secret_expires_at
+            .map(|at| at.strftime("%Y-%m-%d").to_string())
+            .unwrap_or_default(),
         version,
         emails: emails(&settings),
         disabled: disabled(&settings),
@@ -232,6 +240,7 @@ async fn changed(
     let change = ConnectionChange {
         application_id: application_id(fields)?,
         application_key: fields.text("application_key").map(SecretString::from),
+        secret_expires_at: Some(secret_ends(fields)?),
         email_source: Some(fields.choice("email_source")?),
         on_disabled: Some(fields.choice("on_disabled")?),
         provision_employees: Some(fields.ticked("provision_employees")),
@@ -244,6 +253,17 @@ async fn changed(
         .update_connection(id, change, version, &user.actor())
         .await?;
     Ok(())
+}
+
+/// The end of the day a secret ends on.
+fn secret_ends(fields: &Fields) -> Result<Option<Timestamp>> {
+    let day: Option<Date> = fields.parse("secret_ends", "a day such as 2027-01-31")?;
+    let end = day.map(|day| day.at(23, 59, 59, 0).to_zoned(TimeZone::UTC));
+    let end = end.transpose().map_err(|_| {
+        Problem::invalid("secret_ends: this day is beyond the calendar")
+            .cure("Enter the day Entra shows under Certificates & secrets.")
+    })?;
+    Ok(end.map(|end| end.timestamp()))
 }
 
 fn application_id<T: std::str::FromStr>(fields: &Fields) -> Result<Option<T>> {

@@ -159,7 +159,11 @@ fn standing(one: &provisioning::why::Standing) -> String {
 
 /// A field's name for people.
 pub(crate) fn label(field: Field) -> String {
-    let words = field.name().replace('_', " ");
+    let name = match field {
+        Field::Manager => "manager",
+        other => other.name(),
+    };
+    let words = name.replace('_', " ");
     let mut letters = words.chars();
     match letters.next() {
         Some(first) => first.to_uppercase().chain(letters).collect(),
@@ -167,7 +171,18 @@ pub(crate) fn label(field: Field) -> String {
     }
 }
 
-fn profile(row: &RecordRow, why: Option<&Why>, now: jiff::Timestamp) -> Vec<Value> {
+async fn manager_of(state: &AppState, row: &RecordRow) -> Result<Option<String>> {
+    let id: Vec<RecordId> = row.record.manager_id.into_iter().collect();
+    let found = records::get(state.engine.db(), &id).await?.pop();
+    Ok(found.map(|row| full_name(&row.record)))
+}
+
+fn profile(
+    row: &RecordRow,
+    manager: Option<&str>,
+    why: Option<&Why>,
+    now: jiff::Timestamp,
+) -> Vec<Value> {
     let record = &row.record;
     // What the page says elsewhere.
     let elsewhere = [
@@ -194,7 +209,10 @@ fn profile(row: &RecordRow, why: Option<&Why>, now: jiff::Timestamp) -> Vec<Valu
         };
         Some(Value {
             label: label(field),
-            value: shown(Some(&value)),
+            value: match (field, manager) {
+                (Field::Manager, Some(name)) => name.to_owned(),
+                _ => shown(Some(&value)),
+            },
             from,
             is_local: origin.is_some_and(|origin| origin.from == "local"),
         })
@@ -321,7 +339,8 @@ async fn detail(
     let row = found(db, kind, id).await?;
     let why = why_of(&state, id).await?;
     let link = links::by_records(db, &[id]).await?.into_iter().next();
-    let lines = profile(&row, why.as_ref(), now);
+    let manager = manager_of(&state, &row).await?;
+    let lines = profile(&row, manager.as_deref(), why.as_ref(), now);
     let has_local = lines.iter().any(|line| line.is_local);
     let tab = match wanted.tab.as_str() {
         "why" => Tab::Why(why.map(|why| Reason {
@@ -333,8 +352,8 @@ async fn detail(
         "timeline" => {
             let entries = journal::by_record(db, id, wanted.after, TIMELINE).await?;
             let is_full = entries.len() >= TIMELINE as usize;
-            let last = entries.last().map(|entry| entry.seq.to_string());
-            let older = last.filter(|_| is_full);
+            let last = entries.last().filter(|_| is_full);
+            let older = last.map(|entry| entry.seq.to_string());
             let older = older.map(|seq| query(&[("tab", "timeline"), ("after", &seq)]));
             Tab::Timeline(
                 entries
@@ -452,7 +471,9 @@ async fn told(state: &AppState, row: &RecordRow, act: &str) -> Result<Vec<String
             "A leaver who is pinned keeps signing in until the pin is taken off.".to_owned(),
         ],
         "reapply" => {
-            let lines = profile(row, why_of(state, row.record.id).await?.as_ref(), state.engine.now());
+            let why = why_of(state, row.record.id).await?;
+            let manager = manager_of(state, row).await?;
+            let lines = profile(row, manager.as_deref(), why.as_ref(), state.engine.now());
             let edits = lines.into_iter().filter(|line| line.is_local);
             let mut says: Vec<String> = edits
                 .map(|line| format!("{}: `{}`, edited here, goes back to what the directory or the defaults say.", line.label, line.value))

@@ -206,7 +206,7 @@ pub(crate) async fn show(
         run: plan.run_id.map(|run| run.to_string()),
         notice: wanted
             .changed
-            .map(|_| "The directory moved since you saw the plan: this is the new one."),
+            .map(|_| "The directory or the rules moved since you saw the plan: this is the new one."),
     })
 }
 

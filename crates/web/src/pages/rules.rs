@@ -13,8 +13,7 @@ use store::mapping_rules;
 use store::rights::{Module, Right};
 
 use self::form::{Picked, Typed};
-use super::auth_provision::HERE;
-use super::frame::{Fields, needs, page};
+use super::frame::{Fields, go, needs, page};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
@@ -93,8 +92,11 @@ fn is_preview(fields: &Fields) -> bool {
 }
 
 fn done(change: &engine::RuleChange, preview: bool) -> Response {
-    super::plan::after(&change.change, preview, &format!("{HERE}?tab=rules"))
+    super::plan::after(&change.change, preview, RULES)
 }
+
+/// Where the rules are listed.
+const RULES: &str = "/admin/my-company/auth-provision?tab=rules";
 
 /// A refused form comes back as it was typed, with what is wrong about it.
 async fn again(
@@ -149,6 +151,34 @@ pub(crate) async fn update(
         Ok(change) => Ok(done(&change, preview)),
         Err(problem) => again(&state, &user, Some(id), &fields, problem).await,
     }
+}
+
+/// One place up or down in the table. The rules get the Orders 1, 2, 3 …
+pub(crate) async fn shift(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<RuleId>,
+    fields: Fields,
+) -> Result<Response> {
+    needs(&user, Module::Admin, Right::Edit)?;
+    let rules = mapping_rules::list(state.engine.db()).await?;
+    let mut ids: Vec<RuleId> = rules.iter().map(|row| row.rule.id).collect();
+    let at = ids.iter().position(|one| *one == id);
+    let at = at.ok_or_else(|| Problem::not_found("mapping rule"))?;
+    let with = match fields.text("to").as_deref() {
+        Some("up") => at.checked_sub(1),
+        Some("down") => Some(at + 1).filter(|next| *next < ids.len()),
+        _ => return Err(Problem::invalid("to: neither up nor down")),
+    };
+    let Some(with) = with else {
+        return Ok(go(RULES));
+    };
+    ids.swap(at, with);
+    let change = state
+        .engine
+        .reorder_rules(ids, false, &user.actor())
+        .await?;
+    Ok(super::plan::after(&change, false, RULES))
 }
 
 pub(crate) async fn delete(

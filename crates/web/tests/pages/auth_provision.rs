@@ -79,7 +79,7 @@ async fn a_connections_key_is_changed_on_its_page_and_shown_nowhere() {
     let form = |key: &str, application: &str| {
         format!(
             "version={version}&application_id={application}&application_key={key}\
-             &email_source=mail&on_disabled=ignore&provision_contacts=on"
+             &email_source=mail&on_disabled=ignore&provision_contacts=on&secret_ends=2027-01-31"
         )
     };
     let refused = world.browser(Method::POST, &at, &form("x", "no+id")).await;
@@ -92,6 +92,7 @@ async fn a_connections_key_is_changed_on_its_page_and_shown_nowhere() {
     let changed = world.get(&path).await.body;
     assert_eq!(changed["email_source"], "mail");
     assert_eq!(changed["on_disabled"], "ignore");
+    assert_eq!(changed["secret_expires_at"], "2027-01-31T23:59:59Z");
     assert_eq!(changed["provision_employees"], false);
     let stale = world
         .browser(Method::POST, &at, &form("", application))

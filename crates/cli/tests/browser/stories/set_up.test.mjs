@@ -40,6 +40,16 @@ async function makesAccount(person) {
   await person.reads("Steelpeak Networks", "Contacts");
 }
 
+/** By keyboard or mouse, a rule goes one place up or down. */
+async function moves(person) {
+  await person.goes(`${here}?tab=rules`);
+  for (const [way, expected] of [["up", ["Staff", "Service Desk"]], ["down", ["Service Desk", "Staff"]]]) {
+    await person.presses(`Move Staff ${way}`);
+    const names = await person.page.getByRole("row").getByRole("link").allInnerTexts();
+    assert.deepEqual(names, expected);
+  }
+}
+
 async function makesRules(person) {
   const guests = { group: "Contractors", kind: "CRM contacts with client portal access", roles: ["External User"] };
   const rules = [
@@ -51,7 +61,8 @@ async function makesRules(person) {
     const form = await draftsRule(person, rule);
     await person.looks(`rule-${rule.group.toLowerCase().replace(" ", "-")}`);
     await person.presses("Save", { within: form });
-    await person.waitsFor(/Held|held|waits/);
+    await person.waitsFor(/waits for approval/);
+    if (rule.group === "Staff") await moves(person);
   }
   await person.goes(`${here}?tab=rules`);
   await person.reads("Service Desk", "Staff", "Contractors");

@@ -19,7 +19,6 @@ const html = new HtmlValidate({
     // A button in a form submits it, as the standard says.
     "no-implicit-button-type": "off",
     "prefer-native-element": "off",
-    "wcag/h63": "off",
     "long-title": "off",
   },
 });

@@ -7,7 +7,8 @@ const patience = 10_000;
 
 /** The path of an address with ids left out: what tells pages apart. */
 export function pattern(address) {
-  return new URL(address).pathname.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "{id}");
+  // Ids, and names such as a security role's: nothing else has capitals.
+  return new URL(address).pathname.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|(?<=\/)[A-Z][^/]*/g, "{id}");
 }
 
 export class Person {
