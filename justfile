@@ -22,6 +22,11 @@ browser *files:
     cargo build --locked -p rollcall -p graph-emulator --bins
     crates/cli/tests/browser/run.sh {{files}}
 
+# The pictures of the README, from the running demo.
+screenshots:
+    cargo build --locked -p rollcall
+    crates/cli/tests/browser/run.sh --pictures
+
 # Who may depend on what, licences and sources (needs cargo-deny).
 deny:
     cargo deny --all-features check bans licenses sources

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tells people's stories in a real Chromium, against the binaries in ROLLCALL_BINARIES (default: target/debug). Installs
-# the packages it needs, fails without a browser. Pictures of every screen go to var/screens. Takes files of stories.
+# the packages it needs, fails without a browser. Pictures of every screen go to var/screens. Takes files of stories, or
+# --pictures: makes those of the README instead.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -11,5 +12,6 @@ fi
 # npm writes this file last: it is older than the lock when that has changed since.
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --silent
 
+[ "${1:-}" != --pictures ] || exec node screenshots.mjs
 [ $# -gt 0 ] || set -- stories/*.test.mjs
 exec node --test --test-concurrency=2 --test-reporter=spec "$@"
