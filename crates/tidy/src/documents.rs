@@ -144,7 +144,7 @@ fn leads_somewhere(tree: &Tree, folder: &str, target: &str) -> bool {
     }
     let path = parts.join("/");
     let below = format!("{path}/");
-    tree.files
-        .iter()
-        .any(|file| file.path == path || file.path.starts_with(&below))
+    let texts = tree.files.iter().map(|file| &file.path);
+    let mut all = texts.chain(&tree.others);
+    all.any(|known| *known == path || known.starts_with(&below))
 }

@@ -31,30 +31,37 @@ pub struct Tree {
     pub root: String,
     /// In the order of their paths.
     pub files: Vec<File>,
+    /// Paths of what is no text: pictures.
+    pub others: Vec<String>,
 }
 
 impl Tree {
-    /// Reads every file that is UTF-8 text; others (pictures, databases) are left out.
+    /// Reads every file that is UTF-8 text; of others (pictures, databases) the path is kept.
     ///
     /// # Errors
     /// A folder or file that cannot be read.
     pub fn read(root: &Path) -> io::Result<Self> {
         let root = root.canonicalize()?;
-        let mut files = Vec::new();
+        let (mut files, mut others) = (Vec::new(), Vec::new());
         let walk = WalkDir::new(&root).sort_by_file_name().into_iter();
         for entry in walk.filter_entry(|entry| !is_skipped(entry)) {
             let entry = entry?;
             if !entry.file_type().is_file() {
                 continue;
             }
-            if let Ok(text) = String::from_utf8(std::fs::read(entry.path())?) {
-                let path = entry.path().strip_prefix(&root).unwrap_or(entry.path());
-                let path = path.to_string_lossy().replace('\\', "/");
-                files.push(File { path, text });
+            let path = entry.path().strip_prefix(&root).unwrap_or(entry.path());
+            let path = path.to_string_lossy().replace('\\', "/");
+            match String::from_utf8(std::fs::read(entry.path())?) {
+                Ok(text) => files.push(File { path, text }),
+                Err(_) => others.push(path),
             }
         }
         let root = root.to_string_lossy().into_owned();
-        Ok(Self { root, files })
+        Ok(Self {
+            root,
+            files,
+            others,
+        })
     }
 
     /// The file at a path.

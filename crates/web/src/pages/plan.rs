@@ -204,9 +204,9 @@ pub(crate) async fn show(
         shown: rows.into_iter().map(person).collect(),
         next,
         run: plan.run_id.map(|run| run.to_string()),
-        notice: wanted
-            .changed
-            .map(|_| "The directory or the rules moved since you saw the plan: this is the new one."),
+        notice: wanted.changed.map(
+            |_| "The directory or the rules moved since you saw the plan: this is the new one.",
+        ),
     })
 }
 
