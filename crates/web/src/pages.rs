@@ -5,6 +5,7 @@ mod accounts;
 mod admin;
 mod assets;
 mod auth_provision;
+mod chart;
 mod connections;
 mod entrance;
 mod frame;

@@ -8,9 +8,11 @@ use provisioning::psa::Kind;
 use store::connections::{self, Connection};
 use store::plans::{self, PlanFilter, PlanStatus};
 use store::rights::{Module, Right};
+use store::runs::{self, RunFilter, RunStatus};
 use store::tickets::{self, TicketFilter, TicketStatus};
-use store::{links, review_items, runs};
+use store::{links, review_items};
 
+use super::chart::{self, Changes, Row};
 use super::frame::{Frame, ago, at, go, needs, page, word};
 use super::tickets::{Slip, slips};
 use crate::AppState;
@@ -19,6 +21,10 @@ use crate::error::Result;
 
 /// How many of their tickets somebody sees here.
 const WORK: i64 = 20;
+
+/// Runs read at a time for the chart of changes, and at most.
+const RUNS: u32 = 200;
+const MOST_RUNS: u32 = 2_000;
 
 /// A connection as cards and tables show it.
 pub(crate) struct Card {
@@ -78,6 +84,50 @@ struct HomePage {
     reviews: u64,
     is_technician: bool,
     tickets: Vec<Slip>,
+    charts: Option<Charts>,
+}
+
+/// The charts, once a connection has people.
+struct Charts {
+    changes: Changes,
+    people: Vec<Row>,
+    delays: Vec<Row>,
+}
+
+/// What the charts are drawn from that the cards do not say.
+struct Measured {
+    name: String,
+    people: u64,
+    delay: Option<(u64, u64)>,
+}
+
+async fn charts(state: &AppState, measured: Vec<Measured>, now: Timestamp) -> Result<Charts> {
+    let (db, since) = (state.engine.db(), chart::since(now));
+    let mut done = Vec::new();
+    let mut after = None;
+    for _ in 0..MOST_RUNS / RUNS {
+        let rows = runs::list(db, &RunFilter::default(), after, RUNS).await?;
+        let is_last =
+            rows.len() < RUNS as usize || rows.last().is_some_and(|row| row.started_at < since);
+        after = rows.last().map(|row| row.id);
+        let ended = rows
+            .into_iter()
+            .filter(|row| matches!(row.status, RunStatus::Done | RunStatus::Undone));
+        done.extend(ended.filter_map(|row| Some((row.finished_at?, row.counts))));
+        if is_last {
+            break;
+        }
+    }
+    let people = measured.iter().map(|one| (one.name.clone(), one.people));
+    let delays = measured.iter().filter_map(|one| {
+        let (theirs, ours) = one.delay?;
+        Some((one.name.clone(), theirs, ours))
+    });
+    Ok(Charts {
+        changes: chart::changes(&done, now),
+        people: chart::people(people.collect()),
+        delays: chart::delays(delays.collect()),
+    })
 }
 
 /// The open tickets that somebody works on.
@@ -104,6 +154,7 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
         reviews: 0,
         is_technician: user.rights.allows(Module::ServiceDesk, Right::View),
         tickets: Vec::new(),
+        charts: None,
     };
     if shown.is_technician {
         shown.tickets = work_of(&state, &user).await?;
@@ -111,8 +162,22 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
     if needs(&user, Module::Admin, Right::View).is_err() {
         return page(&shown);
     }
+    let mut measured = Vec::new();
     for connection in connections::list(db).await? {
-        shown.cards.push(card(&state, connection, now).await?);
+        let part = |value: Option<i64>| u64::try_from(value?).ok();
+        let progress = connection.progress;
+        let theirs = part(progress.delay_microsoft_ms);
+        let delay = theirs.zip(part(progress.delay_ours_ms));
+        let card = card(&state, connection, now).await?;
+        measured.push(Measured {
+            name: card.name.clone(),
+            people: card.people,
+            delay,
+        });
+        shown.cards.push(card);
+    }
+    if measured.iter().any(|one| one.people > 0) {
+        shown.charts = Some(charts(&state, measured, now).await?);
     }
     let filter = PlanFilter {
         status: Some(PlanStatus::Held),

@@ -105,7 +105,11 @@ fn run(row: RunRow, of: String, now: jiff::Timestamp) -> Run {
         actor: row.actor.unwrap_or_default(),
         started: ago(Some(row.started_at), now),
         finished: row.finished_at.map(at).unwrap_or_default(),
-        counts: in_words(&row.counts),
+        counts: match row.status {
+            RunStatus::Rejected => "nothing".to_owned(),
+            RunStatus::Held => format!("waits: {}", in_words(&row.counts)),
+            _ => in_words(&row.counts),
+        },
         plan: row.plan_id.map(|id| id.to_string()),
         requests: row.requests,
         resource_units: row.resource_units,
