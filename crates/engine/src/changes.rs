@@ -6,7 +6,7 @@
 use provisioning::defaults::EmployeeDefaults;
 use provisioning::ids::{ConnectionId, PlanId, RuleId, RunId};
 use provisioning::mapping_rule::MappingRule;
-use provisioning::policy::FieldPolicies;
+use provisioning::policy::{FieldPolicies, Leaving};
 use serde::{Deserialize, Serialize};
 use store::connections::Connection;
 use store::plans::{PlanKind, PlanRow, PlanStatus};
@@ -16,7 +16,7 @@ use store::{Tx, connections, jobs, mapping_rules, plans, runs, settings};
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::input::{self, EMPLOYEE_DEFAULTS, FIELD_POLICIES, Hypothesis, PROVISIONING_MODE};
-use crate::model::{Actor, Change, PeopleOnRemoval, ProvisioningMode};
+use crate::model::{Actor, Change, ProvisioningMode};
 use crate::planning::{Built, PlanOf, Scope};
 use crate::run::{SYNC_JOB, new_run};
 
@@ -49,6 +49,11 @@ pub(crate) enum Edit {
         /// Them.
         fields: FieldPolicies,
     },
+    /// A connection goes.
+    Remove {
+        /// What becomes of its people.
+        people: Leaving,
+    },
 }
 
 /// What an edit means for one connection.
@@ -65,6 +70,7 @@ impl Edit {
         match self {
             Self::PutRule { .. } | Self::DeleteRule { .. } | Self::Reorder { .. } => PlanKind::Rule,
             Self::Defaults { .. } | Self::Fields { .. } => PlanKind::Defaults,
+            Self::Remove { .. } => PlanKind::Removal,
         }
     }
 
@@ -90,7 +96,7 @@ impl Edit {
                     }
                 }
             }
-            Self::Defaults { .. } | Self::Fields { .. } => {}
+            Self::Defaults { .. } | Self::Fields { .. } | Self::Remove { .. } => {}
         }
         rules
     }
@@ -177,12 +183,20 @@ impl Engine {
         actor: &Actor,
     ) -> Result<Planned> {
         let hypothesis = self.hypothesis(connection.id, edit).await?;
-        self.collect_new_groups(connection, &hypothesis).await?;
+        // To take leave of a tenant nothing needs to be read there; often it
+        // cannot be read any more.
+        if hypothesis.leaving.is_none() {
+            self.collect_new_groups(connection, &hypothesis).await?;
+        }
         let connection = &self.connection(connection.id).await?;
         let policy = input::policy(self.db(), connection, &hypothesis).await?;
         let run_id = (!plan_only).then(|| RunId(self.new_id()));
         if let Some(run_id) = run_id {
-            let mut run = new_run(run_id, connection.id, RunMode::Delta, "rule", self.now());
+            let cause = match edit {
+                Edit::Remove { .. } => "removal",
+                _ => "rule",
+            };
+            let mut run = new_run(run_id, connection.id, RunMode::Delta, cause, self.now());
             run.status = RunStatus::Planned;
             run.actor = Some(actor.name.clone());
             let mut tx = self.begin().await?;
@@ -250,6 +264,10 @@ impl Engine {
             },
             fields: match edit {
                 Edit::Fields { fields } => Some(fields.clone()),
+                _ => None,
+            },
+            leaving: match edit {
+                Edit::Remove { people } => Some(*people),
                 _ => None,
             },
         })
@@ -338,6 +356,8 @@ impl Engine {
             Edit::Fields { fields } => {
                 settings::put(tx, FIELD_POLICIES, fields, None, now).await?;
             }
+            // It goes when its people have gone.
+            Edit::Remove { .. } => {}
         }
         Ok(())
     }
@@ -398,33 +418,6 @@ impl Engine {
     pub(crate) async fn connection_ids(&self) -> Result<Vec<ConnectionId>> {
         let all = connections::list(self.db()).await?;
         Ok(all.iter().map(|connection| connection.id).collect())
-    }
-
-    /// Removes a connection. Its people stay as they are, local from then on.
-    pub async fn remove_connection(
-        &self,
-        id: ConnectionId,
-        people: PeopleOnRemoval,
-        plan_only: bool,
-        _actor: &Actor,
-    ) -> Result<Change> {
-        self.connection(id).await?;
-        if people == PeopleOnRemoval::Deactivate {
-            return Err(EngineError::invalid(
-                "people=deactivate is not offered yet: remove the rules first, then the connection",
-            ));
-        }
-        if plan_only {
-            return Ok(Change::default());
-        }
-        let held = self.hold(id).await?;
-        self.forget_client(id);
-        let mut tx = held.begin().await?;
-        connections::delete(&mut tx, id).await?;
-        tx.commit().await?;
-        // Its job went with it.
-        held.forget();
-        Ok(Change::default())
     }
 }
 

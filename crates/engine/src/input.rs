@@ -11,7 +11,7 @@ use provisioning::field_mapping::matching_addresses;
 use provisioning::ids::{GroupId, ObjectId, RecordId, TenantId};
 use provisioning::link::{Link, LinkRole};
 use provisioning::mapping_rule::MappingRule;
-use provisioning::policy::{ConnectionPolicy, FieldPolicies, Policy};
+use provisioning::policy::{ConnectionPolicy, FieldPolicies, Leaving, Policy};
 use provisioning::psa::{Record, Status};
 use store::connections::Connection;
 use store::mirror::Mirrored;
@@ -32,6 +32,7 @@ pub(crate) struct Hypothesis {
     pub(crate) rules: Option<Vec<MappingRule>>,
     pub(crate) defaults: Option<EmployeeDefaults>,
     pub(crate) fields: Option<FieldPolicies>,
+    pub(crate) leaving: Option<Leaving>,
 }
 
 /// The policy of a connection.
@@ -85,9 +86,8 @@ pub(crate) async fn policy(
     };
     let own = connection.verified_domains.iter();
     let own = own.filter_map(|domain| Domain::parse(domain)).collect();
-    Ok(Policy::new(
-        policy, defaults, fields, own, foreign, rules, &nested,
-    ))
+    let policy = Policy::new(policy, defaults, fields, own, foreign, rules, &nested);
+    Ok(policy.leaving(instead.leaving))
 }
 
 /// A setting, or its default.

@@ -32,6 +32,7 @@ mod notify;
 mod people;
 mod planning;
 mod recompute;
+mod removal;
 mod rules;
 mod run;
 mod subscribe;

@@ -188,7 +188,9 @@ impl Engine {
             .rfind(|run| run.status == RunStatus::Collecting)
             .map(|run| run.id);
         for run in unfinished {
-            let connection = self.connection(id).await?;
+            let Some(connection) = connections::get(self.db(), id).await? else {
+                return Ok(());
+            };
             match run.status {
                 RunStatus::Collecting | RunStatus::Planned => {
                     self.execute(&connection, &run).await?
@@ -209,7 +211,11 @@ impl Engine {
                 RunStatus::Done | RunStatus::Failed | RunStatus::Undone | RunStatus::Rejected => {}
             }
         }
-        self.poll(self.connection(id).await?).await
+        match connections::get(self.db(), id).await? {
+            Some(connection) => self.poll(connection).await,
+            // A run has taken leave of it.
+            None => Ok(()),
+        }
     }
 
     /// Whether the mirror has anybody; counting them all would cost every round.
@@ -550,6 +556,10 @@ impl Engine {
             if let Err(error) = self.apply_plan(of).await {
                 return self.fail_run(run.id, error).await;
             }
+        }
+        if plan.kind == PlanKind::Removal {
+            let actor = plan.decided_by.clone().or_else(|| run.actor.clone());
+            return self.finish_removal(connection, run, actor).await;
         }
         let looked_at = self.people_of(&plan).await?;
         let connection = self.connection(connection.id).await?;

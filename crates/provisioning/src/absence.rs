@@ -157,6 +157,8 @@ pub enum Loss {
         /// The proof.
         absence: Absence,
     },
+    /// An administrator removed the connection with its people.
+    ConnectionRemoved,
     /// The person is now of the other kind: read from memberships.
     OtherKind {
         /// The winning rule.

@@ -17,7 +17,7 @@ use crate::directory::Presence;
 use crate::field_mapping;
 use crate::ids::{GroupId, RecordId};
 use crate::link::{Applied, Basis, LinkRole};
-use crate::policy::{CompiledRule, OnDisabled, Policy, hash};
+use crate::policy::{CompiledRule, Leaving, OnDisabled, Policy, hash};
 use crate::psa::{Kind, Record, Status};
 use crate::reason::{Cause, Reason, ReviewReason, Skip};
 use crate::shape::{Context, difference};
@@ -104,8 +104,12 @@ pub fn decide(
     if link.is_some_and(|link| link.role == LinkRole::Secondary) {
         return Outcome::Skipped(Skip::Secondary);
     }
+    if policy.leaving == Some(Leaving::Keep) {
+        return Outcome::Skipped(Skip::Unchanged);
+    }
     let winner = applicable(case, policy).next();
-    if let Some(winner) = winner
+    if policy.leaving.is_none()
+        && let Some(winner) = winner
         && !winner.rule.rule.group_readable
     {
         let rule_id = winner.rule.rule.id;
@@ -145,6 +149,8 @@ pub fn decide(
         actions: Vec::new(),
     };
     match (link, &case.record) {
+        (Some(_), Some(record)) if policy.leaving.is_some() => planner.leave(record),
+        _ if policy.leaving.is_some() => Outcome::Skipped(Skip::NotMapped),
         (Some(link), Some(record)) => planner.linked(link, record),
         _ => planner.unlinked(),
     }

@@ -173,6 +173,18 @@ pub struct Policy {
     by_group: Arc<HashMap<GroupId, Vec<usize>>>,
     /// A hash of everything above that every person depends on.
     pub settings_hash: String,
+    /// Whether the connection is about to be removed, and what of its people.
+    pub leaving: Option<Leaving>,
+}
+
+/// What becomes of the people of a connection that is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Leaving {
+    /// They stay as they are, local from then on.
+    Keep,
+    /// They are deactivated.
+    Deactivate,
 }
 
 /// A rule with its filters compiled and its nested groups resolved.
@@ -223,7 +235,19 @@ impl Policy {
             rules: compiled.into(),
             by_group: Arc::new(by_group),
             settings_hash,
+            leaving: None,
         }
+    }
+
+    /// The policy of a connection that is removed.
+    #[must_use]
+    pub fn leaving(mut self, leaving: Option<Leaving>) -> Self {
+        self.leaving = leaving;
+        if leaving.is_some() {
+            // Nobody is as they were decided about before.
+            self.settings_hash = hash(&(&self.settings_hash, leaving));
+        }
+        self
     }
 
     /// The rules for which one of these groups counts, first the one that wins.

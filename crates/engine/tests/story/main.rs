@@ -9,6 +9,7 @@ mod database;
 mod first_sync;
 mod full_reads;
 mod health;
+mod leave_taking;
 mod life;
 mod removals;
 mod rules;

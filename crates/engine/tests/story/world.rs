@@ -414,6 +414,18 @@ impl World {
         id
     }
 
+    /// A record changed by hand.
+    pub(crate) async fn edit(&self, record: Record) {
+        let write = RecordWrite {
+            expected_version: record.version,
+            record,
+        };
+        let mut tx = self.engine.db().begin().await.unwrap();
+        let stale = records::write(&mut tx, &[write], self.engine.now()).await;
+        assert!(stale.unwrap().is_empty());
+        tx.commit().await.unwrap();
+    }
+
     pub(crate) async fn sync(&self, id: ConnectionId, mode: Mode) -> RunRow {
         let request = SyncRequest {
             mode,

@@ -43,6 +43,20 @@ impl Planner<'_> {
         self.update(winner, &link.applied, record)
     }
 
+    /// The connection goes, and takes its people's access along.
+    pub(super) fn leave(&mut self, record: &Record) -> Outcome {
+        if record.status != Status::Active && !record.access {
+            return Outcome::Skipped(Skip::Unchanged);
+        }
+        let why = AccessReason::ConnectionRemoved;
+        self.deactivate(
+            record,
+            why,
+            Cause::ConnectionRemoved,
+            Loss::ConnectionRemoved,
+        )
+    }
+
     /// Nothing is left to take away; a rule brings the record back.
     fn linked_to_archived(&mut self, link: &Link, record: &Record) -> Outcome {
         let is_here = self.context.case.person.presence == Presence::Live && self.is_enabled;

@@ -18,6 +18,7 @@ use store::rights::Right::{Edit, View};
 use store::subscriptions;
 use uuid::Uuid;
 
+use super::mapping_rules;
 use crate::AppState;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
@@ -264,7 +265,7 @@ pub(crate) async fn remove(
     caller: Caller,
     Id(id): Id<ConnectionId>,
     Query(removal): Query<Removal>,
-) -> Result<StatusCode> {
+) -> Result<Response> {
     let actor = caller.may(Admin, Edit)?;
     let people = match removal.people.as_deref() {
         None | Some("keep") => PeopleOnRemoval::Keep,
@@ -275,11 +276,17 @@ pub(crate) async fn remove(
             )));
         }
     };
-    state
+    let change = state
         .engine
         .remove_connection(id, people, removal.plan_only, &actor)
         .await?;
-    Ok(StatusCode::NO_CONTENT)
+    if removal.plan_only {
+        return mapping_rules::preview(&state, &change).await;
+    }
+    if change.run_id.is_none() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok(mapping_rules::settled(&change))
 }
 
 /// The state is bound to the browser that will follow the address: it gets a
