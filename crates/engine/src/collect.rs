@@ -79,9 +79,9 @@ impl Engine {
         let before = client.cost();
         let reading = self.reading(connection, client, instead, run_id)?;
         match mode {
-            Mode::Full => reading.full().await?,
-            Mode::Delta => match reading.delta().await {
-                Err(error) if error.code == "resync_required" => reading.full().await?,
+            Mode::Full => Box::pin(reading.full()).await?,
+            Mode::Delta => match Box::pin(reading.delta()).await {
+                Err(error) if error.code == "resync_required" => Box::pin(reading.full()).await?,
                 other => other?,
             },
         }

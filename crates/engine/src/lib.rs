@@ -35,6 +35,7 @@ mod recompute;
 mod removal;
 mod rules;
 mod run;
+mod settle;
 mod subscribe;
 mod target;
 mod undo;

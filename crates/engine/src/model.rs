@@ -120,7 +120,7 @@ pub enum CallbackOutcome {
 pub struct CheckLine {
     /// What was tried.
     pub subject: String,
-    /// Whether it works; `None` when it was not tried.
+    /// Whether it works; `None` when it was not tried, or when all works without it.
     pub ok: Option<bool>,
     /// What was found.
     pub detail: String,

@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-use provisioning::ids::{ConnectionId, ObjectId, PlanId, RunId};
+use provisioning::ids::{ConnectionId, ObjectId, RunId};
 use provisioning::plan::Counts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::connections::{Connection, ConnectionStatus, Health};
-use store::plans::{PlanKind, PlanRow, PlanStatus};
+use store::plans::{PlanKind, PlanStatus};
 use store::runs::{RunMode, RunRow, RunStatus};
 use store::webhooks::WebhookEvent;
-use store::{Tx, connections, decisions, jobs, mirror, pending, plans, runs};
+use store::{Tx, connections, jobs, mirror, pending, plans, runs};
 
-use crate::apply::ApplyOf;
 use crate::collect::Collected;
 use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
 use crate::events::{tell, tell_run};
 use crate::input::{self, Hypothesis};
 use crate::model::{Actor, Mode, SyncRequest};
-use crate::planning::{Built, PlanOf, Scope};
+use crate::planning::{PlanOf, Scope};
+use crate::settle::is_first_sync;
 
 /// The job that does a connection's work.
 pub(crate) const SYNC_JOB: &str = "sync";
@@ -174,13 +174,16 @@ impl Engine {
 
     /// Everything one connection has to do now: asked-for runs first, then
     /// whatever changed. Called by the worker that holds the job.
+    ///
+    /// What it may have to do is large as a future, and lies on the heap: a
+    /// round nests deeply.
     pub(crate) async fn tend(&self, connection: Connection) -> Result<()> {
         if connection.tenant_id.is_none() {
             return Ok(());
         }
         let unfinished = runs::unfinished(self.db(), connection.id).await?;
         if unfinished.is_empty() {
-            return self.poll(connection).await;
+            return Box::pin(self.poll(connection)).await;
         }
         let id = connection.id;
         let newest = unfinished
@@ -193,14 +196,14 @@ impl Engine {
             };
             match run.status {
                 RunStatus::Collecting | RunStatus::Planned => {
-                    self.execute(&connection, &run).await?
+                    Box::pin(self.execute(&connection, &run)).await?
                 }
-                RunStatus::Applying => self.resume(&connection, &run).await?,
+                RunStatus::Applying => Box::pin(self.resume(&connection, &run)).await?,
                 RunStatus::Held => {
                     let Some(plan_id) = run.plan_id else { continue };
                     match plans::get(self.db(), plan_id).await? {
                         Some(plan) if plan.status == PlanStatus::Approved => {
-                            self.resume(&connection, &run).await?;
+                            Box::pin(self.resume(&connection, &run)).await?;
                         }
                         // A newer first sync takes the place of one that waits.
                         _ if is_first_sync(&run) && newest.is_some() => {}
@@ -212,7 +215,7 @@ impl Engine {
             }
         }
         match connections::get(self.db(), id).await? {
-            Some(connection) => self.poll(connection).await,
+            Some(connection) => Box::pin(self.poll(connection)).await,
             // A run has taken leave of it.
             None => Ok(()),
         }
@@ -415,183 +418,6 @@ impl Engine {
         self.settle(connection, run.id, built, hold, run.actor.clone())
             .await
     }
-
-    /// Puts a built plan on hold, or applies it.
-    pub(crate) async fn settle(
-        &self,
-        connection: &Connection,
-        run_id: RunId,
-        built: Built,
-        hold: Option<Value>,
-        actor: Option<String>,
-    ) -> Result<()> {
-        let now = self.now();
-        let status = match &hold {
-            Some(_) => PlanStatus::Held,
-            None => PlanStatus::Applying,
-        };
-        let mut tx = self.begin().await?;
-        let judged = built.judged(status, hold.as_ref());
-        plans::finish_building(&mut tx, built.id, &judged).await?;
-        runs::set_counts(&mut tx, run_id, &built.tally.counts).await?;
-        runs::set_hold(&mut tx, run_id, hold.as_ref()).await?;
-        if hold.is_some() {
-            self.supersede_first_syncs(&mut tx, connection.id, run_id)
-                .await?;
-            runs::set_status(&mut tx, run_id, RunStatus::Held, None).await?;
-            let health = Health {
-                status: ConnectionStatus::Held,
-                code: hold
-                    .as_ref()
-                    .and_then(|h| h.get("code")?.as_str().map(str::to_owned)),
-                reason: hold
-                    .as_ref()
-                    .and_then(|h| h.get("message")?.as_str().map(str::to_owned)),
-                cure: Some("Look at the plan and approve or reject it.".to_owned()),
-            };
-            connections::set_status(&mut tx, connection.id, &health, now).await?;
-            let status = RunStatus::Held;
-            let of = Some(connection.id);
-            tell_run(&mut tx, now, of, run_id, status, hold.as_ref()).await?;
-            tx.commit().await?;
-            return Ok(());
-        }
-        runs::set_status(&mut tx, run_id, RunStatus::Applying, None).await?;
-        tx.commit().await?;
-        if built.decisions > 0 {
-            self.apply_plan(ApplyOf {
-                connection,
-                run_id,
-                plan_id: built.id,
-                actor,
-            })
-            .await?;
-        } else {
-            let mut tx = self.begin().await?;
-            let from = [PlanStatus::Applying];
-            plans::set_status(&mut tx, built.id, &from, PlanStatus::Applied, None, now).await?;
-            tx.commit().await?;
-        }
-        self.finish_run(connection, run_id, &built.looked_at).await
-    }
-
-    /// A first sync that waits for approval ends when a newer one stands in its
-    /// place: of the two plans only the newer is true.
-    async fn supersede_first_syncs(&self, tx: &mut Tx, id: ConnectionId, by: RunId) -> Result<()> {
-        let now = self.now();
-        for run in runs::unfinished(&mut *tx, id).await? {
-            if run.id == by || run.status != RunStatus::Held || !is_first_sync(&run) {
-                continue;
-            }
-            if let Some(plan) = run.plan_id {
-                let from = [PlanStatus::Held];
-                plans::set_status(tx, plan, &from, PlanStatus::Superseded, None, now).await?;
-            }
-            let hold = json!({
-                "code": "superseded",
-                "message": "A newer first sync took its place.",
-                "run_id": by,
-            });
-            runs::set_hold(tx, run.id, Some(&hold)).await?;
-            runs::set_status(tx, run.id, RunStatus::Rejected, Some(now)).await?;
-        }
-        Ok(())
-    }
-
-    async fn finish_run(
-        &self,
-        connection: &Connection,
-        run_id: RunId,
-        looked_at: &[ObjectId],
-    ) -> Result<()> {
-        let now = self.now();
-        let has_people = self.has_people(connection.id).await?;
-        let mut tx = self.begin().await?;
-        if let Some(since) = pending::oldest(&mut tx, connection.id, looked_at).await? {
-            let delay = crate::notify::milliseconds(since, now);
-            connections::record_our_delay(&mut tx, connection.id, delay).await?;
-        }
-        pending::clear(&mut tx, connection.id, looked_at).await?;
-        self.plan_again(&mut tx, connection.id, run_id).await?;
-        runs::set_status(&mut tx, run_id, RunStatus::Done, Some(now)).await?;
-        let of = Some(connection.id);
-        tell_run(&mut tx, now, of, run_id, RunStatus::Done, None).await?;
-        connections::record_run(&mut tx, connection.id, run_id).await?;
-        connections::record_success(&mut tx, connection.id, now).await?;
-        if has_people && !connection.progress.first_sync_done {
-            connections::set_first_sync_done(&mut tx, connection.id, true).await?;
-        }
-        if connection.health.status == ConnectionStatus::Held {
-            let health = healthy(ConnectionStatus::Connected);
-            connections::set_status(&mut tx, connection.id, &health, now).await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Applies the rest of an approved or interrupted plan.
-    async fn resume(&self, connection: &Connection, run: &RunRow) -> Result<()> {
-        let Some(plan_id) = run.plan_id else {
-            return self.fail_run(run.id, EngineError::not_found("plan")).await;
-        };
-        let now = self.now();
-        let plan = plans::get(self.db(), plan_id).await?;
-        let plan = plan.ok_or_else(|| EngineError::not_found("plan"))?;
-        if plan.status == PlanStatus::Approved {
-            let mut tx = self.begin().await?;
-            self.save_change(&mut tx, &plan).await?;
-            let from = [PlanStatus::Approved];
-            plans::set_status(&mut tx, plan_id, &from, PlanStatus::Applying, None, now).await?;
-            runs::set_status(&mut tx, run.id, RunStatus::Applying, None).await?;
-            tx.commit().await?;
-        }
-        if matches!(plan.status, PlanStatus::Approved | PlanStatus::Applying) {
-            let actor = plan.decided_by.clone().or_else(|| run.actor.clone());
-            let of = ApplyOf {
-                connection,
-                run_id: run.id,
-                plan_id,
-                actor,
-            };
-            if let Err(error) = self.apply_plan(of).await {
-                return self.fail_run(run.id, error).await;
-            }
-        }
-        if plan.kind == PlanKind::Removal {
-            let actor = plan.decided_by.clone().or_else(|| run.actor.clone());
-            return self.finish_removal(connection, run, actor).await;
-        }
-        let looked_at = self.people_of(&plan).await?;
-        let connection = self.connection(connection.id).await?;
-        self.finish_run(&connection, run.id, &looked_at).await
-    }
-
-    /// The people a stored plan decided about.
-    async fn people_of(&self, plan: &PlanRow) -> Result<Vec<ObjectId>> {
-        if Scope::from_json(plan.scope.as_ref()) == Scope::Everyone {
-            return Ok(Vec::new());
-        }
-        let mut people = Vec::new();
-        let mut after = 0;
-        loop {
-            let page = self.decisions_after(plan.id, after).await?;
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            people.extend(page.iter().map(|row| row.decision.object_id));
-        }
-        Ok(people)
-    }
-
-    async fn decisions_after(&self, id: PlanId, after: i64) -> Result<Vec<decisions::DecisionRow>> {
-        let filter = decisions::DecisionFilter::default();
-        Ok(decisions::page(self.db(), id, after, 1_000, &filter).await?)
-    }
-}
-
-/// Whether a run waits because it is a connection's first.
-fn is_first_sync(run: &RunRow) -> bool {
-    let code = run.hold.as_ref().and_then(|hold| hold.get("code"));
-    code.is_some_and(|code| code == "first_sync")
 }
 
 /// A state without anything wrong.

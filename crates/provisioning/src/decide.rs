@@ -19,7 +19,7 @@ use crate::ids::{GroupId, RecordId};
 use crate::link::{Applied, Basis, LinkRole};
 use crate::policy::{CompiledRule, Leaving, OnDisabled, Policy, hash};
 use crate::psa::{Kind, Record, Status};
-use crate::reason::{Cause, Reason, ReviewReason, Skip};
+use crate::reason::{AccessReason, Cause, Reason, ReviewReason, Skip};
 use crate::shape::{Context, difference};
 use crate::username;
 
@@ -147,6 +147,7 @@ pub fn decide(
         claims,
         new_id,
         actions: Vec::new(),
+        stays_closed: None,
     };
     match (link, &case.record) {
         (Some(_), Some(record)) if policy.leaving.is_some() => planner.leave(record),
@@ -180,6 +181,9 @@ struct Planner<'a> {
     claims: &'a mut Claims,
     new_id: &'a mut dyn FnMut() -> RecordId,
     actions: Vec<Action>,
+    /// The status of the record of the other kind, if it was closed by hand:
+    /// whoever was closed by hand stays so, also as the other kind.
+    stays_closed: Option<Status>,
 }
 
 impl Planner<'_> {
@@ -241,6 +245,18 @@ impl Planner<'_> {
     fn give_access(&self, next: &mut Record, winner: Winner<'_>) {
         let keep_admin = self.is_last_administrator(next);
         self.context.give_access(next, winner.rule, keep_admin);
+    }
+
+    /// Gives access to a record that comes in the place of another, unless that
+    /// one was closed by hand.
+    fn give_access_in_place(&mut self, next: &mut Record, winner: Winner<'_>) {
+        self.give_access(next, winner);
+        if let Some(status) = self.stays_closed {
+            next.access = false;
+            next.access_reason = Some(AccessReason::ByHand.code().to_owned());
+            next.status = status;
+            next.deactivated_by_sync = false;
+        }
     }
 
     /// Root, pinned, or the last active administrator.

@@ -46,6 +46,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/connections/{id}/connect", post(connections::connect))
         .route("/connections/{id}/sync", post(connections::sync))
         .route("/connections/{id}/pause", post(connections::pause))
+        .route("/connections/{id}/remove", post(connections::remove))
         .route("/rules", post(rules::create))
         .route("/rules/new", get(rules::new))
         .route("/rules/{id}", get(rules::edit).post(rules::update))

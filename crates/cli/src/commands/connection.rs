@@ -245,7 +245,7 @@ async fn check(installation: &Installation, text: &str, output: Output) -> Resul
         let rows = lines.iter().map(|line| {
             let cure = line.cure.clone().unwrap_or_default();
             [
-                mark(line.ok).to_owned(),
+                mark(line.ok, line.cure.as_deref()).to_owned(),
                 line.subject.clone(),
                 line.detail.clone(),
                 cure,
@@ -260,12 +260,13 @@ async fn check(installation: &Installation, text: &str, output: Output) -> Resul
     })
 }
 
-/// The word for a checked, failed or skipped line.
-pub(crate) fn mark(ok: Option<bool>) -> &'static str {
-    match ok {
-        Some(true) => "ok",
-        Some(false) => "FAILED",
-        None => "skipped",
+/// The word for a line that works, fails, could be better, or was not tried.
+pub(crate) fn mark(ok: Option<bool>, cure: Option<&str>) -> &'static str {
+    match (ok, cure) {
+        (Some(true), _) => "ok",
+        (Some(false), _) => "FAILED",
+        (None, Some(_)) => "note",
+        (None, None) => "skipped",
     }
 }
 

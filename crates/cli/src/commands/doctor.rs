@@ -99,7 +99,7 @@ impl Doctor {
             let rows = findings.iter().map(|finding| {
                 let cure = finding.cure.clone().unwrap_or_default();
                 [
-                    mark(finding.ok).to_owned(),
+                    mark(finding.ok, finding.cure.as_deref()).to_owned(),
                     finding.subject.clone(),
                     finding.detail.clone(),
                     cure,

@@ -264,6 +264,16 @@ async fn doctor_recomputes_everybody_and_names_who_is_not_as_they_should_be() {
     let well = it.json(&["doctor"]).await;
     let said = "6 recomputed, all as they should be";
     assert!(well.to_string().contains(said), "{well}");
+    // Nobody listens at the public address yet: polling does the work.
+    let said = "changes are found by polling";
+    assert!(well.to_string().contains(said), "{well}");
+    // Whoever insists on notifications is told that they do not work.
+    let mut insisting = it.command(&["doctor"]);
+    insisting.env("ROLLCALL_SYNC__NOTIFICATIONS", "on");
+    let told = tokio::task::spawn_blocking(move || insisting.output().unwrap());
+    let told = told.await.unwrap();
+    assert_eq!(told.status.code(), Some(1), "{}", text(&told.stdout));
+    assert!(text(&told.stdout).contains("could not validate"));
     for (plant, wanted) in [
         ("security_roles = '[\"Administrator\"]'", "security_roles"),
         ("access = 0", "access"),

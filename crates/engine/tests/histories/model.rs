@@ -628,6 +628,9 @@ impl Judge {
             return wrong;
         }
         if self.came_after_closing_by_hand(person, record) {
+            if record.access {
+                wrong.push("was closed by hand as the other kind and is open".to_owned());
+            }
             return wrong;
         }
         if record.status != Status::Active || !record.access || record.access_reason.is_some() {
@@ -653,8 +656,7 @@ impl Judge {
         wrong
     }
 
-    /// Their record of the other kind was closed by hand: who comes back as
-    /// what is not decided anywhere.
+    /// Their record of the other kind was closed by hand: they stay closed.
     fn came_after_closing_by_hand(&self, person: Uuid, record: &Record) -> bool {
         let before = self.expected.links.get(&person);
         before.is_some_and(|row| {

@@ -1,6 +1,7 @@
 //! An employee becomes a contact, or the other way round: one person never
 //! holds two logins.
 
+use super::linked::is_closed_by_hand;
 use super::{Outcome, Planner, Winner};
 use crate::absence::Loss;
 use crate::action::ActionKind;
@@ -31,6 +32,7 @@ impl Planner<'_> {
         if !may || self.is_protected(record) {
             return self.review(winner, refused, ids.to_vec());
         }
+        self.stays_closed = is_closed_by_hand(record).then_some(record.status);
         let case = self.context.case;
         let earlier = case.archived.as_ref().filter(|archived| {
             Some(archived.id) == earlier
@@ -104,7 +106,7 @@ impl Planner<'_> {
             .filter(|_| self.is_original_email_kept(archived));
         self.context.write_fields(&mut next, Moment::Later);
         next.email = original.or(next.email);
-        self.give_access(&mut next, winner);
+        self.give_access_in_place(&mut next, winner);
         if let Some(name) = &next.username {
             self.claims.claim_username(&fold(name));
         }

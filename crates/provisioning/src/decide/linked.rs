@@ -220,7 +220,7 @@ impl Planner<'_> {
 }
 
 /// Whether a person of ours, not the sync, closed the record.
-fn is_closed_by_hand(record: &Record) -> bool {
+pub(super) fn is_closed_by_hand(record: &Record) -> bool {
     let inactive = record.status == Status::Inactive && !record.deactivated_by_sync;
     let by_hand = record.access_reason.as_deref() == Some(AccessReason::ByHand.code());
     inactive || (!record.access && by_hand)

@@ -95,7 +95,7 @@ impl Planner<'_> {
         let mut next = blank.clone();
         next.username = Some(name);
         self.context.write_fields(&mut next, Moment::First);
-        self.give_access(&mut next, winner);
+        self.give_access_in_place(&mut next, winner);
         let reason = self.reason(cause, None);
         self.act(ActionKind::Create, &blank, &next, reason);
         self.finish(&next, archived_id)
@@ -123,7 +123,12 @@ impl Planner<'_> {
             self.claims.claim_email(email.key());
         }
         self.note_address(record, &next);
-        if self.is_enabled {
+        if self.is_enabled && self.stays_closed.is_some() {
+            // The record gets its rights, and no more access than it has.
+            let access = (next.access, next.access_reason.clone());
+            self.give_access(&mut next, winner);
+            (next.access, next.access_reason) = access;
+        } else if self.is_enabled {
             shape::reactivate(&mut next);
             self.give_access(&mut next, winner);
         }

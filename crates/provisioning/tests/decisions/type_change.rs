@@ -57,6 +57,47 @@ fn an_employee_becomes_a_contact_and_comes_back_as_the_same_record() {
 }
 
 #[test]
+fn who_was_closed_by_hand_stays_so_as_the_other_kind_and_on_the_way_back() {
+    let by_hand = |status: Status| {
+        contact_now().edit(|record| {
+            record.status = status;
+            record.access = false;
+            record.deactivated_by_sync = false;
+            record.access_reason = Some("by_hand".to_owned());
+        })
+    };
+    for status in [Status::Inactive, Status::Active] {
+        let input = by_hand(status);
+        check(&input, "archive employee; create contact");
+        let contact = input.record_after();
+        assert_eq!(
+            (contact.kind, contact.status, contact.access),
+            (Kind::Contact, status, false)
+        );
+        assert_eq!(contact.access_reason.as_deref(), Some("by_hand"));
+        assert!(
+            !contact.security_roles.is_empty(),
+            "rights for when a hand opens it"
+        );
+        let back = input.applied().groups(&[1]);
+        check(&back, "archive contact; restore employee");
+        let employee = back.record_after();
+        assert_eq!((employee.status, employee.access), (status, false));
+        // And nothing opens it by itself.
+        let later = back
+            .applied()
+            .person(|person| person.job_title = Some("Boss".to_owned()));
+        assert!(!later.record_after().access);
+    }
+    // A record of ours that is adopted in its place keeps what it has.
+    let mut other = contact(7, SAM);
+    other.account_id = Some(account(1));
+    let input = by_hand(Status::Inactive).candidate(other);
+    check(&input, "archive employee; adopt contact");
+    assert!(input.record_after().access);
+}
+
+#[test]
 fn a_second_archiving_of_the_same_name_is_numbered() {
     for (taken, name) in [
         (vec!["sam_archived"], "sam_Archived2"),

@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
-use engine::{CheckLine, ConnectionChange, Mode, NewConnection, SyncRequest};
+use engine::{CheckLine, ConnectionChange, Mode, NewConnection, PeopleOnRemoval, SyncRequest};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -264,6 +264,26 @@ fn secret_ends(fields: &Fields) -> Result<Option<Timestamp>> {
             .cure("Enter the day Entra shows under Certificates & secrets.")
     })?;
     Ok(end.map(|end| end.timestamp()))
+}
+
+/// Removes the connection, or shows first what that does to whom.
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<ConnectionId>,
+    fields: Fields,
+) -> Result<Response> {
+    needs(&user, Module::Admin, Right::Edit)?;
+    let people = match fields.text("people").as_deref() {
+        Some("deactivate") => PeopleOnRemoval::Deactivate,
+        _ => PeopleOnRemoval::Keep,
+    };
+    let preview = fields.text("do").as_deref() == Some("preview");
+    let engine = &state.engine;
+    let change = engine
+        .remove_connection(id, people, preview, &user.actor())
+        .await?;
+    Ok(super::plan::after(&change, preview, HERE))
 }
 
 fn application_id<T: std::str::FromStr>(fields: &Fields) -> Result<Option<T>> {

@@ -113,3 +113,32 @@ async fn a_problem_on_a_page_leaves_those_who_are_signed_in_their_way_around() {
     page.is(StatusCode::NOT_FOUND);
     assert!(page.text.contains("Sign out"), "{}", page.text);
 }
+
+#[tokio::test]
+async fn removing_a_connection_is_shown_first_and_the_keys_end_is_kept() {
+    let world = World::new().await;
+    let (id, _) = world.staffed(&["ada"]).await;
+    let at = format!("/connections/{id}");
+    let form = "application_id=00000000-0000-0000-0000-000000000a99&email_source=upn\
+                &on_disabled=deactivate&provision_employees=on&secret_ends=2030-02-01";
+    world
+        .browser(Method::POST, &at, form)
+        .await
+        .is(StatusCode::SEE_OTHER);
+    let page = world.browser(Method::GET, &at, "").await;
+    assert!(page.text.contains("value=\"2030-02-01\""), "{}", page.text);
+    let preview = format!("{at}/remove");
+    let shown = world
+        .browser(Method::POST, &preview, "people=deactivate&do=preview")
+        .await;
+    assert!(shown.header("location").unwrap().starts_with("/plans/"));
+    world.get(&format!("/api/v1{at}")).await.is(StatusCode::OK);
+    let gone = world
+        .browser(Method::POST, &preview, "people=keep&do=remove")
+        .await;
+    assert_eq!(gone.header("location"), Some(HERE));
+    world
+        .get(&format!("/api/v1{at}"))
+        .await
+        .is(StatusCode::NOT_FOUND);
+}

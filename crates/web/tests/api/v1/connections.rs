@@ -100,6 +100,40 @@ async fn settings_change_are_cleared_with_null_and_pausing_is_one_of_them() {
 }
 
 #[tokio::test]
+async fn a_removal_says_first_who_goes_along() {
+    let world = World::new().await;
+    let (id, _) = world.staffed(&["ada", "bob"]).await;
+    let path = format!("{PATH}/{id}");
+    let kept = world.delete(&format!("{path}?plan_only=true")).await;
+    assert_eq!(kept.is(StatusCode::OK).body["counts"]["deactivate"], 0);
+    let going = world
+        .delete(&format!("{path}?people=deactivate&plan_only=true"))
+        .await;
+    assert_eq!(going.is(StatusCode::OK).body["counts"]["deactivate"], 2);
+    assert_eq!(
+        going.body["actions"][0]["action"], "deactivate",
+        "{}",
+        going.text
+    );
+    world.get(&path).await.is(StatusCode::OK);
+    let removed = world.delete(&format!("{path}?people=deactivate")).await;
+    let run = world
+        .finished(&removed.is(StatusCode::OK).body["run_id"])
+        .await;
+    assert_eq!(run["status"], "done", "{run}");
+    world.get(&path).await.is(StatusCode::NOT_FOUND);
+    let people = world.get("/api/v1/employees?status=inactive").await;
+    assert_eq!(people.items().len(), 2);
+    assert_eq!(people.items()[0]["access_reason"], "connection_removed");
+    // And without people it simply goes.
+    let id = world.connect().await;
+    world
+        .delete(&format!("{PATH}/{id}"))
+        .await
+        .is(StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
 async fn of_two_writers_the_second_gets_412() {
     let world = World::new().await;
     let id = world.connect().await;
