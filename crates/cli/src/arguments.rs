@@ -105,6 +105,8 @@ pub(crate) enum Command {
     Why(commands::why::Why),
     /// Everything that happened to a person, newest first
     Timeline(commands::timeline::Timeline),
+    /// Take back what a run did to a person
+    Undo(commands::undo::UndoPerson),
     /// Copy the SQLite database while it is in use
     Backup(commands::backup::Backup),
     /// Put a backup in the place of the SQLite database

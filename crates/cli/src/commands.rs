@@ -14,6 +14,7 @@ pub(crate) mod serve;
 pub(crate) mod sync;
 pub(crate) mod timeline;
 pub(crate) mod token;
+pub(crate) mod undo;
 pub(crate) mod why;
 
 use std::process::ExitCode;
@@ -39,10 +40,11 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<ExitCode
         Command::Audit(audit) => return audit.run(&open(&global).await?, output).await,
         Command::Token(token) => token.run(&open(&global).await?, output).await?,
         Command::Connection(command) => return command.run(&open(&global).await?, output).await,
-        Command::Rule(rule) => rule.run(&open(&global).await?, output).await?,
+        Command::Rule(rule) => return rule.run(&open(&global).await?, output).await,
         Command::Sync(sync) => return sync.run(&open(&global).await?, output).await,
         Command::Plan(plan) => return plan.run(&open(&global).await?, output).await,
         Command::Run(run) => return run.run(&open(&global).await?, output).await,
+        Command::Undo(undo) => return undo.run(&open(&global).await?, output).await,
         Command::Why(why) => why.run(&open(&global).await?, output).await?,
         Command::Timeline(timeline) => timeline.run(&open(&global).await?, output).await?,
         Command::Backup(backup) => backup.run(&global, output).await?,

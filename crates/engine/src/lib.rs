@@ -55,4 +55,4 @@ pub use model::{
 };
 pub use recompute::{Difference, Recomputed};
 pub use target::{check_target, is_public};
-pub use undo::{Conflict, Undone};
+pub use undo::{Conflict, Undo, Undone};

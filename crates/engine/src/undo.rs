@@ -1,28 +1,23 @@
-//! Takes back what a run did: the inverse of every action it applied, as a plan
-//! like any other, applied by the same hand.
+//! Takes back what was applied: the inverse of it as a plan like any other,
+//! applied by the same hand. What a run did, what one person got, or what one
+//! rule made of everybody it decides.
 //!
 //! A field that somebody changed since is a conflict: it is shown and left. A
-//! record the run made is made inactive, or archived where the person is of
+//! record that was made is made inactive, or archived where the person is of
 //! the other kind again. Nothing taken back is done anew until the person
 //! changes, the rule changes, or somebody asks for it.
 
-use std::collections::HashMap;
-
-use provisioning::action::{Action, ActionKind, Decision, LinkWrite};
-use provisioning::address::fold;
-use provisioning::field::{Field, FieldChange, Value};
-use provisioning::ids::{ObjectId, PlanId, RecordId, RunId};
+use provisioning::action::Decision;
+use provisioning::field::Value;
+use provisioning::ids::{ConnectionId, ObjectId, PlanId, RecordId, RuleId, RunId, TenantId};
 use provisioning::plan::Tally;
-use provisioning::psa::{Record, Status};
-use provisioning::reason::{AccessReason, Cause, Reason};
-use provisioning::username;
 use serde::Serialize;
 use serde_json::json;
 use store::decisions::{DecisionFilter, DecisionRow};
 use store::links::LinkRow;
 use store::plans::{Built, PlanKind, PlanRow, PlanStatus};
 use store::runs::{RunMode, RunRow, RunStatus};
-use store::{decisions, jobs, links, plans, records, runs};
+use store::{decisions, jobs, links, mapping_rules, plans, runs};
 
 use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
@@ -30,10 +25,30 @@ use crate::model::Actor;
 use crate::planning::Scope;
 use crate::run::{SYNC_JOB, new_run};
 
+mod inverse;
+mod past;
+
 /// How many people are taken back in one batch.
 const BATCH: u32 = 500;
 /// How many conflicts are shown one by one.
 const SHOWN: usize = 200;
+
+/// What is to be taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undo {
+    /// Everything a run did.
+    Run(RunId),
+    /// What one run did to one person: the last that did something to them,
+    /// unless another is named.
+    Person {
+        /// Their record.
+        record_id: RecordId,
+        /// The run.
+        run_id: Option<RunId>,
+    },
+    /// What a rule made of everybody it decides now, since it took them.
+    Rule(RuleId),
+}
 
 /// What an undo does, or would do.
 #[derive(Debug, Serialize)]
@@ -48,7 +63,7 @@ pub struct Undone {
     pub conflicting: Vec<Conflict>,
 }
 
-/// A field that somebody changed after the run.
+/// A field that somebody changed since it was written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Conflict {
     /// The record.
@@ -57,39 +72,75 @@ pub struct Conflict {
     pub name: String,
     /// The field.
     pub field: &'static str,
-    /// What the run wrote.
+    /// What was written.
     pub written: Option<Value>,
     /// What is there now, and stays.
     pub found: Option<Value>,
 }
 
+/// What was done to a person and is to be taken back, newest first.
+struct Past {
+    tenant_id: TenantId,
+    object_id: ObjectId,
+    decisions: Vec<Decision>,
+}
+
 /// An undo on its way.
 struct Draft {
+    plan_id: PlanId,
     tally: Tally,
     seq: i64,
     conflicts: u64,
     conflicting: Vec<Conflict>,
-    /// Whether the run that is taken back took something back itself.
-    is_redo: bool,
+}
+
+impl Draft {
+    fn conflict(&mut self, conflict: Conflict) {
+        self.conflicts += 1;
+        if self.conflicting.len() < SHOWN {
+            self.conflicting.push(conflict);
+        }
+    }
 }
 
 impl Engine {
-    /// Takes a finished run back, or shows what that would do.
-    pub async fn undo_run(&self, id: RunId, plan_only: bool, actor: &Actor) -> Result<Undone> {
-        let run = self.undoable(id).await?;
-        let connection_id = run
-            .connection_id
-            .ok_or_else(|| EngineError::not_found("connection"))?;
+    /// Takes something back, or shows what that would do.
+    pub async fn undo(&self, what: Undo, plan_only: bool, actor: &Actor) -> Result<Undone> {
+        let connection_id = self.undoable(what).await?;
         let own = self.hold(connection_id).await?;
         // Nobody may have taken it back while this waited.
-        let run = own.undoable(id).await?;
-        let undone = own.plan_undo(&run, plan_only, actor).await;
+        let undone = match own.undoable(what).await {
+            Ok(_) => own.plan_undo(what, connection_id, plan_only, actor).await,
+            Err(error) => Err(error),
+        };
         own.release().await?;
         self.0.wake.notify_one();
         undone
     }
 
-    async fn undoable(&self, id: RunId) -> Result<RunRow> {
+    /// Through which connection this came, when it can be taken back.
+    async fn undoable(&self, what: Undo) -> Result<ConnectionId> {
+        match what {
+            Undo::Run(id) => {
+                let run = self.undoable_run(id).await?;
+                let of = run.connection_id;
+                of.ok_or_else(|| EngineError::not_found("connection"))
+            }
+            Undo::Person { record_id, run_id } => {
+                if let Some(id) = run_id {
+                    self.undoable_run(id).await?;
+                }
+                Ok(self.link_of(record_id).await?.connection_id)
+            }
+            Undo::Rule(id) => {
+                let rule = mapping_rules::get(self.db(), id).await?;
+                let rule = rule.ok_or_else(|| EngineError::not_found("mapping rule"))?;
+                Ok(rule.rule.connection_id)
+            }
+        }
+    }
+
+    async fn undoable_run(&self, id: RunId) -> Result<RunRow> {
         let run = runs::get(self.db(), id).await?;
         let run = run.ok_or_else(|| EngineError::not_found("sync run"))?;
         let refuse = |code, message: String| EngineError::new(code, Class::Conflict, message);
@@ -108,14 +159,20 @@ impl Engine {
         }
     }
 
-    async fn plan_undo(&self, run: &RunRow, plan_only: bool, actor: &Actor) -> Result<Undone> {
+    async fn plan_undo(
+        &self,
+        what: Undo,
+        connection_id: ConnectionId,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<Undone> {
         let (plan_id, now) = (PlanId(self.new_id()), self.now());
-        let new_run_id = (!plan_only).then(|| RunId(self.new_id()));
+        let run_id = (!plan_only).then(|| RunId(self.new_id()));
         let mut tx = self.begin().await?;
         let plan = PlanRow {
             id: plan_id,
-            connection_id: run.connection_id,
-            run_id: new_run_id,
+            connection_id: Some(connection_id),
+            run_id,
             kind: PlanKind::Undo,
             status: PlanStatus::Building,
             hash: None,
@@ -132,26 +189,37 @@ impl Engine {
         plans::create(&mut tx, &plan).await?;
         tx.commit().await?;
         let mut draft = Draft {
+            plan_id,
             tally: Tally::default(),
             seq: 0,
             conflicts: 0,
             conflicting: Vec::new(),
-            is_redo: run.undo_of.is_some(),
         };
-        self.decide_undo(run, plan_id, &mut draft).await?;
-        let undo = new_run_id.zip(run.connection_id);
-        let undo = undo.map(|(id, connection)| RunRow {
+        let undo_of = match what {
+            Undo::Run(id) => self.decide_undo_of_run(id, &mut draft).await?,
+            Undo::Person { record_id, run_id } => {
+                let (run, past) = self.past_of_person(record_id, run_id).await?;
+                self.decide_undo(vec![past], &mut draft).await?;
+                Some(run)
+            }
+            Undo::Rule(id) => {
+                self.decide_undo_of_rule(id, connection_id, &mut draft)
+                    .await?;
+                None
+            }
+        };
+        let undo = run_id.map(|id| RunRow {
             status: RunStatus::Applying,
             plan_id: Some(plan_id),
             counts: draft.tally.counts.clone(),
             progress: json!({ "phase": "applying", "conflicts": draft.conflicts }),
-            undo_of: Some(run.id),
+            undo_of,
             actor: Some(actor.name.clone()),
-            ..new_run(id, connection, RunMode::Delta, "undo", self.now())
+            ..new_run(id, connection_id, RunMode::Delta, "undo", self.now())
         });
-        self.judge_undo(run, plan_id, undo, &draft).await?;
+        self.judge_undo(what, undo, &draft).await?;
         Ok(Undone {
-            run_id: new_run_id,
+            run_id,
             plan_id,
             conflicts: draft.conflicts,
             conflicting: draft.conflicting,
@@ -159,7 +227,8 @@ impl Engine {
     }
 
     /// Goes through everything the run decided.
-    async fn decide_undo(&self, run: &RunRow, plan_id: PlanId, draft: &mut Draft) -> Result<()> {
+    async fn decide_undo_of_run(&self, id: RunId, draft: &mut Draft) -> Result<Option<RunId>> {
+        let run = self.undoable_run(id).await?;
         let of = run.plan_id.ok_or_else(|| EngineError::not_found("plan"))?;
         let filter = DecisionFilter {
             visible_only: true,
@@ -169,206 +238,62 @@ impl Engine {
         loop {
             let page = decisions::page(self.db(), of, after, BATCH, &filter).await?;
             let Some(last) = page.last() else {
-                return Ok(());
+                return Ok(Some(id));
             };
             after = last.seq;
-            let mut inverse = Vec::new();
-            let now = self.as_it_is(&page).await?;
-            for row in page
-                .iter()
-                .filter(|row| row.state.as_deref() != Some("stale"))
-            {
-                if let Some(decision) = self.inverse(&row.decision, &now, draft).await? {
-                    draft.tally.add(&decision);
-                    inverse.push(decision);
-                }
-            }
-            let mut tx = self.begin().await?;
-            decisions::append(&mut tx, plan_id, draft.seq + 1, &inverse).await?;
-            tx.commit().await?;
-            draft.seq += i64::try_from(inverse.len()).unwrap_or(i64::MAX);
-        }
-    }
-
-    async fn as_it_is(&self, page: &[DecisionRow]) -> Result<AsItIs> {
-        let mut wanted: Vec<RecordId> = page
-            .iter()
-            .flat_map(|row| &row.decision.actions)
-            .filter_map(|action| action.record_id)
-            .collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let found = records::get(self.db(), &wanted).await?.into_iter();
-        let mut linked = HashMap::new();
-        if let Some(tenant) = page.first().map(|row| row.decision.tenant_id) {
-            let people: Vec<ObjectId> = page.iter().map(|row| row.decision.object_id).collect();
-            for row in links::get(self.db(), tenant, &people).await? {
-                linked.insert(row.link.object_id, row);
-            }
-        }
-        Ok(AsItIs {
-            records: found.map(|row| (row.record.id, row.record)).collect(),
-            links: linked,
-        })
-    }
-
-    /// What takes one decision back; nothing when nothing of it is left.
-    async fn inverse(
-        &self,
-        decision: &Decision,
-        now: &AsItIs,
-        draft: &mut Draft,
-    ) -> Result<Option<Decision>> {
-        let was_archived = decision.actions.iter();
-        let was_archived = was_archived.filter(|action| action.kind == ActionKind::Archive);
-        let comes_back = was_archived.filter_map(|action| action.record_id).next();
-        let mut actions = Vec::new();
-        // The last action is taken back first: a name is free before it is taken.
-        for action in decision.actions.iter().rev() {
-            let Some(kind) = inverse_kind(action.kind, comes_back.is_some()) else {
-                continue;
-            };
-            let Some(record) = action.record_id.and_then(|id| now.records.get(&id)) else {
-                continue;
-            };
-            let changes = if action.kind == ActionKind::Create {
-                self.unmade(record, comes_back.is_some()).await?
-            } else {
-                let freed = decision
-                    .actions
-                    .iter()
-                    .filter_map(|action| action.record_id);
-                let freed: Vec<RecordId> = freed.collect();
-                let name = &decision.name;
-                self.turned_back(action, record, (name, &freed), draft)
-                    .await?
-            };
-            if changes.is_empty() {
-                continue;
-            }
-            actions.push(Action {
-                kind,
-                record_kind: record.kind,
-                record_id: Some(record.id),
-                precondition: record.version,
-                changes,
-                reason: Reason {
-                    cause: Cause::Undone,
-                    rule_id: action.reason.rule_id,
-                    group_path: Vec::new(),
-                    loss: None,
-                },
+            let done = |row: &DecisionRow| row.state.as_deref() != Some("stale");
+            let past = page.into_iter().filter(done).map(|row| Past {
+                tenant_id: row.decision.tenant_id,
+                object_id: row.decision.object_id,
+                decisions: vec![row.decision],
             });
+            self.decide_undo(past.collect(), draft).await?;
         }
-        if actions.is_empty() {
-            return Ok(None);
-        }
-        let link = now.links.get(&decision.object_id);
-        Ok(Some(Decision {
-            tenant_id: decision.tenant_id,
-            object_id: decision.object_id,
-            name: decision.name.clone(),
-            email: decision.email.clone(),
-            username: decision.username.clone(),
-            actions,
-            link: link.map(|row| link_back(row, comes_back, draft.is_redo)),
-            review: None,
-        }))
     }
 
-    /// A record that was made is closed; archived, where its names are needed.
-    async fn unmade(&self, record: &Record, is_archived: bool) -> Result<Vec<FieldChange>> {
-        let mut next = record.clone();
-        if is_archived && next.status != Status::Archived {
-            let suffix = self.free_suffix(&next).await?;
-            next.original_username.clone_from(&next.username);
-            next.original_email.clone_from(&next.email);
-            let with = |text: &String| format!("{text}{suffix}");
-            next.username = next.username.as_ref().map(with);
-            next.email = next.email.as_ref().map(with);
-            next.status = Status::Archived;
-            next.deactivated_by_sync = false;
-        } else if next.status == Status::Active {
-            next.status = Status::Inactive;
-            next.deactivated_by_sync = true;
-        }
-        next.access = false;
-        next.access_reason = Some(AccessReason::Undone.code().to_owned());
-        let changes = Field::ALL.into_iter().filter_map(|field| {
-            let (old, new) = (record.get(field), next.get(field));
-            (old != new).then_some(FieldChange { field, old, new })
-        });
-        Ok(changes.collect())
-    }
-
-    async fn free_suffix(&self, record: &Record) -> Result<String> {
-        let name = record.username.clone().unwrap_or_default();
-        for suffix in username::archived_suffixes(record.id.0).take(50) {
-            let key = fold(&format!("{name}{suffix}"));
-            if records::by_username(self.db(), &key).await?.is_none() {
-                return Ok(suffix);
-            }
-        }
-        Ok(format!("_Archived{}", record.id))
-    }
-
-    /// The changes that bring old values back where nobody wrote others since.
-    async fn turned_back(
+    /// Goes through everybody the rule decides now.
+    async fn decide_undo_of_rule(
         &self,
-        action: &Action,
-        record: &Record,
-        (name, freed): (&str, &[RecordId]),
+        rule: RuleId,
+        connection_id: ConnectionId,
         draft: &mut Draft,
-    ) -> Result<Vec<FieldChange>> {
-        let mut changes = Vec::new();
-        for change in &action.changes {
-            let found = record.get(change.field);
-            if found == change.old {
-                continue;
-            }
-            let is_taken = change.field == Field::Username
-                && self.is_taken(change.old.as_ref(), record.id, freed).await?;
-            if found == change.new && !is_taken {
-                changes.push(change.clone().inverse());
-                continue;
-            }
-            draft.conflicts += 1;
-            if draft.conflicting.len() < SHOWN {
-                draft.conflicting.push(Conflict {
-                    record_id: record.id,
-                    name: name.to_owned(),
-                    field: change.field.path(record.kind),
-                    written: change.new.clone(),
-                    found,
-                });
-            }
+    ) -> Result<()> {
+        let mut after = None;
+        loop {
+            let page = links::decided_by(self.db(), connection_id, rule, after, BATCH).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.link.object_id);
+            // Whoever is as before already, and is left so, has nothing to lose.
+            let page: Vec<LinkRow> = page
+                .into_iter()
+                .filter(|row| row.link.suppressed.is_none())
+                .collect();
+            let past = self.past_under_rule(rule, &page).await?;
+            self.decide_undo(past, draft).await?;
         }
-        Ok(changes)
     }
 
-    /// Whether a name belongs to somebody whom this undo does not rename.
-    async fn is_taken(
-        &self,
-        name: Option<&Value>,
-        own: RecordId,
-        freed: &[RecordId],
-    ) -> Result<bool> {
-        let Some(serde_json::Value::String(name)) = name.map(|name| json!(name)) else {
-            return Ok(false);
-        };
-        let holder = records::by_username(self.db(), &fold(&name)).await?;
-        let holder = holder.map(|row| row.record.id);
-        Ok(holder.is_some_and(|id| id != own && !freed.contains(&id)))
+    /// Decides what takes back what was done to these people.
+    async fn decide_undo(&self, past: Vec<Past>, draft: &mut Draft) -> Result<()> {
+        let now = self.as_it_is(&past).await?;
+        let mut inverse = Vec::new();
+        for past in &past {
+            if let Some(decision) = self.inverse(past, &now, draft).await? {
+                draft.tally.add(&decision);
+                inverse.push(decision);
+            }
+        }
+        let mut tx = self.begin().await?;
+        decisions::append(&mut tx, draft.plan_id, draft.seq + 1, &inverse).await?;
+        tx.commit().await?;
+        draft.seq += i64::try_from(inverse.len()).unwrap_or(i64::MAX);
+        Ok(())
     }
 
     /// Sets the undo going, or leaves its plan to be looked at.
-    async fn judge_undo(
-        &self,
-        run: &RunRow,
-        plan_id: PlanId,
-        undo: Option<RunRow>,
-        draft: &Draft,
-    ) -> Result<()> {
+    async fn judge_undo(&self, what: Undo, undo: Option<RunRow>, draft: &Draft) -> Result<()> {
         let now = self.now();
         let hash = draft.tally.hash();
         let built = Built {
@@ -382,55 +307,20 @@ impl Engine {
             hold: None,
         };
         let mut tx = self.begin().await?;
-        plans::finish_building(&mut tx, plan_id, &built).await?;
+        plans::finish_building(&mut tx, draft.plan_id, &built).await?;
         if let Some(undo) = undo {
             runs::create(&mut tx, &undo).await?;
-            runs::set_status(&mut tx, run.id, RunStatus::Undone, run.finished_at).await?;
-            if let Some(connection) = run.connection_id {
+            if let Undo::Run(id) = what {
+                let run = runs::get(&mut tx, id).await?;
+                let ended = run.and_then(|run| run.finished_at);
+                runs::set_status(&mut tx, id, RunStatus::Undone, ended).await?;
+            }
+            if let Some(connection) = undo.connection_id {
                 let key = connection.to_string();
                 jobs::enqueue(&mut tx, SYNC_JOB, &key, Some(connection), now, now).await?;
             }
         }
         tx.commit().await?;
         Ok(())
-    }
-}
-
-/// The records and links a batch of decisions was about, as they are now.
-struct AsItIs {
-    records: HashMap<RecordId, Record>,
-    links: HashMap<ObjectId, LinkRow>,
-}
-
-/// What takes an action back; for one that made a record of the other kind,
-/// archiving, since the person has their record of the kind before again.
-fn inverse_kind(kind: ActionKind, is_type_change: bool) -> Option<ActionKind> {
-    Some(match kind {
-        ActionKind::Create if is_type_change => ActionKind::Archive,
-        ActionKind::Create | ActionKind::Reactivate => ActionKind::Deactivate,
-        ActionKind::Adopt | ActionKind::Update => ActionKind::Update,
-        ActionKind::Archive => ActionKind::Restore,
-        ActionKind::Restore => ActionKind::Archive,
-        ActionKind::Deactivate => ActionKind::Reactivate,
-        ActionKind::Revoke => ActionKind::Grant,
-        ActionKind::Grant => ActionKind::Revoke,
-        ActionKind::Link | ActionKind::Review => return None,
-    })
-}
-
-/// The link to the record the person had; what was applied stays noted, so that
-/// it is not done again, and is marked as taken back unless this redoes it.
-fn link_back(row: &LinkRow, comes_back: Option<RecordId>, is_redo: bool) -> LinkWrite {
-    let link = &row.link;
-    let (record_id, archived_id) = match comes_back {
-        Some(id) if id != link.record_id => (id, Some(link.record_id)),
-        _ => (link.record_id, link.archived_id),
-    };
-    LinkWrite {
-        role: link.role,
-        record_id,
-        archived_id,
-        applied: link.applied.clone(),
-        suppressed: (!is_redo).then(|| link.applied.basis.clone()),
     }
 }

@@ -191,6 +191,19 @@ pub async fn by_record(
     select(on, conditions, "DESC", limit).await
 }
 
+/// What runs applied to these records, newest first.
+pub async fn applied_to(on: impl Into<Source<'_>>, records: &[RecordId]) -> Result<Vec<Entry>> {
+    if records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = format!(
+        "{SELECT} WHERE journal.record_id IN ($1) AND journal.decision_seq IS NOT NULL
+        ORDER BY journal.seq DESC"
+    );
+    let rows = on.into().rows(text, args![records]).await?;
+    rows.iter().map(read).collect()
+}
+
 /// The entries about a directory person that concern no record, newest first.
 pub async fn by_object(
     on: impl Into<Source<'_>>,

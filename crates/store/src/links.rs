@@ -1,7 +1,7 @@
 //! Links between directory people and records.
 
 use jiff::Timestamp;
-use provisioning::ids::{ConnectionId, ObjectId, RecordId, TenantId};
+use provisioning::ids::{ConnectionId, ObjectId, RecordId, RuleId, TenantId};
 use provisioning::link::{Basis, Link, LinkRole};
 
 use crate::bulk::{Rows, Type};
@@ -180,6 +180,24 @@ pub async fn page(
             AND links.object_id > $2 AND links.connection_id = $1
         ORDER BY links.object_id LIMIT $3";
     let args = args![connection_id, after_id(after), limit];
+    let rows = on.into().rows(text, args).await?;
+    rows.iter().map(read).collect()
+}
+
+/// Primary links of people whom a rule decides, in the order of the object ids.
+pub async fn decided_by(
+    on: impl Into<Source<'_>>,
+    connection_id: ConnectionId,
+    rule_id: RuleId,
+    after: Option<ObjectId>,
+    limit: u32,
+) -> Result<Vec<LinkRow>> {
+    let text = "SELECT links.* FROM links
+        WHERE links.tenant_id = (SELECT tenant_id FROM connections WHERE id = $1)
+            AND links.object_id > $3 AND links.connection_id = $1
+            AND links.rule_id = $2 AND links.role = 'primary'
+        ORDER BY links.object_id LIMIT $4";
+    let args = args![connection_id, rule_id, after_id(after), limit];
     let rows = on.into().rows(text, args).await?;
     rows.iter().map(read).collect()
 }

@@ -18,6 +18,7 @@ pub(crate) mod security_roles;
 pub(crate) mod sessions;
 mod sync_runs;
 pub(crate) mod tickets;
+mod undo;
 pub(crate) mod webhooks;
 
 use axum::Router;
@@ -72,6 +73,7 @@ fn routes() -> Routes {
                 .patch(mapping_rules::update)
                 .delete(mapping_rules::remove),
         )
+        .route("/mapping-rules/{id}/undo", post(undo::rule))
         .route(
             "/employee-defaults",
             get(employee_defaults::show).put(employee_defaults::put),
@@ -86,7 +88,7 @@ fn routes() -> Routes {
         .route("/sync-runs", get(sync_runs::list))
         .route("/sync-runs/{id}", get(sync_runs::show))
         .route("/sync-runs/{id}/actions", get(sync_runs::actions))
-        .route("/sync-runs/{id}/undo", post(sync_runs::undo))
+        .route("/sync-runs/{id}/undo", post(undo::run))
         .route("/review-items", get(review_items::list))
         .route("/review-items/{id}", get(review_items::show))
         .route("/review-items/{id}/resolve", post(review_items::resolve))

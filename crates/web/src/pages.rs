@@ -20,6 +20,7 @@ mod review;
 mod rules;
 mod runs;
 mod tickets;
+mod undo;
 
 use askama::Template;
 use axum::Router;
@@ -51,6 +52,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/rules/new", get(rules::new))
         .route("/rules/{id}", get(rules::edit).post(rules::update))
         .route("/rules/{id}/move", post(rules::shift))
+        .route("/rules/{id}/undo", post(undo::rule))
         .route("/rules/{id}/delete", post(rules::delete));
     Router::new()
         .route("/", get(home::show))
@@ -65,7 +67,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/plans/{id}/reject", post(plan::reject))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::show))
-        .route("/runs/{id}/undo", post(runs::undo))
+        .route("/runs/{id}/undo", post(undo::run))
         .route("/review", get(review::list))
         .route("/review/{id}", post(review::resolve))
         .route("/hr/employees", get(people::employees))
@@ -109,6 +111,10 @@ fn by_hand(base: &str, kind: Kind) -> Router<AppState> {
             get(move |state, user, id| person_form::edit(kind, state, user, id)).post(
                 move |state, user, id, fields| person_form::save(kind, state, user, id, fields),
             ),
+        )
+        .route(
+            &at("/{id}/undo"),
+            post(move |state, user, id, fields| undo::person(kind, state, user, id, fields)),
         )
         .route(
             &at("/{id}/{act}"),

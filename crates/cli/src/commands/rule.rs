@@ -1,10 +1,11 @@
 //! `rule`: mapping rules. Every change shows its plan and asks first.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use engine::{Change, RuleDraft, RuleScope};
+use engine::{Change, RuleDraft, RuleScope, Undo};
 use provisioning::ids::{AccountId, PlanId, RuleId};
 use provisioning::mapping_rule::{MappingRule, Members, RolesMode};
 use provisioning::psa::Kind;
@@ -15,6 +16,7 @@ use store::plans;
 
 use super::connection::find_group;
 use super::rule_file;
+use super::undo::take_back;
 use crate::failure::{wrong_use, wrong_use_curable};
 use crate::installation::Installation;
 use crate::output::{self, Output};
@@ -40,6 +42,16 @@ pub(crate) enum Rules {
     },
     /// Delete a rule
     Rm {
+        /// Id or name
+        rule: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Take back what a rule made of everybody it decides now
+    #[command(
+        after_help = "What somebody changed since stays. Example:\n  rollcall rule undo Contractors --plan-only"
+    )]
+    Undo {
         /// Id or name
         rule: String,
         #[command(flatten)]
@@ -161,19 +173,28 @@ enum MembersOf {
 
 impl Rules {
     /// Runs it.
-    pub(crate) async fn run(&self, installation: &Installation, output: Output) -> Result<()> {
+    pub(crate) async fn run(
+        &self,
+        installation: &Installation,
+        output: Output,
+    ) -> Result<ExitCode> {
         match self {
-            Self::List => list(installation, output).await,
-            Self::Add(add) => add.run(installation, output).await,
+            Self::List => list(installation, output).await?,
+            Self::Add(add) => add.run(installation, output).await?,
             Self::Move { rule, place, how } => {
-                move_to(installation, rule, *place, *how, output).await
+                move_to(installation, rule, *place, *how, output).await?;
             }
-            Self::Rm { rule, how } => remove(installation, rule, *how, output).await,
-            Self::Export { file } => rule_file::export(installation, file.as_deref()).await,
+            Self::Rm { rule, how } => remove(installation, rule, *how, output).await?,
+            Self::Undo { rule, how } => {
+                let rule = find(installation, rule).await?;
+                return take_back(installation, Undo::Rule(rule.id), *how, output).await;
+            }
+            Self::Export { file } => rule_file::export(installation, file.as_deref()).await?,
             Self::Import { file, tenant, how } => {
-                rule_file::import(installation, file, tenant.as_deref(), *how, output).await
+                rule_file::import(installation, file, tenant.as_deref(), *how, output).await?;
             }
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

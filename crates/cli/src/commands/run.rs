@@ -2,17 +2,18 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Subcommand;
+use engine::Undo;
 use provisioning::ids::RunId;
 use serde_json::{Value, json};
-use store::plans;
-use store::runs::{self, RunFilter, RunStatus};
+use store::runs::{self, RunFilter};
 
+use super::rule::How;
+use super::undo::take_back;
 use crate::failure::wrong_use;
 use crate::installation::Installation;
 use crate::output::{self, Output};
-use crate::plan_view::{self, SHOWN};
 use crate::run_view;
 
 /// Sync runs.
@@ -40,12 +41,8 @@ pub(crate) enum Runs {
     Undo {
         /// Its id
         id: RunId,
-        /// Show what would happen, change nothing
-        #[arg(long, conflicts_with = "yes")]
-        plan_only: bool,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        how: How,
     },
 }
 
@@ -57,8 +54,8 @@ impl Runs {
         output: Output,
     ) -> Result<ExitCode> {
         match self {
-            Self::Undo { id, plan_only, yes } => {
-                return undo(installation, *id, *plan_only, *yes, output).await;
+            Self::Undo { id, how } => {
+                return take_back(installation, Undo::Run(*id), *how, output).await;
             }
             Self::List { connection, limit } => {
                 list(installation, connection.as_deref(), *limit, output).await?;
@@ -72,51 +69,6 @@ impl Runs {
     }
 }
 
-/// Shows the plan, asks, takes back.
-async fn undo(
-    installation: &Installation,
-    id: RunId,
-    plan_only: bool,
-    yes: bool,
-    output: Output,
-) -> Result<ExitCode> {
-    let engine = &installation.engine;
-    let actor = installation.actor();
-    let preview = engine.undo_run(id, true, &actor).await?;
-    let plan = plans::get(installation.db(), preview.plan_id).await?;
-    let plan = plan.context("the plan of the undo is not there")?;
-    let limit = if output.is_json() { usize::MAX } else { SHOWN };
-    let view = plan_view::read(installation.db(), &plan, limit).await?;
-    if plan_only {
-        let mut value = serde_json::to_value(&view)?;
-        value["conflicts"] = json!(preview.conflicts);
-        value["conflicting"] = json!(preview.conflicting);
-        let text = || {
-            format!(
-                "{}\n{} fields were changed since and stay.",
-                view.text(),
-                preview.conflicts
-            )
-        };
-        output.show(&value, text)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if !output.is_json() {
-        output::print(&view.text())?;
-    }
-    if !output::ask("Take this back?", yes)? {
-        return Ok(ExitCode::FAILURE);
-    }
-    let undone = engine.undo_run(id, false, &actor).await?;
-    let run = undone.run_id.context("the undo has no run")?;
-    let run = run_view::follow(installation, "undo", run).await?;
-    output.show(&run_view::view(&run)?, || text(&run).unwrap_or_default())?;
-    Ok(match run.status {
-        RunStatus::Done => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    })
-}
-
 async fn get(installation: &Installation, id: RunId) -> Result<runs::RunRow> {
     let run = runs::get(installation.db(), id).await?;
     run.ok_or_else(|| {
@@ -126,7 +78,7 @@ async fn get(installation: &Installation, id: RunId) -> Result<runs::RunRow> {
     })
 }
 
-fn text(run: &runs::RunRow) -> Result<String> {
+pub(super) fn text(run: &runs::RunRow) -> Result<String> {
     Ok(output::list([
         ("run", run.id.to_string()),
         (

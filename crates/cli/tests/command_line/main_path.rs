@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::directory::{APPLICATION, Directory, KEY};
 use crate::killed::server::{Schema, postgres_url};
@@ -200,6 +200,15 @@ async fn the_whole_way(database: Option<String>) {
     );
 
     it.json(&["run", "undo", newest, "--plan-only"]).await;
+    let of_rule = it.json(&["rule", "undo", "Staff", "--plan-only"]).await;
+    assert_eq!(of_rule["conflicts"], 0, "{of_rule}");
+    it.json(&["undo", "p1", "--yes"]).await;
+    let history = it.json(&["timeline", "p1"]).await;
+    let newest = &history["items"][0];
+    assert_eq!(
+        (&newest["action"], &newest["origin"]),
+        (&json!("update"), &json!("undo"))
+    );
     rules_travel(&it).await;
     let well = it.json(&["doctor"]).await;
     assert_eq!(well["ok"], true, "{well}");

@@ -71,6 +71,19 @@ both! {
         assert_eq!(found, [None, None, Some(decided)]);
     }
 
+    what_runs_applied_to_records_is_read_newest_first(db) {
+        let applied = |action: &str, record| NewEntry {
+            plan_id: Some(PlanId(Uuid::from_u128(7))),
+            decision_seq: Some(1),
+            ..entry(1, Origin::Directory, action, Some(record))
+        };
+        let by_hand = entry(2, Origin::User, "edit", Some(1));
+        append(&db, &[applied("a", 1), by_hand, applied("b", 2), applied("c", 3), applied("d", 1)]).await;
+        let found = journal::applied_to(&db, &[record_id(1), record_id(2)]).await.unwrap();
+        assert_eq!(actions(&found), ["d", "b", "a"]);
+        assert!(journal::applied_to(&db, &[]).await.unwrap().is_empty());
+    }
+
     a_record_and_a_run_have_their_own_lines(db) {
         let in_run = |action: &str| NewEntry { run_id: Some(run_id(1)), ..entry(1, Origin::Directory, action, Some(2)) };
         let unlinked = NewEntry { tenant_id: Some(TENANT), object_id: Some(object(5)), ..entry(1, Origin::Directory, "review", None) };

@@ -45,6 +45,25 @@ both! {
         assert!(error.is_conflict("links_record_id"), "{error:?}");
     }
 
+    whom_a_rule_decides_is_listed_page_by_page(db) {
+        connect(&db).await;
+        let rule = provisioning::ids::RuleId(uuid::Uuid::from_u128(77));
+        let rows: Vec<_> = (1..=4)
+            .map(|n| {
+                let role = if n == 2 { LinkRole::Secondary } else { LinkRole::Primary };
+                let mut row = link(n, role, n);
+                row.link.applied.rule_id = (n != 3).then_some(rule);
+                row
+            })
+            .collect();
+        let mut tx = db.begin().await.unwrap();
+        links::write(&mut tx, &rows).await.unwrap();
+        let first = links::decided_by(&mut tx, CONNECTION, rule, None, 1).await.unwrap();
+        assert_eq!(first, [rows[0].clone()]);
+        let rest = links::decided_by(&mut tx, CONNECTION, rule, Some(object(1)), 9).await.unwrap();
+        assert_eq!(rest, [rows[3].clone()]);
+    }
+
     links_are_suppressed_paged_and_forgotten(db) {
         connect(&db).await;
         let rows: Vec<_> = (1..=5).map(|n| link(n, LinkRole::Primary, n)).collect();

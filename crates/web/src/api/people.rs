@@ -65,6 +65,12 @@ pub(super) fn routes(kind: Kind) -> Routes {
             post(move |state, caller, id| history::again(kind, true, state, caller, id)),
         )
         .route(
+            &at("/{id}/undo"),
+            post(move |state, caller, id, query| {
+                super::undo::person(kind, state, caller, id, query)
+            }),
+        )
+        .route(
             &at("/{id}/pin"),
             post(move |state, caller, id, body| access::pin(kind, state, caller, id, body)),
         )

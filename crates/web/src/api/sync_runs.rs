@@ -2,18 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use provisioning::ids::{ConnectionId, RunId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::decisions::{self, DecisionFilter};
 use store::runs::{self, RunFilter, RunRow, RunStatus};
 
-use super::mapping_rules::How;
-use super::plans::{self, actions as actions_of};
+use super::plans::actions as actions_of;
 use store::rights::Module::Admin;
-use store::rights::Right::{Edit, View};
+use store::rights::Right::View;
 
 use crate::AppState;
 use crate::auth::Caller;
@@ -107,22 +104,4 @@ pub(crate) async fn actions(
         .iter()
         .flat_map(|row| actions_of(row, plan.applied_seq));
     Ok(answer(shown.collect(), next))
-}
-
-/// `POST …/{id}/undo`: takes a run back, or shows the plan of that.
-pub(crate) async fn undo(
-    State(state): State<AppState>,
-    caller: Caller,
-    Id(id): Id<RunId>,
-    Query(how): Query<How>,
-) -> Result<Response> {
-    let actor = caller.may(Admin, Edit)?;
-    let undone = state.engine.undo_run(id, how.plan_only, &actor).await?;
-    if undone.run_id.is_some() {
-        return Ok((StatusCode::ACCEPTED, Json(undone)).into_response());
-    }
-    let mut plan = plans::view(&state, undone.plan_id).await?;
-    plan["conflicts"] = json!(undone.conflicts);
-    plan["conflicting"] = json!(undone.conflicting);
-    Ok(Json(plan).into_response())
 }

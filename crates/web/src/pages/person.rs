@@ -41,6 +41,7 @@ struct Happened {
     reason: String,
     changes: Vec<Changed>,
     run: Option<String>,
+    can_be_undone: bool,
 }
 
 struct Reason {
@@ -136,7 +137,24 @@ fn happened(entry: Entry, id: RecordId) -> Happened {
         reason,
         changes,
         run: entry.run_id.map(|run| run.to_string()),
+        can_be_undone: false,
     }
+}
+
+/// What happened, newest first; a run's last entry offers to take it back.
+fn story(entries: Vec<Entry>, id: RecordId, takes_back: bool) -> Vec<Happened> {
+    let mut decided = None;
+    let one = |entry: Entry| {
+        let place = (entry.entry.plan_id, entry.entry.decision_seq);
+        let is_decided = entry.decision.is_some();
+        let is_new = decided != Some(place);
+        decided = Some(place);
+        Happened {
+            can_be_undone: takes_back && is_decided && is_new,
+            ..happened(entry, id)
+        }
+    };
+    entries.into_iter().map(one).collect()
 }
 
 /// A change as the journal keeps those made by hand: with the path of the API.
@@ -355,13 +373,8 @@ async fn detail(
             let last = entries.last().filter(|_| is_full);
             let older = last.map(|entry| entry.seq.to_string());
             let older = older.map(|seq| query(&[("tab", "timeline"), ("after", &seq)]));
-            Tab::Timeline(
-                entries
-                    .into_iter()
-                    .map(|entry| happened(entry, id))
-                    .collect(),
-                older,
-            )
+            let takes_back = needs(&user, Module::Admin, Right::Edit).is_ok();
+            Tab::Timeline(story(entries, id, takes_back), older)
         }
         "tickets" => Tab::Tickets(their_tickets(&state, &user, &row).await?),
         "invoices" => Tab::Invoices(their_invoices(&state, &user, &row).await?),

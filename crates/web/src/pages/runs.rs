@@ -12,7 +12,7 @@ use store::rights::{Module, Right};
 use store::runs::{self, RunFilter, RunRow, RunStatus};
 use store::{connections, plans};
 
-use super::frame::{Fields, Frame, ago, at, go, needs, page, word};
+use super::frame::{Frame, ago, at, needs, page, word};
 use super::plan::in_a_word;
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -55,7 +55,7 @@ fn text(value: Option<&Value>, name: &str) -> Option<String> {
     value?.get(name)?.as_str().map(str::to_owned)
 }
 
-fn in_words(counts: &Counts) -> String {
+pub(crate) fn in_words(counts: &Counts) -> String {
     let some = ActionKind::ALL
         .into_iter()
         .filter(|kind| counts.of(*kind) > 0);
@@ -187,25 +187,6 @@ struct RunPage {
     run: Run,
 }
 
-/// A field that was changed since, in words.
-struct Conflict {
-    name: String,
-    field: &'static str,
-    written: String,
-    found: String,
-}
-
-#[derive(Template)]
-#[template(path = "run_undo.html")]
-struct UndoPage {
-    frame: Frame,
-    run: String,
-    plan: String,
-    counts: String,
-    conflicts: u64,
-    conflicting: Vec<Conflict>,
-}
-
 #[derive(Deserialize)]
 pub(crate) struct After {
     after: Option<RunId>,
@@ -256,43 +237,6 @@ pub(crate) async fn show(
             progress,
             ..run(row, of, state.engine.now())
         },
-    })
-}
-
-/// Shows what taking a run back would do; with the word of a person, does it.
-pub(crate) async fn undo(
-    State(state): State<AppState>,
-    user: CurrentUser,
-    Id(id): Id<RunId>,
-    fields: Fields,
-) -> Result<Response> {
-    needs(&user, Module::Admin, Right::Edit)?;
-    let is_sure = fields.text("sure").as_deref() == Some("yes");
-    let undone = state.engine.undo_run(id, !is_sure, &user.actor()).await?;
-    if let Some(run) = undone.run_id {
-        return Ok(go(format!("/runs/{run}")));
-    }
-    let plan = plans::get(state.engine.db(), undone.plan_id).await?;
-    let plan = plan.ok_or_else(|| Problem::not_found("plan"))?;
-    let words = |value: &Option<provisioning::field::Value>| {
-        let value = serde_json::to_value(value).unwrap_or_default();
-        value
-            .as_str()
-            .map_or_else(|| value.to_string(), str::to_owned)
-    };
-    let conflicting = undone.conflicting.iter().map(|one| Conflict {
-        name: one.name.clone(),
-        field: one.field,
-        written: words(&one.written),
-        found: words(&one.found),
-    });
-    page(&UndoPage {
-        frame: Frame::new("Undo a run", "runs", Some(&user)),
-        run: id.to_string(),
-        plan: undone.plan_id.to_string(),
-        counts: in_words(&plan.counts),
-        conflicts: undone.conflicts,
-        conflicting: conflicting.collect(),
     })
 }
 

@@ -232,3 +232,50 @@ async fn rights_decide_what_is_seen_and_done() {
     shows(&home, &["Your open tickets"]);
     assert!(!home.text.contains("/hr/employees"));
 }
+
+#[tokio::test]
+async fn the_timeline_offers_to_take_back_and_shows_first_what_that_does() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let (root, id) = (world.root().await, world.employee("ada").await);
+    let at = format!("/hr/employees/{id}");
+    let timeline = world.page(&root, &format!("{at}?tab=timeline")).await;
+    shows(&timeline, &["Undo…", &format!("action=\"{at}/undo\"")]);
+    let run = timeline.text.split("name=\"run_id\" value=\"").nth(1);
+    let run = run.unwrap().split('"').next().unwrap().to_owned();
+    let told = world
+        .form(&root, &format!("{at}/undo"), &format!("run_id={run}"))
+        .await;
+    shows(&told, &["1 deactivated", "Take it back", &run]);
+    assert_eq!(
+        world.get(&format!("/api/v1/employees/{id}")).await.body["status"],
+        "active"
+    );
+    let sure = format!("run_id={run}&sure=yes");
+    let gone = world.form(&root, &format!("{at}/undo"), &sure).await;
+    let undo = gone.header("location").unwrap().to_owned();
+    assert!(undo.starts_with("/runs/"), "{undo}");
+    world
+        .finished(&json!(undo.trim_start_matches("/runs/")))
+        .await;
+    let ada = world.get(&format!("/api/v1/employees/{id}")).await;
+    assert_eq!(ada.body["status"], "inactive");
+    let nothing = world
+        .form(&root, &format!("{at}/undo"), &format!("run_id={run}"))
+        .await;
+    shows(&nothing, &["nothing left to take back"]);
+
+    let rules = world.get("/api/v1/mapping-rules").await;
+    let rule = format!(
+        "/admin/my-company/auth-provision/rules/{}",
+        rules.each("id")[0]
+    );
+    shows(
+        &world.page(&root, &rule).await,
+        &["Take back what the rule did"],
+    );
+    shows(
+        &world.form(&root, &format!("{rule}/undo"), "").await,
+        &["nothing left to take back"],
+    );
+}

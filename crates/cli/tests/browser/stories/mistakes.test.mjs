@@ -226,7 +226,7 @@ story("a rule that would lock many out is held, and what was done is undone", { 
   await person.waitsFor("done", { reload: false });
   assert.equal(await employees(), 0);
   await person.presses("Undo…");
-  await person.reads("Taking this run back would do");
+  await person.reads("What would be done");
   await person.looks("undo");
   await person.presses("Take it back");
   await person.waitsFor("done", { reload: false });

@@ -372,3 +372,49 @@ async fn a_list_is_exported_as_csv_with_its_filters() {
     let odd = world.get("/api/v1/employees/export?shoe_size=1").await;
     odd.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "unknown_field");
 }
+
+#[tokio::test]
+async fn what_was_done_to_a_person_is_shown_and_taken_back() {
+    let world = World::new().await;
+    world.staffed(&["ada", "sam"]).await;
+    let list = world.get("/api/v1/employees?username=ada").await;
+    let path = format!("/api/v1/employees/{}", list.each("id")[0]);
+    let shown = world
+        .post(&format!("{path}/undo?plan_only=true"), json!({}))
+        .await;
+    shown.is(StatusCode::OK);
+    assert_eq!(
+        (&shown.body["people"], &shown.body["conflicts"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(world.get(&path).await.body["status"], "active");
+    let undone = world.post(&format!("{path}/undo"), json!({})).await;
+    undone.is(StatusCode::ACCEPTED);
+    world.finished(&undone.body["run_id"]).await;
+    let ada = world.get(&path).await.body;
+    assert_eq!(
+        (&ada["status"], &ada["suppressed"]),
+        (&json!("inactive"), &json!(true))
+    );
+    let sam = world.get("/api/v1/employees?username=sam").await;
+    assert_eq!(sam.items()[0]["status"], "active");
+
+    let again = world.post(&format!("{path}/undo"), json!({})).await;
+    again.is_problem(StatusCode::CONFLICT, "already_undone");
+    let run = undone.body["run_id"].as_str().unwrap();
+    let redone = world
+        .post(&format!("{path}/undo?run_id={run}"), json!({}))
+        .await;
+    redone.is(StatusCode::ACCEPTED);
+    world.finished(&redone.body["run_id"]).await;
+    assert_eq!(world.get(&path).await.body["status"], "active");
+    let odd = world
+        .post(&format!("{path}/undo?run_id=yesterday"), json!({}))
+        .await;
+    odd.is(StatusCode::UNPROCESSABLE_ENTITY);
+    let unknown = "00000000-0000-0000-0000-000000000001";
+    let nobody = world
+        .post(&format!("/api/v1/employees/{unknown}/undo"), json!({}))
+        .await;
+    nobody.is(StatusCode::NOT_FOUND);
+}

@@ -286,3 +286,30 @@ async fn what_a_rule_cannot_be_is_refused_with_the_field_and_saves_nothing() {
     }
     assert!(world.get(PATH).await.items().is_empty());
 }
+
+#[tokio::test]
+async fn what_a_rule_did_is_shown_and_taken_back() {
+    let world = World::new().await;
+    world.staffed(&["ada", "sam"]).await;
+    let rules = world.get(PATH).await;
+    let path = format!("{PATH}/{}", rules.each("id")[0]);
+    let shown = world
+        .post(&format!("{path}/undo?plan_only=true"), json!({}))
+        .await;
+    shown.is(StatusCode::OK);
+    assert_eq!(shown.body["counts"]["deactivate"], 2, "{}", shown.text);
+    let undone = world.post(&format!("{path}/undo"), json!({})).await;
+    undone.is(StatusCode::ACCEPTED);
+    world.finished(&undone.body["run_id"]).await;
+    let people = world.get("/api/v1/employees?status=inactive").await;
+    assert_eq!(people.items().len(), 2);
+    let left = world
+        .post(&format!("{path}/undo?plan_only=true"), json!({}))
+        .await;
+    assert_eq!(left.body["people"], 0);
+    let unknown = "00000000-0000-0000-0000-000000000001";
+    let none = world
+        .post(&format!("{PATH}/{unknown}/undo"), json!({}))
+        .await;
+    none.is(StatusCode::NOT_FOUND);
+}
