@@ -11,13 +11,13 @@ use tokio::process::Command;
 const MEASUREMENTS: [(&str, &str, &str); 4] = [
     (
         "first_100k",
-        "first --people 5000 --groups 50 --changes 20",
-        "first --people 100000 --groups 500 --changes 200",
+        "first --people 5000 --groups 50 --changes 20 --reads 2",
+        "first --people 100000 --groups 500 --changes 200 --reads 20",
     ),
     (
         "first_1m",
         "",
-        "first --people 1000000 --groups 500 --changes 200",
+        "first --people 1000000 --groups 500 --changes 200 --reads 30",
     ),
     ("swap", "swap --people 5000", "swap --people 100000"),
     (

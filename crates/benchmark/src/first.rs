@@ -1,5 +1,5 @@
 //! The first sync of a large tenant against its floors, then single changes and
-//! quiet rounds with everybody present.
+//! quiet rounds with everybody present, and what people look at.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::measure::{Since, clock, load, memory, peak_memory, spread};
 use crate::places::Places;
 use crate::subject::Subject;
 use crate::tenant::{Emulator, World};
-use crate::{floor_fetch, floor_insert};
+use crate::{floor_fetch, floor_insert, reads};
 
 const CLIENT_STATE: &str = "the benchmark";
 const SUBSCRIPTION: Uuid = Uuid::from_u128(0x5b);
@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) groups: u64,
     /// Single changes.
     pub(crate) changes: u32,
+    /// Seconds of reads.
+    pub(crate) reads: u32,
     /// Seconds of quiet.
     pub(crate) quiet: f64,
 }
@@ -47,6 +49,7 @@ pub(crate) async fn measure(places: &Places, plan: &Plan) -> Result<Value> {
     let peak = peak_memory();
     let changes = changes(&subject, connection, &world, plan.changes).await?;
     let quiet = quiet(&subject, &emulator, plan.quiet).await?;
+    let reads = reads::measure(&subject, connection, plan.reads).await?;
     subject.engine.db().close().await;
     let (fetch_seconds, fetch) = floor_fetch::fetch(&world).await?;
     let place = places.make("floor").await?;
@@ -63,6 +66,7 @@ pub(crate) async fn measure(places: &Places, plan: &Plan) -> Result<Value> {
         "memory_bytes": { "before": memory_before, "peak": peak },
         "single_change_ms": changes,
         "quiet_round": quiet,
+        "reads": reads,
         "load_before": load_before,
         "load_after": load(),
     }))

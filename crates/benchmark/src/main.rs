@@ -10,6 +10,7 @@ mod floor_insert;
 mod many;
 mod measure;
 mod places;
+mod reads;
 mod subject;
 mod swap;
 mod table;
@@ -37,7 +38,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// A first sync against its floors, then single changes and quiet rounds.
+    /// A first sync against its floors, then single changes, quiet rounds and reads.
     First {
         /// People in the tenant, all in scope.
         #[arg(long, default_value_t = 10_000)]
@@ -48,6 +49,9 @@ enum What {
         /// Single changes to time.
         #[arg(long, default_value_t = 50)]
         changes: u32,
+        /// Seconds of lists, searches and details.
+        #[arg(long, default_value_t = 5)]
+        reads: u32,
         #[command(flatten)]
         on: Database,
     },
@@ -60,7 +64,7 @@ enum What {
         on: Database,
     },
     /// A full read in which nothing changed, then a swap of rules that moves
-    /// everybody.
+    /// everybody, and the undo of that.
     Swap {
         /// How many.
         #[arg(long, default_value_t = 100_000)]
@@ -113,12 +117,14 @@ async fn main() -> Result<()> {
             people,
             groups,
             changes,
+            reads,
             on,
         } => {
             let plan = first::Plan {
                 people,
                 groups,
                 changes,
+                reads,
                 quiet: 2.4,
             };
             first::measure(&Places::new(on.postgres)?, &plan).await?

@@ -1,9 +1,10 @@
-//! A swap of two rules that moves everybody, and a full read of a tenant in
-//! which nothing changed.
+//! A full read of a tenant in which nothing changed, a swap of two rules that
+//! moves everybody, and the undo of that.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use engine::Undo;
 use provisioning::ids::ConnectionId;
 use serde_json::{Value, json};
 
@@ -38,6 +39,17 @@ pub(crate) async fn measure(places: &Places, people: u64) -> Result<Value> {
     let run = subject.finish(run).await?;
     let (apply_seconds, apply_cpu) = (since.seconds(), since.cpu_seconds()?);
     ensure!(run.counts.total() == people, "not everybody moved");
+    let since = Since::now()?;
+    let undone = subject
+        .engine
+        .undo(Undo::Run(run.id), false, &actor())
+        .await?;
+    ensure!(undone.conflicts == 0, "nobody changed anything since");
+    let undo = subject
+        .finish(undone.run_id.context("the undo has no run")?)
+        .await?;
+    let (undo_seconds, undo_cpu) = (since.seconds(), since.cpu_seconds()?);
+    ensure!(undo.counts.total() == people, "not everybody came back");
     subject.engine.db().close().await;
     places.drop_all().await?;
     Ok(json!({
@@ -48,6 +60,7 @@ pub(crate) async fn measure(places: &Places, people: u64) -> Result<Value> {
             "plan_seconds": plan_seconds, "plan_cpu_seconds": plan_cpu,
             "apply_seconds": apply_seconds, "apply_cpu_seconds": apply_cpu,
         },
+        "undo": { "seconds": undo_seconds, "cpu_seconds": undo_cpu },
         "load_before": load_before,
         "load_after": load(),
     }))

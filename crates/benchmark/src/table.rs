@@ -199,6 +199,34 @@ fn first(page: &mut String, what: &str, databases: &Databases<'_>) {
     );
     page.push_str("Then, with everybody present:\n\n");
     afterwards(page, &databases);
+    reads(page, &databases);
+}
+
+/// What people look at: a row for each kind of page and answer.
+fn reads(page: &mut String, databases: &Databases<'_>) {
+    let Some((_, any)) = databases.first() else {
+        return;
+    };
+    put(
+        page,
+        format_args!(
+            "And over HTTP, {} requests a second of all kinds, p50 / p99 in milliseconds since each was due:\n\n",
+            any["reads"]["per_second"],
+        ),
+    );
+    let middle_and_end = |of: &Value| format!("{} / {}", number(&of["p50"]), number(&of["p99"]));
+    let all = |of: &Value| middle_and_end(&of["reads"]["all_ms"]);
+    let kinds = any["reads"]["by_kind_ms"].as_object();
+    let kinds: Vec<&String> = kinds.into_iter().flat_map(|kinds| kinds.keys()).collect();
+    let cells: Vec<_> = kinds
+        .iter()
+        .map(|kind| move |of: &Value| middle_and_end(&of["reads"]["by_kind_ms"][kind.as_str()]))
+        .collect();
+    let mut rows: Vec<Line<'_>> = vec![("all", &all)];
+    for (kind, cell) in kinds.iter().zip(&cells) {
+        rows.push((kind.as_str(), cell));
+    }
+    table(page, databases, &rows);
 }
 
 /// Single changes and quiet rounds.
@@ -244,7 +272,7 @@ fn swap(page: &mut String, databases: &Databases<'_>) {
     put(
         page,
         format_args!(
-            "## A full read that finds nothing new, and a swap of two rules, with {} people\n\n`{}`\n\n",
+            "## A full read that finds nothing new, a swap of two rules, and its undo, with {} people\n\n`{}`\n\n",
             number(&any["people"]),
             text(&any["command"]),
         ),
@@ -274,6 +302,9 @@ fn swap(page: &mut String, databases: &Databases<'_>) {
             }),
             ("swap: seconds to apply", &|of| {
                 number(&of["rule_swap"]["apply_seconds"])
+            }),
+            ("undo of the swap: seconds", &|of| {
+                number(&of["undo"]["seconds"])
             }),
             ("load before / after", &load),
         ],
