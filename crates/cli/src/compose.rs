@@ -16,6 +16,7 @@ use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use crate::config::{Config, LogFormat, Notify};
 use crate::failure::curable;
 use crate::installation::Installation;
+use crate::mailer::Smtp;
 use crate::master_key;
 
 /// What to do about migrations that are not applied yet.
@@ -76,7 +77,7 @@ pub(crate) fn environment(config: &Config) -> Result<Environment> {
 }
 
 /// What sends webhooks: on a way of its own, to public addresses alone unless
-/// others are allowed.
+/// others are allowed; and mail, when there is a mail server.
 pub(crate) fn courier(installation: &Installation) -> Result<Courier> {
     let allow_private = installation.config.webhooks.allow_private;
     let transport = ReqwestTransport::new(TransportOptions {
@@ -85,7 +86,11 @@ pub(crate) fn courier(installation: &Installation) -> Result<Courier> {
         ..TransportOptions::default()
     })?;
     let engine = installation.engine.clone();
-    Ok(Courier::new(engine, Arc::new(transport), allow_private))
+    let courier = Courier::new(engine, Arc::new(transport), allow_private);
+    Ok(match Smtp::of(&installation.config.mail)? {
+        Some(smtp) => courier.by_mail(Arc::new(smtp)),
+        None => courier,
+    })
 }
 
 /// Everything that runs beside the pages: following the directory, sending

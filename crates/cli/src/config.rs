@@ -12,7 +12,9 @@ use figment::providers::{Env, Format as _, Toml};
 use serde::Deserialize;
 
 pub(crate) use problem::Problem;
-pub(crate) use values::{Address, DatabaseUrl, Every, Listen, LogFormat, Notify};
+pub(crate) use values::{
+    Address, DatabaseUrl, Every, Hidden, Listen, LogFormat, MailSecurity, Notify,
+};
 
 /// The file every command looks for in the working directory.
 const FILE: &str = "rollcall.toml";
@@ -30,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) sync: Sync,
     pub(crate) limits: Limits,
     pub(crate) webhooks: Webhooks,
+    pub(crate) mail: Mail,
     pub(crate) log: Log,
 }
 
@@ -146,6 +149,61 @@ impl Default for Limit {
     }
 }
 
+/// `[mail]`: the mail server that takes what `mailto:` webhooks tell.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Mail {
+    /// The mail server; no mail without one.
+    pub(crate) host: Option<String>,
+    /// Its port; 587, 465 or 25 by default, as the security is.
+    pub(crate) port: Option<u16>,
+    /// How the way there is secured.
+    pub(crate) security: MailSecurity,
+    /// Who signs in there.
+    pub(crate) username: Option<String>,
+    /// With which password.
+    pub(crate) password: Option<Hidden>,
+    /// The sender's address.
+    pub(crate) from: Option<String>,
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            host: None,
+            port: None,
+            security: MailSecurity::StartTls,
+            username: None,
+            password: None,
+            from: None,
+        }
+    }
+}
+
+impl Mail {
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let Some(host) = &self.host else {
+            return Ok(());
+        };
+        let is_here = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
+        let from = self
+            .from
+            .as_deref()
+            .map(provisioning::address::Address::parse);
+        let wrong = match (&self.username, &self.password, from) {
+            (_, _, None) => ("mail.from", "is needed with mail.host"),
+            (_, _, Some(None)) => ("mail.from", "this is no email address"),
+            (Some(_), None, _) => ("mail.password", "is needed with mail.username"),
+            (None, Some(_), _) => ("mail.username", "is needed with mail.password"),
+            _ if self.security == MailSecurity::None && !is_here => {
+                ("mail.security", "without security only to this machine")
+            }
+            _ => return Ok(()),
+        };
+        Err((wrong.0, wrong.1.to_owned()))
+    }
+}
+
 /// `[webhooks]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -184,6 +242,7 @@ impl Default for Config {
             sync: Sync::default(),
             limits: Limits::default(),
             webhooks: Webhooks::default(),
+            mail: Mail::default(),
             log: Log::default(),
         }
     }
@@ -203,6 +262,7 @@ impl Config {
         // Variables without a section (ROLLCALL_ROOT_USERNAME, …) are no settings.
         let environment = Env::prefixed("ROLLCALL_")
             .filter(|key| key.as_str().contains("__") || key == "data_dir")
+            .ignore(&["mail__password"])
             .split("__");
         let mut figment = Figment::new();
         // The file is optional; figment takes a missing one for a broken one.
@@ -210,6 +270,10 @@ impl Config {
             figment = figment.merge(Toml::file_exact(file));
         }
         figment = figment.merge(environment);
+        // Taken as it is: a password of digits is no number.
+        if let Ok(password) = std::env::var("ROLLCALL_MAIL__PASSWORD") {
+            figment = figment.merge(("mail.password", password));
+        }
         for (key, value) in flags {
             figment = figment.merge((*key, value.as_str()));
         }
@@ -242,7 +306,7 @@ impl Config {
                 return Err((key, format!("{} is no percentage", limit.percent)));
             }
         }
-        Ok(())
+        self.mail.check()
     }
 
     /// The Microsoft cloud.

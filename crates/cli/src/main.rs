@@ -9,6 +9,7 @@ mod demo;
 mod failure;
 mod first_start;
 mod installation;
+mod mailer;
 mod master_key;
 mod output;
 mod person;

@@ -1,5 +1,6 @@
-//! Sends what the outbox of webhooks holds, signed as Standard Webhooks, again
-//! and again at growing distances until it is taken or given up.
+//! Sends what the outbox of webhooks holds, signed as Standard Webhooks or in
+//! words by email, again and again at growing distances until it is taken or
+//! given up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::target::check_target;
+use crate::mail::{Mailer, Undelivered};
+use crate::target::{Target, Ways, check_target};
 
 /// The purpose of a webhook's signing secret.
 pub const SIGNING_SECRET: &str = "webhook";
@@ -41,12 +43,15 @@ const LONGEST_ANSWER: usize = 64 << 10;
 pub struct Courier {
     engine: Engine,
     transport: Arc<dyn Transport>,
+    mailer: Option<Arc<dyn Mailer>>,
     allow_private: bool,
 }
 
 /// How an attempt went.
 enum Attempt {
     Taken(u16),
+    /// By a mail server.
+    Mailed,
     /// Perhaps later.
     Failed(Option<u16>, String),
     /// The receiver wants no more of it, or it can go nowhere.
@@ -60,7 +65,17 @@ impl Courier {
         Self {
             engine,
             transport,
+            mailer: None,
             allow_private,
+        }
+    }
+
+    /// With a mail server too.
+    #[must_use]
+    pub fn by_mail(self, mailer: Arc<dyn Mailer>) -> Self {
+        Self {
+            mailer: Some(mailer),
+            ..self
         }
     }
 
@@ -106,7 +121,12 @@ impl Courier {
         let (settled, outcome) = match attempt {
             Attempt::Taken(status) => {
                 let settled =
-                    webhook_deliveries::delivered(&mut tx, id, number, status.into(), now).await;
+                    webhook_deliveries::delivered(&mut tx, id, number, Some(status.into()), now)
+                        .await;
+                (settled, "delivered")
+            }
+            Attempt::Mailed => {
+                let settled = webhook_deliveries::delivered(&mut tx, id, number, None, now).await;
                 (settled, "delivered")
             }
             Attempt::Failed(status, why) => {
@@ -147,8 +167,17 @@ impl Courier {
             ));
         }
         // What is allowed may have changed since the webhook was saved.
-        let url = match check_target(&webhook.url, self.allow_private) {
-            Ok(url) => url,
+        let ways = Ways {
+            private: self.allow_private,
+            mail: self.mailer.is_some(),
+        };
+        let url = match check_target(&webhook.url, ways) {
+            Ok(Target::Web(url)) => url,
+            Ok(Target::Mail(to)) => return self.mail(&to, delivery).await,
+            // The mail server may be set up again.
+            Err(error) if error.code == "no_mail" => {
+                return Ok(Attempt::Failed(None, error.to_string()));
+            }
             Err(error) => return Ok(Attempt::Hopeless(None, error.to_string())),
         };
         let secret = secrets::get(db, self.engine.sealer(), webhook.id.0, SIGNING_SECRET).await?;
@@ -177,6 +206,22 @@ impl Courier {
             Err(_) => Attempt::Failed(None, format!("no answer within {} s", PATIENCE.as_secs())),
             Ok(Err(error)) => Attempt::Failed(None, error.to_string()),
             Ok(Ok(answer)) => judged(answer.status.as_u16()),
+        })
+    }
+}
+
+impl Courier {
+    async fn mail(&self, to: &str, delivery: &Delivery) -> Result<Attempt> {
+        let Some(mailer) = &self.mailer else {
+            return Ok(Attempt::Failed(None, "no mail server is set up".to_owned()));
+        };
+        let mail = self.engine.worded(to, delivery).await?;
+        let sent = tokio::time::timeout(PATIENCE, mailer.send(&mail));
+        Ok(match sent.await {
+            Err(_) => Attempt::Failed(None, format!("no answer within {} s", PATIENCE.as_secs())),
+            Ok(Err(Undelivered::Now(why))) => Attempt::Failed(None, why),
+            Ok(Err(Undelivered::Ever(why))) => Attempt::Hopeless(None, why),
+            Ok(Ok(())) => Attempt::Mailed,
         })
     }
 }

@@ -8,6 +8,7 @@ use provisioning::action::{Action, ActionKind, Decision};
 use provisioning::ids::{ConnectionId, RunId};
 use serde_json::{Value, json};
 use store::Tx;
+use store::connections::{Connection, Health};
 use store::runs::RunStatus;
 use store::webhook_deliveries::{self, Message};
 use store::webhooks::{self, WebhookEvent};
@@ -62,6 +63,15 @@ pub(crate) fn of_action(
         "run_id": run_id, "reason": action.reason.cause.describe(),
     });
     Some(message(now, event, &data))
+}
+
+/// What is told of a connection's health.
+pub(crate) fn of_connection(connection: &Connection, health: &Health) -> Value {
+    json!({
+        "id": connection.id, "tenant_domain": connection.tenant_domain,
+        "status": health.status, "code": health.code, "reason": health.reason,
+        "cure": health.cure,
+    })
 }
 
 /// Tells of a run that ended or waits.

@@ -1,9 +1,9 @@
 //! The health of a connection, line by line, each with what to do about it; and
-//! the warnings before a secret ends, told once for each threshold.
+//! the warnings, each told once: before a secret ends, and of silence.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::connections::{self, Connection, ConnectionStatus};
 use store::cursors::{self, Feed};
 use store::webhooks::WebhookEvent;
@@ -150,17 +150,60 @@ impl Engine {
                 "message": line.detail, "cure": line.cure, "days_left": left,
                 "secret_expires_at": ends,
             });
-            let mut tx = self.begin().await?;
             let seen = told.map_or(0, |(_, version)| version);
-            match settings::put(&mut tx, &key, &(ends, reached), Some(seen), now).await {
-                // Another worker has told it this moment.
-                Err(StoreError::Stale { .. }) => continue,
-                other => other?,
-            };
-            tell(&mut tx, now, WebhookEvent::ConnectionUnhealthy, data).await?;
-            tx.commit().await?;
-            tracing::warn!(connection = %connection.id, "{}", line.detail);
+            self.tell_once(&key, &(ends, reached), seen, data).await?;
         }
+        Ok(())
+    }
+
+    /// Tells, once for each time it happens, of connections that nobody has
+    /// read for a day though nothing is said against them.
+    pub async fn warn_of_silence(&self) -> Result<()> {
+        let now = self.now();
+        for connection in connections::list(self.db()).await? {
+            let works = matches!(
+                connection.health.status,
+                ConnectionStatus::Connected | ConnectionStatus::Held
+            );
+            let as_of = self.as_of(&connection).filter(|_| works);
+            let Some(as_of) = as_of.filter(|at| now.duration_since(*at) > STALE) else {
+                continue;
+            };
+            let key = format!("silence_told.{}", connection.id);
+            let told: Option<(Timestamp, i64)> = settings::get(self.db(), &key).await?;
+            if told.as_ref().is_some_and(|(of, _)| *of == as_of) {
+                continue;
+            }
+            let line = freshness(&connection, Some(as_of), now);
+            let data = json!({
+                "id": connection.id, "tenant_id": connection.tenant_id,
+                "tenant": connection.tenant_domain, "code": "stale",
+                "message": line.detail, "cure": line.cure, "as_of": as_of,
+            });
+            let seen = told.map_or(0, |(_, version)| version);
+            self.tell_once(&key, &as_of, seen, data).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells of a connection and notes that it was told, unless another worker
+    /// does so this moment.
+    async fn tell_once(
+        &self,
+        key: &str,
+        told: &impl Serialize,
+        seen: i64,
+        data: Value,
+    ) -> Result<()> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        match settings::put(&mut tx, key, told, Some(seen), now).await {
+            Err(StoreError::Stale { .. }) => return Ok(()),
+            other => other?,
+        };
+        tracing::warn!(connection = %data["id"], "{}", data["message"]);
+        tell(&mut tx, now, WebhookEvent::ConnectionUnhealthy, data).await?;
+        tx.commit().await?;
         Ok(())
     }
 }

@@ -27,6 +27,7 @@ mod health;
 mod hold;
 mod input;
 mod lease;
+mod mail;
 mod model;
 mod notify;
 mod people;
@@ -48,11 +49,12 @@ pub use engine::{Engine, EngineOptions, Notifications};
 pub use error::{Class, EngineError, Result};
 pub use events::tell;
 pub use health::{HealthLine, Severity};
+pub use mail::{Mail, Mailer, Undelivered, is_for_mail};
 pub use model::{
     Actor, CallbackOutcome, CallbackQuery, Change, CheckLine, ConnectionChange, GroupInfo, Mode,
     NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, RuleScope,
     SyncRequest, Warning, Why, Woken,
 };
 pub use recompute::{Difference, Recomputed};
-pub use target::{check_target, is_public};
+pub use target::{Target, Ways, check_target, is_public};
 pub use undo::{Conflict, Undo, Undone};

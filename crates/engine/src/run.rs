@@ -15,7 +15,7 @@ use store::{Tx, connections, jobs, mirror, pending, plans, runs};
 use crate::collect::Collected;
 use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
-use crate::events::{tell, tell_run};
+use crate::events::{of_connection, tell, tell_run};
 use crate::input::{self, Hypothesis};
 use crate::model::{Actor, Mode, SyncRequest};
 use crate::planning::{PlanOf, Scope};
@@ -345,6 +345,10 @@ impl Engine {
                     let mut tx = self.begin().await?;
                     let health = healthy(ConnectionStatus::Connected);
                     connections::set_status(&mut tx, connection.id, &health, now).await?;
+                    if connection.health.status == ConnectionStatus::NeedsReconnect {
+                        let event = WebhookEvent::ConnectionRecovered;
+                        tell(&mut tx, now, event, of_connection(connection, &health)).await?;
+                    }
                     tx.commit().await?;
                 }
                 Ok(collected)
@@ -362,13 +366,8 @@ impl Engine {
                     let mut tx = self.begin().await?;
                     connections::set_status(&mut tx, connection.id, &health, now).await?;
                     if connection.health.status != status {
-                        let data = json!({
-                            "id": connection.id, "tenant_domain": connection.tenant_domain,
-                            "status": status, "code": health.code, "reason": health.reason,
-                            "cure": health.cure,
-                        });
                         let event = WebhookEvent::ConnectionUnhealthy;
-                        tell(&mut tx, now, event, data).await?;
+                        tell(&mut tx, now, event, of_connection(connection, &health)).await?;
                     }
                     tx.commit().await?;
                 }

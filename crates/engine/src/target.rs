@@ -1,25 +1,61 @@
 //! Where an outgoing webhook may go: an https address on the public internet,
-//! unless the operator allows private ones.
+//! unless the operator allows private ones, or an email address.
 //!
 //! A name is judged again by what it resolves to, at the moment of sending: see
 //! [`is_public`] and `graph::TransportOptions::reachable`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use provisioning::address::Address;
 use url::{Host, Url};
 
 use crate::error::{Class, EngineError, Result};
 
-/// The address, if messages may go there.
-pub fn check_target(text: &str, allow_private: bool) -> Result<Url> {
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// To an address of the web.
+    Web(Url),
+    /// To an email address.
+    Mail(String),
+}
+
+/// Which ways an operator has opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ways {
+    /// Private and loopback addresses, and plain http.
+    pub private: bool,
+    /// Email: there is a mail server.
+    pub mail: bool,
+}
+
+/// Where the address leads, if messages may go there: `https://…` or
+/// `mailto:somebody@example.com`.
+pub fn check_target(text: &str, ways: Ways) -> Result<Target> {
     let invalid = |detail: &str| EngineError::invalid(format!("url: {detail}"));
+    if let Some(address) = text.strip_prefix("mailto:") {
+        let plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"@.!#$&'*+-/=^_`{|}~".contains(&byte);
+        let known = Address::parse(address);
+        let known = known.filter(|known| known.written() == address && address.bytes().all(plain));
+        let known = known
+            .ok_or_else(|| invalid("after mailto: comes one email address, as ops@example.com"))?;
+        if !ways.mail {
+            let message = "url: no mail server is set up";
+            return Err(EngineError::new("no_mail", Class::Invalid, message)
+                .cure("Set mail.host and mail.from; docs/operate has every setting."));
+        }
+        return Ok(Target::Mail(known.written().to_owned()));
+    }
     let url = Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
     let has_user = !url.username().is_empty() || url.password().is_some();
     if !matches!(url.scheme(), "https" | "http") || has_user {
-        return Err(invalid("an https address without a user name is needed"));
+        return Err(invalid(
+            "an https address without a user name is needed, or mailto: and an email address",
+        ));
     }
-    if allow_private {
-        return Ok(url);
+    if ways.private {
+        return Ok(Target::Web(url));
     }
     let is_fine = match url.host() {
         None => false,
@@ -31,7 +67,7 @@ pub fn check_target(text: &str, allow_private: bool) -> Result<Url> {
         Some(Host::Ipv6(ip)) => is_public(ip.into()),
     };
     if is_fine && url.scheme() == "https" {
-        return Ok(url);
+        return Ok(Target::Web(url));
     }
     Err(EngineError::new(
         "private_target",
@@ -133,8 +169,35 @@ mod tests {
 
     #[test]
     fn private_targets_are_taken_when_allowed_and_users_never() {
-        assert!(check_target("http://127.0.0.1:9/in", true).is_ok());
-        assert!(check_target("https://u:p@example.com/", true).is_err());
-        assert!(check_target("https://example.com/in", false).is_ok());
+        let private = Ways {
+            private: true,
+            ..Ways::default()
+        };
+        assert!(check_target("http://127.0.0.1:9/in", private).is_ok());
+        assert!(check_target("https://u:p@example.com/", private).is_err());
+        assert!(check_target("https://example.com/in", Ways::default()).is_ok());
+    }
+
+    #[test]
+    fn mail_goes_to_one_plain_address_where_there_is_a_mail_server() {
+        let mail = Ways {
+            mail: true,
+            ..Ways::default()
+        };
+        let good = Target::Mail("ops@example.com".to_owned());
+        assert_eq!(check_target("mailto:ops@example.com", mail).unwrap(), good);
+        let error = check_target("mailto:ops@example.com", Ways::default()).unwrap_err();
+        assert_eq!(error.code, "no_mail");
+        for bad in [
+            "mailto:",
+            "mailto:ops",
+            "mailto:a@example.com,b@example.com",
+            "mailto:a@example.com?bcc=b@example.com",
+            "mailto:a@example.com\r\nBcc: b@example.com",
+            "mailto: a@example.com",
+            "mailto:Ops <a@example.com>",
+        ] {
+            assert!(check_target(bad, mail).is_err(), "{bad}");
+        }
     }
 }

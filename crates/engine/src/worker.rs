@@ -156,6 +156,7 @@ impl Engine {
             .map(|at| now.duration_since(at).unsigned_abs());
         if age.is_none_or(|age| age >= WARN_EVERY) {
             self.warn_of_ends().await?;
+            self.warn_of_silence().await?;
             hands.warned_at = Some(now);
         }
         self.answer(now).await?;

@@ -192,9 +192,11 @@ impl Tx {
                 let mut changed = 0;
                 let columns = rows.columns;
                 let with = |size| values(text, columns, size, args.len());
-                for (text, mut all) in chunks(with, rows) {
+                #[cfg(debug_assertions)]
+                crate::plan_guard::look(&mut *on, text, || with(CHUNKS[0])).await?;
+                for (full, mut all) in chunks(with, rows) {
                     all.extend(args.iter().cloned());
-                    let query = sqlx::query_with(sql_str(text.into()), sqlite_args(all)?);
+                    let query = sqlx::query_with(sql_str(full.into()), sqlite_args(all)?);
                     if returning {
                         let rows = query.fetch_all(&mut *on).await?;
                         changed += rows.len() as u64;

@@ -73,11 +73,12 @@ const UPDATE: &str = "UPDATE records SET version = records.version + 1,
     RETURNING records.id";
 
 /// Usernames that change hands within one batch must be free before any of
-/// them is taken: uniqueness is checked row by row.
+/// them is taken: uniqueness is checked row by row. Compared so that SQLite
+/// cannot take the index of usernames and go through all of it.
 const FREE: &str = "UPDATE records SET username_key = NULL
     FROM {rows}
     WHERE records.id = r.id AND records.version = r.version AND records.kind = r.kind
-        AND records.username_key <> r.username_key";
+        AND COALESCE(records.username_key, r.username_key) <> r.username_key";
 
 /// Rows of [`COLUMNS`], with the version a record has before an update, or gets
 /// by an insert.

@@ -123,13 +123,13 @@ pub async fn claim(
     Ok(taken)
 }
 
-/// Notes that the receiver took it. `attempt` is the number claimed; when
+/// Notes that the receiver took it; a mail server answers no HTTP status. `attempt` is the number claimed; when
 /// somebody claimed it since: [`StoreError::Fenced`].
 pub async fn delivered(
     tx: &mut Tx,
     id: i64,
     attempt: i64,
-    http_status: i64,
+    http_status: Option<i64>,
     now: Timestamp,
 ) -> Result<()> {
     let text = "UPDATE webhook_deliveries SET status = 'delivered', last_status = $3,

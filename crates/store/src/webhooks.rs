@@ -60,6 +60,8 @@ events! {
     ReviewOpened "review.opened",
     /// A connection does not work.
     ConnectionUnhealthy "connection.unhealthy",
+    /// A connection works again.
+    ConnectionRecovered "connection.recovered",
 }
 
 /// A webhook.

@@ -93,6 +93,7 @@ const OWNED: &[(&str, &[&str], bool)] = &[
         &["graph", "graph-emulator", "rollcall", "benchmark"],
         true,
     ),
+    ("lettre", &["rollcall"], false),
     ("askama", &["web", "graph-emulator"], false),
     ("anyhow", &["rollcall", "benchmark", "graph-emulator"], true),
 ];

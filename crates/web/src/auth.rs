@@ -8,15 +8,19 @@ mod cookie;
 mod password;
 pub(crate) mod rate;
 mod reach;
+pub(crate) mod second_factor;
 mod session;
 pub(crate) mod token;
 
-pub use bootstrap::{Refused, bootstrap, make_token, reset_password};
+pub use bootstrap::{Refused, bootstrap, make_token, reset_password, reset_second_factor};
 pub(crate) use bootstrap::{create_root, needs_root};
 pub(crate) use caller::{Caller, authenticate};
 pub(crate) use client::Client;
 pub(crate) use cookie::{clear, cookie, set};
 pub use password::SHORTEST as SHORTEST_PASSWORD;
-pub(crate) use password::reset as set_password;
+pub(crate) use password::{change as change_password, reset as set_password};
 pub(crate) use reach::{Belongs, Reach};
-pub(crate) use session::{CurrentUser, SignIn, current, sign_in, sign_out, start_session};
+pub(crate) use session::{
+    CurrentUser, SignIn, SignedIn, current, end_others, sign_in, sign_in_with_code, sign_out,
+    start_session,
+};

@@ -11,8 +11,10 @@ mod entrance;
 mod frame;
 mod home;
 mod invoices;
+mod me;
 mod people;
 mod person;
+mod person_acts;
 mod person_form;
 mod plan;
 mod portal;
@@ -58,6 +60,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/", get(home::show))
         .route("/assets/{name}", get(assets::show))
         .route("/sign-in", get(entrance::form).post(entrance::sign_in))
+        .route("/sign-in/code", post(entrance::code))
         .route("/sign-in/microsoft", get(entrance::microsoft))
         .route("/sign-out", post(entrance::sign_out))
         .route("/set-up", get(entrance::set_up_form).post(entrance::set_up))
@@ -73,6 +76,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/hr/employees", get(people::employees))
         .nest("/admin", admin::router())
         .nest("/portal", portal::router())
+        .nest("/me", me::router())
         .route("/crm/accounts", get(accounts::list).post(accounts::create))
         .route(
             "/crm/accounts/{id}",
@@ -118,8 +122,8 @@ fn by_hand(base: &str, kind: Kind) -> Router<AppState> {
         )
         .route(
             &at("/{id}/{act}"),
-            get(move |state, user, path| person::ask(kind, state, user, path)).post(
-                move |state, user, path, fields| person::act(kind, state, user, path, fields),
+            get(move |state, user, path| person_acts::ask(kind, state, user, path)).post(
+                move |state, user, path, fields| person_acts::act(kind, state, user, path, fields),
             ),
         )
 }

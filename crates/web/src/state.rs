@@ -16,6 +16,8 @@ pub struct WebOptions {
     /// A proxy of ours is in front: the last address of `X-Forwarded-For` is
     /// the client's.
     pub trust_forwarded_for: bool,
+    /// There is a mail server, so that webhooks may be `mailto:` addresses.
+    pub mail: bool,
 }
 
 /// The engine, the options, and what requests share. Cheap to clone.

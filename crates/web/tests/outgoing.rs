@@ -1,13 +1,15 @@
 //! What leaves the server by itself: webhooks, to a receiver of ours that runs
 //! in the same process.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::routing::post;
-use engine::{Courier, sign};
+use engine::{Courier, Mail, Mailer, Undelivered, sign};
 use graph::RouterTransport;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
@@ -228,4 +230,86 @@ async fn a_target_that_is_private_now_gets_nothing() {
     assert_eq!(receiver.count(), 0);
     let log = world.get(&format!("{path}/deliveries")).await;
     assert_eq!(log.items()[0]["status"], "failed");
+}
+
+/// A mail server's stand-in: what it was handed, and what it answers.
+#[derive(Default)]
+struct Post {
+    taken: Mutex<Vec<Mail>>,
+    refuses: Mutex<Option<Undelivered>>,
+}
+
+impl Mailer for Post {
+    fn send<'a>(
+        &'a self,
+        mail: &'a Mail,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Undelivered>> + Send + 'a>> {
+        Box::pin(async move {
+            if let Some(refusal) = self.refuses.lock().unwrap().clone() {
+                return Err(refusal);
+            }
+            self.taken.lock().unwrap().push(mail.clone());
+            Ok(())
+        })
+    }
+}
+
+#[tokio::test]
+async fn mail_tells_in_words_what_waits_and_where_to_look() {
+    let world = World::new().await.with_mail();
+    let post = Arc::new(Post::default());
+    let courier = world.courier(&Receiver::new()).by_mail(post.clone());
+    let hook = json!({ "url": "mailto:ops@example.com", "events": ["run.finished", "run.held"] });
+    let made = world.post(HOOKS, hook).await;
+    made.is(StatusCode::CREATED);
+    let path = format!("{HOOKS}/{}", made.body["id"].as_str().unwrap());
+    *post.refuses.lock().unwrap() = Some(Undelivered::Now("the mail server is busy".to_owned()));
+    world.staffed(&["ada"]).await;
+    courier.send_due().await.unwrap();
+    let log = world.get(&format!("{path}/deliveries")).await;
+    assert_eq!(log.items()[0]["status"], "pending");
+    assert_eq!(log.items()[0]["last_error"], "the mail server is busy");
+
+    *post.refuses.lock().unwrap() = None;
+    let id = log.items()[0]["id"].as_i64().unwrap();
+    let again = format!("{path}/deliveries/{id}/redeliver");
+    world.post(&again, json!({})).await.is(StatusCode::ACCEPTED);
+    courier.send_due().await.unwrap();
+    let mail = post.taken.lock().unwrap()[0].clone();
+    assert_eq!(mail.to, "ops@example.com");
+    assert!(
+        mail.subject.starts_with("[Rollcall] A sync of contoso"),
+        "{}",
+        mail.subject
+    );
+    assert!(
+        mail.text.contains("http://localhost:9443/runs/"),
+        "{}",
+        mail.text
+    );
+    let log = world.get(&format!("{path}/deliveries")).await;
+    let sent = log.items().iter().find(|one| one["id"] == id).unwrap();
+    assert_eq!(
+        (&sent["status"], &sent["last_status"]),
+        (&json!("delivered"), &json!(null))
+    );
+}
+
+#[tokio::test]
+async fn mail_is_not_for_single_people_and_not_without_a_mail_server() {
+    let world = World::new().await;
+    let hook = |events: &[&str]| json!({ "url": "mailto:ops@example.com", "events": events });
+    let none = world.post(HOOKS, hook(&["run.held"])).await;
+    none.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "no_mail");
+    assert!(none.body["cure"].as_str().unwrap().contains("mail.host"));
+    let world = world.with_mail();
+    let flood = world
+        .post(HOOKS, hook(&["run.held", "person.created"]))
+        .await;
+    flood.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "validation");
+    assert!(flood.text.contains("person.created"), "{}", flood.text);
+    let id = world.made(HOOKS, hook(&["run.held"])).await;
+    let flood = json!({ "events": ["person.updated"] });
+    let flood = world.patch(&format!("{HOOKS}/{id}"), flood).await;
+    flood.is(StatusCode::UNPROCESSABLE_ENTITY);
 }

@@ -2,5 +2,6 @@
 
 mod admin;
 mod auth_provision;
+mod me;
 mod people;
 mod tickets;

@@ -169,6 +169,16 @@ impl World {
         world
     }
 
+    /// The same server, with a mail server beside it.
+    pub(crate) fn with_mail(mut self) -> Self {
+        let options = WebOptions {
+            mail: true,
+            ..WebOptions::default()
+        };
+        self.app = web::router(AppState::new(self.engine.clone(), options));
+        self
+    }
+
     /// The same server over another database.
     pub(crate) fn over_database(mut self, db: Db) -> Self {
         self.engine = engine(db, self.transport.clone(), |_| {});

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Subcommand;
 use serde_json::json;
+use store::records::RecordRow;
 use store::{keys, records};
 
 use crate::failure::{curable, wrong_use};
@@ -38,6 +39,15 @@ pub(crate) enum Admin {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Take the second factor from root, or a local user, who lost it
+    #[command(after_help = "Examples:
+  rollcall admin reset-second-factor
+  rollcall admin reset-second-factor --username jo")]
+    ResetSecondFactor {
+        /// Whose; root's when left out
+        #[arg(long)]
+        username: Option<String>,
+    },
 }
 
 impl Admin {
@@ -71,6 +81,16 @@ impl Admin {
                 username,
                 password_stdin,
             } => reset(installation, username.as_deref(), *password_stdin, output).await,
+            Self::ResetSecondFactor { username } => {
+                let row = find(installation, username.as_deref()).await?;
+                let engine = &installation.engine;
+                let was_on = web::auth::reset_second_factor(engine, row.record.id).await?;
+                let body = json!({ "id": row.record.id, "was_on": was_on });
+                output.show(&body, || match was_on {
+                    true => format!("{} signs in with the password alone.", person::name(&row)),
+                    false => format!("{} has no second factor.", person::name(&row)),
+                })
+            }
         }
     }
 }
@@ -81,18 +101,7 @@ async fn reset(
     from_stdin: bool,
     output: Output,
 ) -> Result<()> {
-    let db = installation.db();
-    let row = match username {
-        Some(name) => records::by_username(db, &keys::fold(name)).await?,
-        None => records::root(db).await?,
-    };
-    let row = row.ok_or_else(|| match username {
-        Some(name) => wrong_use(format!("nobody has the username `{name}`")),
-        None => curable(
-            "there is no root user yet",
-            "Make one with `rollcall admin create-root`.",
-        ),
-    })?;
+    let row = find(installation, username).await?;
     let (id, password) = (row.record.id, output::new_password(from_stdin)?);
     let ended = web::auth::reset_password(&installation.engine, id, password).await?;
     output.show(&json!({ "id": id, "sessions_ended": ended }), || {
@@ -100,5 +109,21 @@ async fn reset(
             "{} has a new password; {ended} sessions ended.",
             person::name(&row)
         )
+    })
+}
+
+/// Whoever has this username; root without one.
+async fn find(installation: &Installation, username: Option<&str>) -> Result<RecordRow> {
+    let db = installation.db();
+    let row = match username {
+        Some(name) => records::by_username(db, &keys::fold(name)).await?,
+        None => records::root(db).await?,
+    };
+    row.ok_or_else(|| match username {
+        Some(name) => wrong_use(format!("nobody has the username `{name}`")),
+        None => curable(
+            "there is no root user yet",
+            "Make one with `rollcall admin create-root`.",
+        ),
     })
 }

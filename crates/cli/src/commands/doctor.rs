@@ -16,6 +16,7 @@ use super::connection::mark;
 use crate::arguments::Global;
 use crate::config::Config;
 use crate::installation::{self, Installation};
+use crate::mailer::Smtp;
 use crate::output::{self, Output};
 use crate::{compose, master_key};
 
@@ -88,6 +89,7 @@ impl Doctor {
             "configuration",
             format!("data in {}", config.data_dir.display()),
         );
+        mail(&config, &mut findings).await?;
         if let Some(db) = database(&config, &mut findings).await
             && let Some(installation) = assemble(&config, db, &mut findings)?
         {
@@ -354,6 +356,22 @@ async fn subscribed(
             );
         }
         Some(at) => findings.good(&subject, format!("{} subscriptions until {at}", all.len())),
+    }
+    Ok(())
+}
+
+/// Whether the mail server lets us in; nothing where there is none.
+async fn mail(config: &Config, findings: &mut Findings) -> Result<()> {
+    let Some(smtp) = Smtp::of(&config.mail)? else {
+        return Ok(());
+    };
+    match smtp.check().await {
+        Ok(()) => findings.good("mail server", "it answers and lets us in"),
+        Err(error) => findings.bad(
+            "mail server",
+            error,
+            "Look at mail.host, mail.port, mail.security, mail.username and mail.password.",
+        ),
     }
     Ok(())
 }

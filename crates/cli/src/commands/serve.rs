@@ -103,6 +103,7 @@ pub(crate) async fn serve(
     let options = web::WebOptions {
         allow_private_webhooks: installation.config.webhooks.allow_private,
         trust_forwarded_for: installation.config.server.trust_forwarded_for,
+        mail: installation.config.mail.host.is_some(),
     };
     let state = web::AppState::new(installation.engine, options);
     web::serve(listener, state, stop)

@@ -86,6 +86,27 @@ const CURES: &[(&str, &str)] = &[
         "Write a duration, as \"2s\", \"10m\" or \"24h\".",
     ),
     ("webhooks.allow_private", "Write true or false."),
+    (
+        "mail.host",
+        "Write the name of a mail server, as \"smtp.example.com\".",
+    ),
+    ("mail.port", "Write a port, as 587."),
+    (
+        "mail.security",
+        "Write \"starttls\", \"tls\" or, on this machine only, \"none\".",
+    ),
+    (
+        "mail.username",
+        "Write the name to sign in with, with mail.password.",
+    ),
+    (
+        "mail.password",
+        "Write the password to sign in with, with mail.username.",
+    ),
+    (
+        "mail.from",
+        "Write the sender's address, as \"rollcall@example.com\".",
+    ),
     ("log.format", "Write \"text\" or \"json\"."),
     (
         "log.filter",

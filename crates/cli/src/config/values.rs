@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
@@ -132,6 +133,35 @@ impl TryFrom<String> for DatabaseUrl {
             Err("this is no database address".to_owned())
         }
     }
+}
+
+/// A password: never shown.
+#[derive(Clone, Deserialize)]
+#[serde(from = "String")]
+pub(crate) struct Hidden(pub(crate) SecretString);
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+/// How the way to the mail server is secured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MailSecurity {
+    /// In the clear until STARTTLS, which must succeed (RFC 3207).
+    StartTls,
+    /// TLS from the first byte (RFC 8314).
+    Tls,
+    /// Not at all: to this machine only.
+    None,
 }
 
 /// Whether change notifications are used.

@@ -34,6 +34,21 @@ const CASES: &[Case] = &[
     ("[limits.revoke]\nwindow = \"1\"", None, &["migrate"], ["limits.revoke.window", FILE, "\"24h\""]),
     ("[limits.archive]\ncount = -1", None, &["migrate"], ["limits.archive.count", FILE, "whole number"]),
     ("[webhooks]\nallow_private = 1", None, &["migrate"], ["webhooks.allow_private", FILE, "true or false"]),
+    ("[mail]\nhost = \"smtp.example.com\"", None, &["migrate"], ["mail.from", "defaults", "rollcall@example.com"]),
+    ("[mail]\nhost = \"smtp.example.com\"\nfrom = \"nobody\"", None, &["migrate"], ["mail.from", FILE, "rollcall@example.com"]),
+    (
+        "[mail]\nhost = \"smtp.example.com\"\nfrom = \"a@example.com\"\nusername = \"a\"",
+        None, &["migrate"], ["mail.password", "defaults", "mail.username"],
+    ),
+    (
+        "[mail]\nhost = \"smtp.example.com\"\nfrom = \"a@example.com\"", Some(("ROLLCALL_MAIL__PASSWORD", "0123")),
+        &["migrate"], ["mail.username", "defaults", "mail.password"],
+    ),
+    (
+        "[mail]\nhost = \"smtp.example.com\"\nfrom = \"a@example.com\"\nsecurity = \"none\"",
+        None, &["migrate"], ["mail.security", FILE, "this machine"],
+    ),
+    ("[mail]\nport = 99999", None, &["migrate"], ["mail.port", FILE, "587"]),
     ("[log]\nformat = \"xml\"", None, &["migrate"], ["log.format", FILE, "\"json\""]),
     ("", Some(("ROLLCALL_SYNC__POLL_INTERVAL", "soon")), &["migrate"],
         ["sync.poll_interval", "environment variable ROLLCALL_SYNC__POLL_INTERVAL", "\"2s\""]),

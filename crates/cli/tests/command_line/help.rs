@@ -10,6 +10,7 @@ const COMMANDS: &[&str] = &[
     "doctor",
     "admin create-root",
     "admin reset-password",
+    "admin reset-second-factor",
     "token create",
     "connection list",
     "connection add",

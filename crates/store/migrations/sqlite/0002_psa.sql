@@ -162,6 +162,21 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_record ON sessions (record_id, created_at);
 CREATE INDEX sessions_by_expiry ON sessions (expires_at);
 
+-- A code from an authenticator app beside the password: the secret is among the
+-- secrets, the last time step that was used is used up. Recovery codes work once.
+CREATE TABLE second_factors (
+    record_id    BLOB NOT NULL PRIMARY KEY REFERENCES records (id) ON DELETE CASCADE,
+    created_at   INTEGER NOT NULL,
+    confirmed_at INTEGER,
+    last_step    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE recovery_codes (
+    record_id BLOB NOT NULL REFERENCES second_factors (record_id) ON DELETE CASCADE,
+    digest    BLOB NOT NULL,
+    PRIMARY KEY (record_id, digest)
+) STRICT;
+
 CREATE TABLE api_tokens (
     id           BLOB NOT NULL PRIMARY KEY,
     name         TEXT NOT NULL,

@@ -6,7 +6,7 @@ use store::api_tokens::{self, ApiToken, TokenScope};
 use store::psa_ids::ApiTokenId;
 use store::records::{self, RecordWrite};
 use store::sessions::{self, Method, Session};
-use store::sign_in_attempts;
+use store::{second_factors, sign_in_attempts};
 use uuid::Uuid;
 
 use crate::catalogue::write;
@@ -43,6 +43,33 @@ fn token(n: u128, record: Option<u128>) -> ApiToken {
 }
 
 both! {
+    a_second_factor_counts_once_confirmed_and_each_step_and_code_once(db) {
+        write(&db, vec![record(1, Kind::Employee)]).await;
+        let who = record_id(1);
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(second_factors::get(&mut tx, who).await.unwrap(), None);
+        assert!(!second_factors::confirm(&mut tx, who, 5, &[], time(1)).await.unwrap());
+        second_factors::begin(&mut tx, who, time(1)).await.unwrap();
+        assert!(!second_factors::use_step(&mut tx, who, 5).await.unwrap(), "not in force");
+        second_factors::begin(&mut tx, who, time(2)).await.unwrap();
+        let codes = [[1; 32], [2; 32]];
+        assert!(second_factors::confirm(&mut tx, who, 5, &codes, time(3)).await.unwrap());
+        assert!(!second_factors::confirm(&mut tx, who, 6, &codes, time(4)).await.unwrap());
+        let error = second_factors::begin(&mut tx, who, time(5)).await.unwrap_err();
+        assert!(matches!(error, store::StoreError::Stale { .. }));
+        for (step, is_new) in [(5, false), (6, true), (6, false), (4, false), (7, true)] {
+            assert_eq!(second_factors::use_step(&mut tx, who, step).await.unwrap(), is_new, "{step}");
+        }
+        for (code, is_new) in [([2; 32], true), ([2; 32], false), ([9; 32], false)] {
+            assert_eq!(second_factors::use_recovery_code(&mut tx, who, &code).await.unwrap(), is_new);
+        }
+        let found = second_factors::get(&mut tx, who).await.unwrap().unwrap();
+        assert_eq!((found.created_at, found.confirmed_at, found.recovery_codes), (time(2), Some(time(3)), 1));
+        assert!(second_factors::delete(&mut tx, who).await.unwrap());
+        assert!(!second_factors::delete(&mut tx, who).await.unwrap());
+        assert_eq!(second_factors::get(&mut tx, who).await.unwrap(), None);
+    }
+
     a_session_is_found_until_it_ends(db) {
         write(&db, vec![record(1, Kind::Employee)]).await;
         let mut tx = db.begin().await.unwrap();

@@ -103,7 +103,7 @@ both! {
         assert_eq!(none, []);
         let again = webhook_deliveries::claim(&mut tx, time(60), time(120), 9).await.unwrap();
         assert_eq!(again.iter().map(|delivery| delivery.attempts).collect::<Vec<_>>(), [2, 2]);
-        let late = webhook_deliveries::delivered(&mut tx, first[0].id, 1, 200, time(61)).await;
+        let late = webhook_deliveries::delivered(&mut tx, first[0].id, 1, Some(200), time(61)).await;
         assert!(matches!(late, Err(StoreError::Fenced)));
     }
 
@@ -113,7 +113,7 @@ both! {
         emit(&mut tx, &[message(PersonCreated, 1), message(PersonCreated, 2)]).await;
         let claimed = webhook_deliveries::claim(&mut tx, time(0), time(60), 9).await.unwrap();
         let (one, two) = (claimed[0].id, claimed[1].id);
-        webhook_deliveries::delivered(&mut tx, one, 1, 204, time(5)).await.unwrap();
+        webhook_deliveries::delivered(&mut tx, one, 1, Some(204), time(5)).await.unwrap();
         let failed = Some(time(30));
         webhook_deliveries::retry(&mut tx, two, 1, Some(500), "oops", failed).await.unwrap();
         let found = webhook_deliveries::get(&mut tx, two).await.unwrap().unwrap();

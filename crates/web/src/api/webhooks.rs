@@ -1,4 +1,4 @@
-//! `/webhooks`: outgoing, signed as Standard Webhooks, with their deliveries.
+//! `/webhooks`: outgoing, signed as Standard Webhooks or by email, with their deliveries.
 //! What is sent is written to an outbox in the transaction of the change.
 
 use axum::Json;
@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use engine::{SIGNING_SECRET, check_target};
+use engine::{SIGNING_SECRET, Target, Ways, check_target, is_for_mail};
 use jiff::Timestamp;
 use provisioning::psa::Record;
 use secrecy::SecretString;
@@ -111,6 +111,26 @@ pub(super) async fn create(
     Ok(tagged(StatusCode::CREATED, webhook.version, body))
 }
 
+/// Refuses addresses nothing may be sent to, and events nobody wants there.
+fn judge(state: &AppState, url: &str, events: &[WebhookEvent]) -> Result<()> {
+    let ways = Ways {
+        private: state.options.allow_private_webhooks,
+        mail: state.options.mail,
+    };
+    let target = check_target(url, ways)?;
+    if events.is_empty() {
+        return Err(Problem::invalid("events: name at least one"));
+    }
+    let flood = events.iter().find(|event| !is_for_mail(**event));
+    match (target, flood) {
+        (Target::Mail(_), Some(event)) => {
+            let detail = format!("events: {} would be a mail for each person", event.name());
+            Err(Problem::invalid(detail).cure("Mail tells of runs, reviews and connections."))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Adds a webhook; with its signing secret, which is shown this once.
 pub(crate) async fn add(
     state: &AppState,
@@ -121,9 +141,8 @@ pub(crate) async fn add(
     let url = draft
         .url
         .ok_or_else(|| Problem::invalid("url is missing"))?;
-    check_target(&url, state.options.allow_private_webhooks)?;
-    let events = draft.events.filter(|events| !events.is_empty());
-    let events = events.ok_or_else(|| Problem::invalid("events: name at least one"))?;
+    let events = draft.events.unwrap_or_default();
+    judge(state, &url, &events)?;
     let now = state.engine.now();
     let webhook = Webhook {
         id: WebhookId(state.engine.new_id()),
@@ -164,11 +183,9 @@ pub(crate) async fn update(
     caller.administrates()?;
     let mut tx = state.engine.db().begin().await?;
     let mut webhook = found(&mut tx, id).await?;
-    if let Some(url) = draft.url {
-        check_target(&url, state.options.allow_private_webhooks)?;
-        webhook.url = url;
-    }
+    webhook.url = draft.url.unwrap_or(webhook.url);
     webhook.events = draft.events.unwrap_or(webhook.events);
+    judge(&state, &webhook.url, &webhook.events)?;
     webhook.description = draft.description.unwrap_or(webhook.description);
     webhook.enabled = draft.enabled.unwrap_or(webhook.enabled);
     let expected = expected_version(&headers)?.unwrap_or(webhook.version);

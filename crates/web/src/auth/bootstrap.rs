@@ -12,7 +12,7 @@ use store::journal::{self, NewEntry, Origin};
 use store::psa_ids::ApiTokenId;
 use store::records::{self, RecordWrite};
 
-use super::{password, token};
+use super::{password, second_factor, token};
 use crate::AppState;
 use crate::error::{Problem, Result};
 
@@ -90,6 +90,16 @@ pub async fn reset_password(
         name: OPERATOR.to_owned(),
     };
     Ok(password::reset(&state, id, password, &actor).await?)
+}
+
+/// Takes the second factor from somebody who lost it; false when there was none.
+pub async fn reset_second_factor(engine: &Engine, id: RecordId) -> Result<bool, Refused> {
+    let state = AppState::new(engine.clone(), crate::WebOptions::default());
+    let actor = Actor {
+        origin: Origin::User,
+        name: OPERATOR.to_owned(),
+    };
+    Ok(second_factor::reset(&state, id, &actor, "second_factor_reset").await?)
 }
 
 /// How the journal names whoever sits at the machine.

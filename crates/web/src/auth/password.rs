@@ -8,6 +8,8 @@ use serde_json::json;
 use store::journal::{self, NewEntry};
 use store::{Tx, records, sessions};
 
+use super::session::{CurrentUser, end_others};
+use super::{Client, rate};
 use crate::AppState;
 use crate::error::{Problem, Result};
 
@@ -96,6 +98,51 @@ pub(crate) async fn reset(
     journal::append(&mut tx, &[entry]).await?;
     tx.commit().await?;
     Ok(ended)
+}
+
+/// Refuses a password that is not the signed in person's own; failures are
+/// limited as those of signing in.
+pub(super) async fn check_own(
+    state: &AppState,
+    client: &Client,
+    user: &CurrentUser,
+    typed: SecretString,
+) -> Result<()> {
+    let keys = rate::keys(&user.actor().name, &client.key());
+    rate::check_attempts(state, &keys).await?;
+    let id = user.record.record.id;
+    let known = records::password_hash(state.engine.db(), id).await?;
+    if verify(state, typed, known).await? {
+        return Ok(());
+    }
+    rate::count_failure(state, &keys).await?;
+    Err(Problem::unauthenticated("this is not your password"))
+}
+
+/// Changes somebody's own password; their other sessions end.
+pub(crate) async fn change(
+    state: &AppState,
+    client: &Client,
+    user: &CurrentUser,
+    typed: SecretString,
+    new: SecretString,
+) -> Result<()> {
+    check_own(state, client, user, typed).await?;
+    check_password(&new)?;
+    let hash = hash(state, new).await?;
+    let (id, actor, now) = (user.record.record.id, user.actor(), state.engine.now());
+    let mut tx = state.engine.db().begin().await?;
+    set_password(state, &mut tx, id, &hash).await?;
+    let ended = end_others(&mut tx, user, now).await?;
+    let entry = NewEntry {
+        actor: Some(actor.name),
+        record_id: Some(id),
+        body: Some(json!({ "sessions_ended": ended })),
+        ..NewEntry::new(now, actor.origin, "password_changed")
+    };
+    journal::append(&mut tx, &[entry]).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 async fn off_the_threads<T: Send + 'static>(

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use provisioning::ids::RecordId;
 use store::sign_in_attempts;
 
 use crate::AppState;
@@ -86,6 +87,12 @@ const PER_ADDRESS: i64 = 60;
 /// The keys of one attempt, each with its limit.
 pub(crate) fn keys(username: &str, client: &str) -> [(String, i64); 2] {
     let user = format!("user:{}", store::keys::fold(username));
+    [(user, PER_USER), (format!("ip:{client}"), PER_ADDRESS)]
+}
+
+/// The same of a code after the password.
+pub(crate) fn code_keys(id: RecordId, client: &str) -> [(String, i64); 2] {
+    let user = format!("code:{id}");
     [(user, PER_USER), (format!("ip:{client}"), PER_ADDRESS)]
 }
 

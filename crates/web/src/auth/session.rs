@@ -4,18 +4,18 @@
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use provisioning::ids::{ObjectId, RecordId, TenantId};
 use provisioning::psa::Status;
 use secrecy::SecretString;
 use store::records::{self, RecordRow};
 use store::rights::Rights;
 use store::sessions::{self, Method, Session};
-use store::{security_roles, sign_in_attempts};
+use store::{Tx, security_roles, sign_in_attempts};
 
 use super::client::Client;
 use super::cookie::{clear, cookie, set};
-use super::{password, rate, token};
+use super::{password, rate, second_factor, token};
 use crate::AppState;
 use crate::error::{Problem, Result};
 
@@ -111,15 +111,23 @@ pub(crate) struct SignIn {
     pub(crate) password: SecretString,
 }
 
-/// Signs in with username and password. Gives the record and the value of
-/// `Set-Cookie`. Every failure reads the same, and failures are limited by
-/// name and by address. The session the browser had ends.
+/// What a right password leads to.
+pub(crate) enum SignedIn {
+    /// A session: the value of `Set-Cookie`.
+    Session(HeaderValue),
+    /// The code is still to be given, with this beside it.
+    NeedsCode(String),
+}
+
+/// Signs in with username and password. Every failure reads the same, and
+/// failures are limited by name and by address. The session the browser had
+/// ends.
 pub(crate) async fn sign_in(
     state: &AppState,
     headers: &HeaderMap,
     client: &Client,
     typed: SignIn,
-) -> Result<(RecordId, HeaderValue)> {
+) -> Result<SignedIn> {
     let keys = rate::keys(&typed.username, &client.key());
     rate::check_attempts(state, &keys).await?;
     let row = by_name(state, &typed.username).await?;
@@ -136,12 +144,54 @@ pub(crate) async fn sign_in(
         )
         .cure("Ask your administrator for access or a new password."));
     };
+    let id = row.record.id;
     let mut tx = state.engine.db().begin().await?;
     sign_in_attempts::clear(&mut tx, &keys[0].0).await?;
-    records::signed_in(&mut tx, row.record.id, state.engine.now()).await?;
     tx.commit().await?;
-    let cookie = start_session(state, headers, client, row.record.id, None).await?;
-    Ok((row.record.id, cookie))
+    if second_factor::is_on(state, id).await? {
+        return Ok(SignedIn::NeedsCode(second_factor::half(state, id).await?));
+    }
+    Ok(SignedIn::Session(let_in(state, headers, client, id).await?))
+}
+
+/// The second step of signing in; the value of `Set-Cookie`.
+pub(crate) async fn sign_in_with_code(
+    state: &AppState,
+    headers: &HeaderMap,
+    client: &Client,
+    half: &str,
+    code: &str,
+) -> Result<HeaderValue> {
+    let id = second_factor::whole(state, client, half, code).await?;
+    // Access may have gone since the password was given.
+    let row = records::get(state.engine.db(), &[id]).await?.pop();
+    if !row.is_some_and(|row| row.record.access && row.record.status == Status::Active) {
+        return Err(Problem::unauthenticated("you have no access any more"));
+    }
+    let_in(state, headers, client, id).await
+}
+
+async fn let_in(
+    state: &AppState,
+    headers: &HeaderMap,
+    client: &Client,
+    id: RecordId,
+) -> Result<HeaderValue> {
+    let mut tx = state.engine.db().begin().await?;
+    records::signed_in(&mut tx, id, state.engine.now()).await?;
+    tx.commit().await?;
+    start_session(state, headers, client, id, None).await
+}
+
+/// Ends every session of somebody but the one they are using; how many.
+pub(crate) async fn end_others(tx: &mut Tx, user: &CurrentUser, now: Timestamp) -> Result<u64> {
+    let mine = sessions::of_record(&mut *tx, user.record.record.id, now).await?;
+    let others = mine.iter().map(|session| session.token_hash);
+    let mut ended = 0;
+    for hash in others.filter(|hash| *hash != user.session.token_hash) {
+        ended += u64::from(sessions::end(tx, &hash).await?);
+    }
+    Ok(ended)
 }
 
 async fn by_name(state: &AppState, name: &str) -> Result<Option<RecordRow>> {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::frame::{Fields, Frame, go, page, sentence};
 use crate::AppState;
-use crate::auth::{self, Client, SignIn};
+use crate::auth::{self, Client, SignIn, SignedIn};
 use crate::error::{Problem, Result};
 use crate::outside::{bind, local_path};
 
@@ -21,6 +21,16 @@ struct SignInPage {
     frame: Frame,
     return_to: String,
     username: String,
+    failure: Option<String>,
+    cure: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in_code.html")]
+struct CodePage {
+    frame: Frame,
+    return_to: String,
+    half: String,
     failure: Option<String>,
     cure: Option<String>,
 }
@@ -69,7 +79,10 @@ pub(crate) async fn sign_in(
     let return_to = local_path(&return_to).to_owned();
     let username = typed.username.clone();
     match auth::sign_in(&state, &headers, &client, typed).await {
-        Ok((_, cookie)) => Ok(([(SET_COOKIE, cookie)], go(return_to)).into_response()),
+        Ok(SignedIn::Session(cookie)) => {
+            Ok(([(SET_COOKIE, cookie)], go(return_to)).into_response())
+        }
+        Ok(SignedIn::NeedsCode(half)) => code_page(return_to, half, None),
         Err(problem) => {
             let shown = page(&SignInPage {
                 frame: Frame::new("Sign in", "", None),
@@ -78,6 +91,35 @@ pub(crate) async fn sign_in(
                 failure: Some(sentence(problem.detail())),
                 cure: problem.cure_text().map(str::to_owned),
             })?;
+            Ok((problem.status(), shown).into_response())
+        }
+    }
+}
+
+fn code_page(return_to: String, half: String, problem: Option<&Problem>) -> Result<Response> {
+    page(&CodePage {
+        frame: Frame::new("Sign in", "", None),
+        return_to,
+        half,
+        failure: problem.map(|problem| sentence(problem.detail())),
+        cure: problem.and_then(|problem| problem.cure_text().map(str::to_owned)),
+    })
+}
+
+pub(crate) async fn code(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    client: Client,
+    fields: Fields,
+) -> Result<Response> {
+    let (half, code) = (fields.text("half"), fields.text("code"));
+    let (half, code) = (half.unwrap_or_default(), code.unwrap_or_default());
+    let return_to = fields.text("return_to").unwrap_or_default();
+    let return_to = local_path(&return_to).to_owned();
+    match auth::sign_in_with_code(&state, &headers, &client, &half, &code).await {
+        Ok(cookie) => Ok(([(SET_COOKIE, cookie)], go(return_to)).into_response()),
+        Err(problem) => {
+            let shown = code_page(return_to, half, Some(&problem))?;
             Ok((problem.status(), shown).into_response())
         }
     }

@@ -27,6 +27,8 @@ pub(crate) struct Frame {
     pub(crate) icon: String,
     pub(crate) nav: Vec<Group>,
     pub(crate) is_admin: bool,
+    /// Whether this is the page about whoever is signed in.
+    pub(crate) is_me: bool,
 }
 
 /// Links that belong together.
@@ -195,6 +197,7 @@ impl Frame {
             icon: assets::address("icon.svg"),
             nav: user.map(|user| nav(section, user)).unwrap_or_default(),
             is_admin: user.is_some_and(|user| user.rights.allows_all(Module::Admin, Right::View)),
+            is_me: section == "me",
         }
     }
 }

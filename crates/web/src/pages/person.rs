@@ -1,33 +1,31 @@
 //! One employee or contact: the values with where each comes from, why, what
-//! happened, tickets and invoices; and what can be done to the record, each
-//! act told first.
+//! happened, tickets and invoices; and what can be done to the record.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::Why;
 use provisioning::field::Field;
 use provisioning::ids::RecordId;
 use provisioning::psa::{Kind, Status};
 use serde::Deserialize;
-use serde_json::json;
 use store::invoices::{self, InvoiceFilter};
 use store::journal::{self, Entry};
 use store::records::RecordRow;
 use store::rights::{Module, Right};
 use store::tickets::{self, TicketFilter};
-use store::{links, records, sessions};
+use store::{links, records, second_factors, sessions};
 
 use super::admin::{Line, effective};
-use super::frame::{Fields, Frame, ago, at, go, needs, page, query, word};
+use super::frame::{Frame, ago, at, go, needs, page, query, word};
 use super::invoices::{Bill, bills};
 use super::people::{Where, account_names, full_name, place};
 use super::plan::{Changed, changed, shown};
 use super::tickets::{Slip, slips};
 use crate::AppState;
-use crate::api::people::{access, edit, found, removal};
-use crate::api::{finance, sessions as sessions_api, tickets as desk};
-use crate::auth::{Caller, CurrentUser};
+use crate::api::people::found;
+use crate::api::{finance, tickets as desk};
+use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
 use crate::extract::Id;
 
@@ -52,11 +50,11 @@ struct Reason {
 }
 
 /// A field, its value, and where that is from.
-struct Value {
-    label: String,
-    value: String,
+pub(super) struct Value {
+    pub(super) label: String,
+    pub(super) value: String,
     from: String,
-    is_local: bool,
+    pub(super) is_local: bool,
 }
 
 /// What a tab shows.
@@ -107,6 +105,7 @@ struct PersonPage {
     roles: String,
     source: Option<String>,
     signed_in: String,
+    second_factor: Option<String>,
     suppressed: bool,
     tabs: Vec<(&'static str, &'static str, bool)>,
     tab: Tab,
@@ -189,13 +188,13 @@ pub(crate) fn label(field: Field) -> String {
     }
 }
 
-async fn manager_of(state: &AppState, row: &RecordRow) -> Result<Option<String>> {
+pub(super) async fn manager_of(state: &AppState, row: &RecordRow) -> Result<Option<String>> {
     let id: Vec<RecordId> = row.record.manager_id.into_iter().collect();
     let found = records::get(state.engine.db(), &id).await?.pop();
     Ok(found.map(|row| full_name(&row.record)))
 }
 
-fn profile(
+pub(super) fn profile(
     row: &RecordRow,
     manager: Option<&str>,
     why: Option<&Why>,
@@ -238,7 +237,7 @@ fn profile(
     lines.collect()
 }
 
-async fn why_of(state: &AppState, id: RecordId) -> Result<Option<Why>> {
+pub(super) async fn why_of(state: &AppState, id: RecordId) -> Result<Option<Why>> {
     match state.engine.why(id).await {
         Ok(why) => Ok(Some(why)),
         Err(error) if matches!(error.code, "not_synced" | "not_mirrored" | "not_found") => Ok(None),
@@ -415,12 +414,29 @@ async fn detail(
         roles: row.record.security_roles.join(", "),
         source,
         signed_in: ago(row.last_sign_in_at, now),
+        second_factor: second_factor_of(&state, &user, &row).await?,
         suppressed: link.is_some_and(|link| link.link.suppressed.is_some()),
         tabs,
         tab,
         acts,
         place,
     })
+}
+
+/// What administrators are told of a local user's second factor.
+async fn second_factor_of(
+    state: &AppState,
+    user: &CurrentUser,
+    row: &RecordRow,
+) -> Result<Option<String>> {
+    if !row.has_password || needs(user, Module::Admin, Right::Edit).is_err() {
+        return Ok(None);
+    }
+    let found = second_factors::get(state.engine.db(), row.record.id).await?;
+    let since = found.and_then(|found| found.confirmed_at);
+    Ok(Some(since.map_or("off".to_owned(), |since| {
+        format!("on since {}", at(since))
+    })))
 }
 
 pub(crate) async fn employee(
@@ -450,120 +466,4 @@ pub(crate) async fn find(
     let row = records::get(state.engine.db(), &[id]).await?.pop();
     let row = row.ok_or_else(|| Problem::not_found("person"))?;
     Ok(go(format!("{}/{id}", place(row.record.kind).base)))
-}
-
-/// An act that is told first.
-#[derive(Template)]
-#[template(path = "person_act.html")]
-struct ActPage {
-    frame: Frame,
-    place: Where,
-    id: String,
-    name: String,
-    act: &'static str,
-    button: &'static str,
-    is_loss: bool,
-    says: Vec<String>,
-    asks_reason: bool,
-}
-
-async fn told(state: &AppState, row: &RecordRow, act: &str) -> Result<Vec<String>> {
-    let name = full_name(&row.record);
-    Ok(match act {
-        "deactivate" => vec![
-            format!("{name} can no longer sign in; sessions and API tokens end at once."),
-            "The record, its tickets and its invoices stay.".to_owned(),
-            "The directory does not bring the person back: who is deactivated by hand stays so until somebody activates the record here.".to_owned(),
-        ],
-        "restore" => vec![
-            format!("{name} comes back under the old username and email address, inactive and without access."),
-            "A mapping rule that takes the person gives access again with the next sync.".to_owned(),
-        ],
-        "pin" => vec![
-            format!("The directory no longer changes {name}: no field, no role, no loss of access."),
-            "A leaver who is pinned keeps signing in until the pin is taken off.".to_owned(),
-        ],
-        "reapply" => {
-            let why = why_of(state, row.record.id).await?;
-            let manager = manager_of(state, row).await?;
-            let lines = profile(row, manager.as_deref(), why.as_ref(), state.engine.now());
-            let edits = lines.into_iter().filter(|line| line.is_local);
-            let mut says: Vec<String> = edits
-                .map(|line| format!("{}: `{}`, edited here, goes back to what the directory or the defaults say.", line.label, line.value))
-                .collect();
-            if says.is_empty() {
-                says.push("Nothing was edited here: nothing changes.".to_owned());
-            }
-            says
-        }
-        _ => return Err(Problem::not_found("page")),
-    })
-}
-
-/// What the act does, before it is done.
-pub(crate) async fn ask(
-    kind: Kind,
-    State(state): State<AppState>,
-    user: CurrentUser,
-    Path((id, act)): Path<(RecordId, String)>,
-) -> Result<Response> {
-    let place = place(kind);
-    needs(&user, place.module, Right::Edit)?;
-    let row = found(state.engine.db(), kind, id).await?;
-    let says = told(&state, &row, &act).await?;
-    let (title, act, button, is_loss) = match act.as_str() {
-        "deactivate" => ("Deactivate", "deactivate", "Deactivate", true),
-        "restore" => ("Restore", "restore", "Restore", false),
-        "pin" => ("Pin", "pin", "Pin", false),
-        _ => ("Re-apply", "reapply", "Re-apply", true),
-    };
-    let name = full_name(&row.record);
-    page(&ActPage {
-        frame: Frame::new(&format!("{title} {name}"), place.section, Some(&user)),
-        id: id.to_string(),
-        name,
-        act,
-        button,
-        is_loss,
-        says,
-        asks_reason: act == "pin",
-        place,
-    })
-}
-
-/// Does an act, and leads back or to its run.
-pub(crate) async fn act(
-    kind: Kind,
-    State(state): State<AppState>,
-    user: CurrentUser,
-    Path((id, act)): Path<(RecordId, String)>,
-    fields: Fields,
-) -> Result<Response> {
-    let caller = Caller::from(user.clone());
-    let status = |status: &str| {
-        let draft = serde_json::from_value(json!({ "status": status }));
-        draft.map_err(|error| Problem::internal(&error))
-    };
-    match act.as_str() {
-        "resync" | "reapply" => {
-            needs(&user, Module::Admin, Right::Edit)?;
-            found(state.engine.db(), kind, id).await?;
-            let run = state
-                .engine
-                .resync(id, act == "reapply", &user.actor())
-                .await?;
-            return Ok(go(format!("/runs/{run}")));
-        }
-        "sign-out" => {
-            sessions_api::end(kind, State(state), caller, Id(id)).await?;
-            return Ok(go(format!("{}/{id}?tab=sessions", place(kind).base)));
-        }
-        "pin" => access::set_pin(kind, &state, &caller, id, true, fields.text("reason")).await?,
-        "unpin" => access::set_pin(kind, &state, &caller, id, false, None).await?,
-        "restore" => removal::bring_back(kind, &state, &caller, id).await?,
-        "deactivate" => edit::change(kind, &state, &caller, id, None, status("inactive")?).await?,
-        "activate" => edit::change(kind, &state, &caller, id, None, status("active")?).await?,
-        _ => return Err(Problem::not_found("page")),
-    }
-    Ok(go(format!("{}/{id}", place(kind).base)))
 }

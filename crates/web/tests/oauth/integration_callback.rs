@@ -7,7 +7,7 @@ use crate::world::{ADMIN, PUBLIC, Reply, World, bare, call};
 
 impl World {
     /// Signs somebody in with Microsoft; the answer of the callback.
-    async fn microsoft(&self, upn: &str) -> Reply {
+    pub(crate) async fn microsoft(&self, upn: &str) -> Reply {
         let account = json!({
             "tenant_id": self.tenant, "user_principal_name": upn,
             "auto_consent": true, "admin": false,

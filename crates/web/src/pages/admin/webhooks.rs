@@ -32,6 +32,7 @@ struct Row {
 #[template(path = "webhooks.html")]
 struct ListPage {
     frame: Frame,
+    mail: bool,
     failure: Option<String>,
     secret: Option<String>,
     url: String,
@@ -68,6 +69,7 @@ async fn build(state: &AppState, user: &CurrentUser) -> Result<ListPage> {
     };
     Ok(ListPage {
         frame: Frame::new("Webhooks", "webhooks", Some(user)),
+        mail: state.options.mail,
         failure: None,
         secret: None,
         url: String::new(),
@@ -95,6 +97,8 @@ pub(crate) async fn create(
     let made = api::add(&state, &Caller::from(user.clone()), draft).await;
     let mut shown = build(&state, &user).await?;
     match made {
+        // Mail is not signed.
+        Ok((webhook, _)) if webhook.url.starts_with("mailto:") => Ok(go(HERE)),
         Ok((_, secret)) => {
             shown.secret = Some(secret);
             page(&shown)
