@@ -30,7 +30,7 @@ impl Engine {
         let connection = self.connection(connection_id).await?;
         let hypothesis = self.hypothesis_of(&plan).await?;
         let policy = input::policy(self.db(), &connection, &hypothesis).await?;
-        let scope = Scope::from_json(plan.scope.as_ref());
+        let scope = Scope::of(&plan)?;
         let again = held
             .build_plan(PlanOf {
                 connection: &connection,

@@ -64,12 +64,9 @@ pub(crate) async fn policy(
         None => stored(db, FIELD_POLICIES).await?,
     };
     let mut foreign = HashMap::new();
-    for other in connections::list(db).await? {
-        let Some(other_tenant) = other.tenant_id.filter(|id| *id != tenant_id) else {
-            continue;
-        };
-        let domains = other.verified_domains.iter();
-        foreign.extend(domains.filter_map(|d| Some((Domain::parse(d)?, other_tenant))));
+    for (other, domains) in connections::domains_elsewhere(db, tenant_id).await? {
+        let domains = domains.iter();
+        foreign.extend(domains.filter_map(|domain| Some((Domain::parse(domain)?, other))));
     }
     let mut nested: BTreeMap<GroupId, BTreeSet<GroupId>> = BTreeMap::new();
     for (parent, child) in memberships::nested(db, connection.id).await? {

@@ -8,6 +8,7 @@ use provisioning::decide::{Outcome, decide};
 use provisioning::ids::{ConnectionId, ObjectId, PlanId, RecordId, RunId};
 use provisioning::plan::Tally;
 use provisioning::policy::Policy;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::connections::Connection;
 use store::deferred_indexes::{self, Stage};
@@ -21,7 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::apply::link_row;
 use crate::engine::Engine;
-use crate::error::{Result, broke_off};
+use crate::error::{Class, EngineError, Result, broke_off};
 use crate::input;
 
 /// How many people are gathered and planned in one batch.
@@ -30,7 +31,8 @@ pub(crate) const BATCH: usize = 2_000;
 const WAITING: usize = 1;
 
 /// Whom a plan is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Scope {
     /// Everybody in the mirror.
     Everyone,
@@ -42,22 +44,19 @@ pub(crate) enum Scope {
 
 impl Scope {
     pub(crate) fn to_json(&self) -> serde_json::Value {
-        match self {
-            Self::Everyone => json!("everyone"),
-            Self::Pending => json!("pending"),
-            Self::People(ids) => json!({ "people": ids }),
-        }
+        // Names and ids are always JSON.
+        serde_json::to_value(self).unwrap_or_default()
     }
 
-    pub(crate) fn from_json(value: Option<&serde_json::Value>) -> Self {
-        match value {
-            Some(serde_json::Value::String(text)) if text == "pending" => Self::Pending,
-            Some(value) => match value.get("people").cloned() {
-                Some(ids) => Self::People(serde_json::from_value(ids).unwrap_or_default()),
-                None => Self::Everyone,
-            },
-            None => Self::Everyone,
-        }
+    /// Whom a stored plan is about. Nobody is guessed: a plan that cannot be
+    /// read is planned anew.
+    pub(crate) fn of(plan: &PlanRow) -> Result<Self> {
+        let stored = plan.scope.clone().unwrap_or_default();
+        serde_json::from_value(stored).map_err(|error| {
+            let message = format!("the scope of plan {} cannot be read: {error}", plan.id);
+            EngineError::new("plan_damaged", Class::Internal, message)
+                .cure("Reject the plan and sync again.")
+        })
     }
 }
 
@@ -388,6 +387,30 @@ impl Pages {
                 *after = Some(*last);
                 Ok(Some(mirror::get(db, id, ids).await?))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_scope_is_read_as_it_was_written_and_never_guessed() {
+        let person = ObjectId(uuid::Uuid::from_u128(7));
+        for scope in [Scope::Everyone, Scope::Pending, Scope::People(vec![person])] {
+            let read: Scope = serde_json::from_value(scope.to_json()).unwrap();
+            assert_eq!(read, scope);
+        }
+        for damaged in [
+            json!(null),
+            json!("all"),
+            json!({ "people": "7" }),
+            json!({}),
+        ] {
+            let read = serde_json::from_value::<Scope>(damaged.clone());
+            assert!(read.is_err(), "{damaged}");
         }
     }
 }

@@ -7,8 +7,9 @@ use provisioning::plan::Counts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::connections::{Connection, ConnectionStatus, Health};
+use store::journal::Origin;
 use store::plans::{PlanKind, PlanStatus};
-use store::runs::{RunMode, RunRow, RunStatus};
+use store::runs::{RunFilter, RunMode, RunRow, RunStatus};
 use store::webhooks::WebhookEvent;
 use store::{Tx, connections, jobs, mirror, pending, plans, runs};
 
@@ -215,6 +216,8 @@ impl Engine {
             }
         }
         match connections::get(self.db(), id).await? {
+            // What failed this moment is left until the next round.
+            Some(connection) if !connection.progress.first_sync_done => Ok(()),
             Some(connection) => Box::pin(self.poll(connection)).await,
             // A run has taken leave of it.
             None => Ok(()),
@@ -224,6 +227,28 @@ impl Engine {
     /// Whether the mirror has anybody; counting them all would cost every round.
     pub(crate) async fn has_people(&self, id: ConnectionId) -> Result<bool> {
         Ok(!mirror::page(self.db(), id, None, 1).await?.is_empty())
+    }
+
+    /// Whether a first sync that failed is to be tried again: after as long as
+    /// it has been failing, an hour at most.
+    async fn is_first_sync_due_again(&self, id: ConnectionId) -> Result<bool> {
+        const LONGEST: Duration = Duration::from_secs(3600);
+        let filter = RunFilter {
+            connection_id: Some(id),
+            ..RunFilter::default()
+        };
+        let last = runs::list(self.db(), &filter, None, 20).await?;
+        let failed = last
+            .iter()
+            .take_while(|run| run.status == RunStatus::Failed);
+        let failed: Vec<&RunRow> = failed.collect();
+        let (Some(newest), Some(oldest)) = (failed.first(), failed.last()) else {
+            return Ok(false);
+        };
+        let ended = newest.finished_at.unwrap_or(newest.started_at);
+        let failing = ended.duration_since(oldest.started_at).unsigned_abs();
+        let wait = failing.max(self.options().poll_interval).min(LONGEST);
+        Ok(self.now().duration_since(ended).unsigned_abs() >= wait)
     }
 
     /// A held plan waits; the mirror is kept up to date all the same.
@@ -238,8 +263,15 @@ impl Engine {
     /// A round without being asked: a delta, or a full read when one is due.
     async fn poll(&self, connection: Connection) -> Result<()> {
         let id = connection.id;
-        if !connection.progress.first_sync_done && !self.has_people(id).await? {
-            return Ok(());
+        if !connection.progress.first_sync_done {
+            if self.is_first_sync_due_again(id).await? {
+                let mut tx = self.begin().await?;
+                self.queue_first_sync(&mut tx, id, &by_itself()).await?;
+                return Ok(tx.commit().await?);
+            }
+            if !self.has_people(id).await? {
+                return Ok(());
+            }
         }
         let last = connection.progress.last_reconcile_at;
         let age = last.map(|at| self.now().duration_since(at).unsigned_abs());
@@ -416,6 +448,14 @@ impl Engine {
         let hold = self.hold_reason(connection, &built, plan_only).await?;
         self.settle(connection, run.id, built, hold, run.actor.clone())
             .await
+    }
+}
+
+/// Who asks when nobody does.
+fn by_itself() -> Actor {
+    Actor {
+        origin: Origin::Api,
+        name: "worker".to_owned(),
     }
 }
 

@@ -168,7 +168,7 @@ impl Engine {
 
     /// The people a stored plan decided about.
     async fn people_of(&self, plan: &PlanRow) -> Result<Vec<ObjectId>> {
-        if Scope::from_json(plan.scope.as_ref()) == Scope::Everyone {
+        if Scope::of(plan)? == Scope::Everyone {
             return Ok(Vec::new());
         }
         let mut people = Vec::new();

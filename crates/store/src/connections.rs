@@ -285,6 +285,19 @@ pub async fn list(on: impl Into<Source<'_>>) -> Result<Vec<Connection>> {
     rows.iter().map(read).collect()
 }
 
+/// The verified domains of every tenant but this one. Reads nothing else of the
+/// connections: there may be thousands, and each plan asks.
+pub async fn domains_elsewhere(
+    on: impl Into<Source<'_>>,
+    tenant_id: TenantId,
+) -> Result<Vec<(TenantId, Vec<String>)>> {
+    let text = "SELECT tenant_id, verified_domains FROM connections WHERE tenant_id <> $1";
+    let rows = on.into().rows(text, args![tenant_id]).await?;
+    rows.iter()
+        .map(|row| Ok((row.get("tenant_id")?, row.json("verified_domains")?)))
+        .collect()
+}
+
 /// How many connections have had their first sync.
 pub async fn first_syncs_done(on: impl Into<Source<'_>>) -> Result<u64> {
     let text = "SELECT COUNT(*) AS done FROM connections WHERE first_sync_done";

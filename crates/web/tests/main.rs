@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // a test fails by unwrap
 
 mod api;
+mod damaged;
 mod graph_endpoints;
 mod oauth;
 mod outgoing;

@@ -170,11 +170,15 @@ impl World {
     }
 
     /// The same server, with a mail server beside it.
-    pub(crate) fn with_mail(mut self) -> Self {
-        let options = WebOptions {
+    pub(crate) fn with_mail(self) -> Self {
+        self.served(WebOptions {
             mail: true,
             ..WebOptions::default()
-        };
+        })
+    }
+
+    /// The same server with other options.
+    pub(crate) fn served(mut self, options: WebOptions) -> Self {
         self.app = web::router(AppState::new(self.engine.clone(), options));
         self
     }

@@ -47,6 +47,8 @@ pub(crate) enum Oracle {
     LocalEdit,
     /// Explanations re-evaluate to the values.
     Explanation,
+    /// Undo returns the state.
+    Undo,
 }
 
 /// The most requests one step may need: a full read of a small world, every
@@ -108,6 +110,7 @@ pub(crate) async fn live(seed: u64, database: Option<&str>, plant: Option<Plant>
             return history.report;
         }
     }
+    crate::taking_back::judge(&mut history).await;
     history.report
 }
 
@@ -131,6 +134,10 @@ impl History {
             signed_out: false,
             plant,
         }
+    }
+
+    pub(crate) fn plant(&self) -> Option<Plant> {
+        self.plant
     }
 
     pub(crate) fn say(&mut self, what: String) {

@@ -21,6 +21,7 @@ mod model;
 mod oracles;
 mod planted;
 mod rules;
+mod taking_back;
 mod truth;
 mod world;
 

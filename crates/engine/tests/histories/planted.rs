@@ -39,10 +39,12 @@ pub(crate) enum Plant {
     EditOverwritten,
     /// The link says the directory gave what somebody typed.
     ExplanationLies,
+    /// An undo forgets a field.
+    UndoForgets,
 }
 
 impl Plant {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::SilentWrite,
         Self::LinkSwapped,
         Self::RemovalNeverWas,
@@ -54,6 +56,7 @@ impl Plant {
         Self::RequestStorm,
         Self::EditOverwritten,
         Self::ExplanationLies,
+        Self::UndoForgets,
     ];
 
     /// Who must find it.
@@ -67,6 +70,7 @@ impl Plant {
             Self::RequestStorm => Oracle::Requests,
             Self::EditOverwritten => Oracle::LocalEdit,
             Self::ExplanationLies => Oracle::Explanation,
+            Self::UndoForgets => Oracle::Undo,
         }
     }
 
@@ -131,6 +135,16 @@ impl Plant {
                 append(history, entry).await;
             }
             _ => {}
+        }
+    }
+
+    pub(crate) async fn after_undo(self, history: &mut History) {
+        let state = history.state().await;
+        let record = state.records.values().next();
+        if let (Self::UndoForgets, Some(record)) = (self, record) {
+            let mut next = record.clone();
+            next.phone = Some("+1 555 2718".to_owned());
+            silently(history, record, &next).await;
         }
     }
 

@@ -1,10 +1,12 @@
 //! A tenant is connected and its people come in.
 
 use engine::{CallbackQuery, Class, Mode};
+use http::Method;
 use provisioning::ids::RecordId;
 use provisioning::psa::{Kind, Record, Status};
+use serde_json::{Value, json};
 use store::connections::ConnectionStatus;
-use store::runs::RunStatus;
+use store::runs::{RunFilter, RunStatus};
 
 use crate::database::both;
 use crate::world::World;
@@ -162,5 +164,37 @@ async fn a_callback_from_another_browser_or_twice_is_refused() {
         .unwrap()
         .unwrap();
     assert_eq!(kept.health.status, ConnectionStatus::Connected);
+}
+}
+
+both! {
+async fn a_first_sync_that_fails_is_tried_again_by_itself() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    world.add_member(staff, world.add_person("amy").await).await;
+    world.connect().await;
+    let fault = json!({
+        "match": {"path": "/v1.0/groups/*/members/*"}, "effect": {"status": 400}, "times": 50,
+    });
+    world.control(Method::POST, "faults", fault).await;
+    let first = world.rule(world.employees(staff, 1)).await.change.run_id.unwrap();
+    let db = world.engine.db();
+    let failed = store::runs::get(db, first).await.unwrap().unwrap();
+    assert_eq!(failed.status, RunStatus::Failed, "{:?}", failed.error);
+    world.control(Method::DELETE, "faults", Value::Null).await;
+    let filter = RunFilter { status: Some(RunStatus::Held), ..RunFilter::default() };
+    for _ in 0..200 {
+        // A round of the worker's own; nobody has asked for anything.
+        if !world.engine.work_once().await.unwrap_or(false) {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        if let Some(run) = store::runs::list(db, &filter, None, 1).await.unwrap().pop() {
+            assert_eq!(run.counts.total(), 1);
+            let run = world.approve(run.id).await;
+            assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+            return;
+        }
+    }
+    panic!("nobody tries again");
 }
 }

@@ -66,6 +66,10 @@ both! {
         drop(tx);
         let found = connections::by_tenant(&db, TENANT).await.unwrap().unwrap();
         assert_eq!((found.id, found.verified_domains), (CONNECTION, vec!["fabrikam.com".to_owned()]));
+        assert_eq!(connections::domains_elsewhere(&db, TENANT).await.unwrap(), []);
+        let elsewhere = provisioning::ids::TenantId(uuid::Uuid::from_u128(99));
+        let found = connections::domains_elsewhere(&db, elsewhere).await.unwrap();
+        assert_eq!(found, [(TENANT, vec!["fabrikam.com".to_owned()])]);
         let none = connections::by_tenant(&db, TenantId(Uuid::from_u128(9))).await.unwrap();
         assert_eq!(none, None);
     }
