@@ -49,7 +49,7 @@ impl Tx {
         {
             let at = std::panic::Location::caller();
             async move {
-                let commit = crash::next();
+                let commit = crash::next(at);
                 crash::here(crash::Side::Before, commit, at);
                 self.make_true().await?;
                 crash::here(crash::Side::After, commit, at);
