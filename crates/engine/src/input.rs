@@ -63,11 +63,6 @@ pub(crate) async fn policy(
         Some(fields) => fields.clone(),
         None => stored(db, FIELD_POLICIES).await?,
     };
-    let mut foreign = HashMap::new();
-    for (other, domains) in connections::domains_elsewhere(db, tenant_id).await? {
-        let domains = domains.iter();
-        foreign.extend(domains.filter_map(|domain| Some((Domain::parse(domain)?, other))));
-    }
     let mut nested: BTreeMap<GroupId, BTreeSet<GroupId>> = BTreeMap::new();
     for (parent, child) in memberships::nested(db, connection.id).await? {
         nested.entry(parent).or_default().insert(child);
@@ -83,7 +78,7 @@ pub(crate) async fn policy(
     };
     let own = connection.verified_domains.iter();
     let own = own.filter_map(|domain| Domain::parse(domain)).collect();
-    let policy = Policy::new(policy, defaults, fields, own, foreign, rules, &nested);
+    let policy = Policy::new(policy, defaults, fields, own, rules, &nested);
     Ok(policy.leaving(instead.leaving))
 }
 
@@ -146,7 +141,7 @@ pub(crate) async fn gather(
             }
         })
         .collect();
-    add_candidates(db, policy, &mut cases).await?;
+    add_candidates(db, policy, &mut cases, around).await?;
     add_usernames(db, policy, &cases, around).await?;
     Ok(cases)
 }
@@ -174,8 +169,14 @@ fn needs_candidates(case: &Case, policy: &Policy) -> bool {
     }
 }
 
-async fn add_candidates(db: &Db, policy: &Policy, cases: &mut [Case]) -> Result<()> {
+async fn add_candidates(
+    db: &Db,
+    policy: &Policy,
+    cases: &mut [Case],
+    around: &mut Surroundings,
+) -> Result<()> {
     let mut keys: Vec<Vec<String>> = Vec::with_capacity(cases.len());
+    let mut domains: BTreeSet<Domain> = BTreeSet::new();
     let mut chosen: Vec<RecordId> = Vec::new();
     for case in cases.iter() {
         if !needs_candidates(case, policy) {
@@ -183,11 +184,15 @@ async fn add_candidates(db: &Db, policy: &Policy, cases: &mut [Case]) -> Result<
             continue;
         }
         let addresses = matching_addresses(&case.person, policy);
+        domains.extend(addresses.iter().map(|a| a.domain().clone()));
         keys.push(addresses.iter().map(|a| a.key().to_owned()).collect());
         if let Some(Answer::Link(id)) = case.review.as_ref().and_then(|review| review.answer) {
             chosen.push(id);
         }
     }
+    let domains: Vec<Domain> = domains.into_iter().collect();
+    let homes = connections::homes(db, &domains, policy.connection.tenant_id).await?;
+    around.homes = homes.into_iter().collect();
     let all: Vec<String> = keys.iter().flatten().cloned().collect();
     if all.is_empty() {
         return Ok(());

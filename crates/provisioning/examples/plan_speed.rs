@@ -5,7 +5,7 @@
 
 #![allow(clippy::print_stdout)] // the result is what it prints
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use provisioning::address::Domain;
@@ -61,7 +61,6 @@ fn policy() -> Policy {
         EmployeeDefaults::default(),
         FieldPolicies::default(),
         Domain::parse("contoso.com").into_iter().collect(),
-        HashMap::new(),
         (0..RULES).map(rule).collect(),
         &BTreeMap::<GroupId, BTreeSet<GroupId>>::new(),
     )

@@ -2,9 +2,10 @@
 //! directory's side, the link, the records concerned. Gathered by the engine
 //! from the mirror and the PSA; the planner reads nothing else.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::absence::Absence;
+use crate::address::Domain;
 use crate::directory::Person;
 use crate::ids::{GroupId, ObjectId, RecordId, TenantId};
 use crate::link::Link;
@@ -72,6 +73,9 @@ pub struct Surroundings {
     /// Folded usernames in use, complete for every name
     /// [`crate::username::forms`] gives for a person of the batch.
     pub usernames: HashSet<String>,
+    /// Other connected tenants by their verified domains, complete for the
+    /// domain of every address of a person of the batch who may find a record.
+    pub homes: HashMap<Domain, TenantId>,
     /// How many active administrators with access there are, root included.
     pub administrators: u64,
     /// Whether applying again from the directory was asked for: local edits go.

@@ -3,10 +3,10 @@
 //! Email may propose a first link, inside guards; it is never identity.
 
 use crate::address::{Address, is_external_upn};
-use crate::case::{Answer, Candidate, Case};
+use crate::case::{Answer, Candidate, Case, Surroundings};
 use crate::claims::Claims;
 use crate::directory::UserType;
-use crate::ids::RecordId;
+use crate::ids::{RecordId, TenantId};
 use crate::mapping_rule::Target;
 use crate::policy::Policy;
 use crate::psa::{Kind, Record, Status};
@@ -38,6 +38,7 @@ pub fn correlate(
     policy: &Policy,
     target: Target,
     email: Option<&Address>,
+    around: &Surroundings,
     claims: &Claims,
 ) -> Match {
     if !policy.connection.may_provision(target.kind()) {
@@ -46,10 +47,10 @@ pub fn correlate(
     let Some(email) = email else {
         return Match::Review(ReviewReason::NoEmail, Vec::new());
     };
-    if policy.foreign_domains.contains_key(email.domain())
+    if let Some(home) = around.homes.get(email.domain())
         && !policy.own_domains.contains(email.domain())
     {
-        return at_home_elsewhere(case, candidates, policy, email);
+        return at_home_elsewhere(case, candidates, *home);
     }
     let open: Vec<&Candidate> = candidates
         .iter()
@@ -96,17 +97,15 @@ pub fn answered(case: &Case, answer: Answer, kind: Kind) -> Match {
 fn at_home_elsewhere(
     case: &Case,
     candidates: &[&Candidate],
-    policy: &Policy,
-    email: &Address,
+    home: TenantId,
 ) -> Match {
     let is_external = case.person.upn.as_deref().is_some_and(is_external_upn);
     if case.person.user_type != UserType::Guest && !is_external {
         return Match::Review(ReviewReason::EmailOfAnotherTenant, ids(candidates));
     }
-    let home = policy.foreign_domains.get(email.domain());
     let at_home = candidates
         .iter()
-        .filter(|candidate| candidate.linked_to.map(|(tenant, _)| tenant).as_ref() == home);
+        .filter(|candidate| candidate.linked_to.is_some_and(|(tenant, _)| tenant == home));
     match at_home.map(|candidate| candidate.record.id).min() {
         Some(record_id) => Match::Secondary(record_id),
         None => Match::Skip(Skip::AtHomeElsewhere),

@@ -164,8 +164,6 @@ pub struct Policy {
     pub fields: FieldPolicies,
     /// This tenant's verified domains.
     pub own_domains: BTreeSet<Domain>,
-    /// Verified domains of the other connected tenants.
-    pub foreign_domains: Arc<HashMap<Domain, TenantId>>,
     /// Enabled rules of this tenant, each with the groups that count for it,
     /// first the one that wins.
     pub rules: Arc<[CompiledRule]>,
@@ -209,7 +207,6 @@ impl Policy {
         defaults: EmployeeDefaults,
         fields: FieldPolicies,
         own_domains: BTreeSet<Domain>,
-        foreign_domains: HashMap<Domain, TenantId>,
         rules: Vec<MappingRule>,
         nested: &BTreeMap<GroupId, BTreeSet<GroupId>>,
     ) -> Self {
@@ -231,7 +228,6 @@ impl Policy {
             defaults,
             fields,
             own_domains,
-            foreign_domains: Arc::new(foreign_domains),
             rules: compiled.into(),
             by_group: Arc::new(by_group),
             settings_hash,

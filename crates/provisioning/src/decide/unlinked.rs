@@ -59,6 +59,7 @@ impl Planner<'_> {
             context.policy,
             target,
             context.email,
+            context.around,
             self.claims,
         );
         let Match::Review(reason, ids) = &found else {

@@ -226,19 +226,22 @@ impl Input {
 
     pub(crate) fn policy(&self) -> Policy {
         let domain = |text: &&str| Domain::parse(text).unwrap();
-        let foreign = self
-            .foreign
-            .iter()
-            .map(|(text, tenant)| (domain(text), *tenant));
         Policy::new(
             self.connection.clone(),
             self.defaults.clone(),
             self.fields.clone(),
             self.own.iter().map(domain).collect(),
-            foreign.collect(),
             self.rules.clone(),
             &self.nested,
         )
+    }
+
+    /// The other tenants by their domains.
+    pub(crate) fn homes(&self) -> HashMap<Domain, TenantId> {
+        let homes = self.foreign.iter();
+        homes
+            .map(|(text, tenant)| (Domain::parse(text).unwrap(), *tenant))
+            .collect()
     }
 
     fn records(&self) -> impl Iterator<Item = &Record> {
@@ -261,6 +264,7 @@ impl Input {
             .filter_map(|record| record.username.as_deref());
         let around = Surroundings {
             usernames: used.chain(self.taken.iter().copied()).map(fold).collect(),
+            homes: self.homes(),
             administrators: self.administrators,
             reapply: self.reapply,
         };

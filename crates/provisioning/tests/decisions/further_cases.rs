@@ -29,6 +29,7 @@ fn together(inputs: &[Input]) -> Vec<Outcome> {
                 .filter_map(|r| r.username.as_deref())
                 .map(fold)
                 .collect(),
+            homes: input.homes(),
             administrators,
             reapply: false,
         };

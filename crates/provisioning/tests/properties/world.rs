@@ -321,7 +321,6 @@ impl World {
                 .iter()
                 .filter_map(|domain| Domain::parse(domain))
                 .collect(),
-            HashMap::from([(Domain::parse("fabrikam.com").unwrap(), abroad().0)]),
             self.rules.clone(),
             &nested,
         )
@@ -402,6 +401,7 @@ impl World {
                     .into_iter()
                     .filter(|name| used.contains(name))
                     .collect(),
+                homes: HashMap::from([(Domain::parse("fabrikam.com").unwrap(), abroad().0)]),
                 administrators,
                 reapply: false,
             };

@@ -1,5 +1,6 @@
 //! Connections, subscriptions, cursors and authorization states.
 
+use provisioning::address::Domain;
 use provisioning::ids::{ConnectionId, RunId, TenantId};
 use provisioning::limits::{Limit, Limits};
 use store::connections::{self, ConnectionStatus, Consent, Health, Tenant};
@@ -66,12 +67,32 @@ both! {
         drop(tx);
         let found = connections::by_tenant(&db, TENANT).await.unwrap().unwrap();
         assert_eq!((found.id, found.verified_domains), (CONNECTION, vec!["fabrikam.com".to_owned()]));
-        assert_eq!(connections::domains_elsewhere(&db, TENANT).await.unwrap(), []);
-        let elsewhere = provisioning::ids::TenantId(uuid::Uuid::from_u128(99));
-        let found = connections::domains_elsewhere(&db, elsewhere).await.unwrap();
-        assert_eq!(found, [(TENANT, vec!["fabrikam.com".to_owned()])]);
         let none = connections::by_tenant(&db, TenantId(Uuid::from_u128(9))).await.unwrap();
         assert_eq!(none, None);
+    }
+
+    a_domain_tells_which_other_tenant_is_at_home_there(db) {
+        connect(&db).await;
+        let domain = |text: &str| Domain::parse(text).unwrap();
+        let asked = [domain("fabrikam.com"), domain("fabrikam.com.evil.com"), domain("abrikam.com")];
+        let abroad = TenantId(Uuid::from_u128(99));
+        let found = connections::homes(&db, &asked, abroad).await.unwrap();
+        assert_eq!(found, [(domain("fabrikam.com"), TENANT)]);
+        assert_eq!(connections::homes(&db, &asked, TENANT).await.unwrap(), []);
+        assert_eq!(connections::homes(&db, &[], abroad).await.unwrap(), []);
+        // Names are compared in their one form; what is not verified any more is forgotten.
+        let mut tx = db.begin().await.unwrap();
+        let domains = vec!["Litware.COM".to_owned(), "litware.com".to_owned()];
+        let tenant = Tenant { tenant_id: TENANT, domain: None, name: None, verified_domains: domains };
+        connections::set_tenant(&mut tx, CONNECTION, &tenant, time(2)).await.unwrap();
+        tx.commit().await.unwrap();
+        let asked = [domain("fabrikam.com"), domain("litware.com")];
+        let found = connections::homes(&db, &asked, abroad).await.unwrap();
+        assert_eq!(found, [(domain("litware.com"), TENANT)]);
+        let mut tx = db.begin().await.unwrap();
+        connections::delete(&mut tx, CONNECTION).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(connections::homes(&db, &asked, abroad).await.unwrap(), []);
     }
 
     progress_is_noted_piece_by_piece(db) {
