@@ -39,3 +39,7 @@ histories N="150":
 # Measures on both databases and writes docs/reference/performance.md; `just benchmark --quick` in a minute.
 benchmark *args:
     scripts/benchmark {{args}}
+
+# What else reads people from Entra ID, on the same emulator: `just benchmark-peers --people 2000`.
+benchmark-peers *args:
+    scripts/benchmark-peers {{args}}

@@ -8,6 +8,7 @@ use store::plans::{PlanRow, PlanStatus};
 use store::runs::RunStatus;
 use store::{connections, jobs, plans, runs};
 
+use crate::acts::About;
 use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
 use crate::input;
@@ -67,6 +68,12 @@ impl Engine {
         plans::set_status(&mut tx, id, &from, PlanStatus::Approved, by, now).await?;
         // It waits for nobody any more.
         runs::set_status(&mut tx, run_id, RunStatus::Applying, None).await?;
+        let about = About {
+            connection: Some(connection_id),
+            plan: Some(id),
+            body: json!({ "hash": hash, "run_id": run_id }),
+        };
+        held.note(&mut tx, actor, "plan_approved", about).await?;
         let key = connection_id.to_string();
         jobs::enqueue(&mut tx, SYNC_JOB, &key, Some(connection_id), now, now).await?;
         tx.commit().await?;
@@ -86,6 +93,12 @@ impl Engine {
             runs::set_status(&mut tx, run, RunStatus::Rejected, Some(now)).await?;
         }
         self.drop_change(&mut tx, &plan).await?;
+        let about = About {
+            connection: plan.connection_id,
+            plan: Some(id),
+            body: json!({ "run_id": plan.run_id }),
+        };
+        self.note(&mut tx, actor, "plan_rejected", about).await?;
         if let Some(connection) = plan.connection_id {
             let health = healthy(ConnectionStatus::Connected);
             connections::set_status(&mut tx, connection, &health, now).await?;
@@ -117,7 +130,7 @@ impl Engine {
     }
 }
 
-fn changed(plan: &PlanRow) -> EngineError {
+pub(crate) fn changed(plan: &PlanRow) -> EngineError {
     EngineError::new(
         "plan_changed",
         Class::Conflict,

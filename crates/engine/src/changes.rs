@@ -9,16 +9,19 @@ use provisioning::mapping_rule::MappingRule;
 use provisioning::policy::{FieldPolicies, Leaving};
 use serde::{Deserialize, Serialize};
 use store::connections::Connection;
+use store::journal::Origin;
 use store::plans::{PlanKind, PlanRow, PlanStatus};
 use store::runs::{RunMode, RunStatus};
 use store::{Tx, connections, jobs, mapping_rules, plans, runs, settings};
 
+use crate::acts::About;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::input::{self, EMPLOYEE_DEFAULTS, FIELD_POLICIES, Hypothesis, PROVISIONING_MODE};
 use crate::model::{Actor, Change, ProvisioningMode};
 use crate::planning::{Built, PlanOf, Scope};
 use crate::run::{SYNC_JOB, new_run};
+use crate::saving::Seen;
 
 /// A change that a plan may carry.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -60,6 +63,9 @@ pub(crate) enum Edit {
 struct Planned {
     plan_id: PlanId,
     run_id: Option<RunId>,
+    people: u64,
+    losses: u64,
+    hash: String,
     held: bool,
     /// The plan, unless it waits or was only asked for.
     ready: Option<Built>,
@@ -108,13 +114,54 @@ impl Engine {
     pub(crate) async fn make(
         &self,
         edit: Edit,
-        mut concerned: Vec<ConnectionId>,
+        concerned: Vec<ConnectionId>,
         plan_only: bool,
         actor: &Actor,
     ) -> Result<Change> {
+        let made = self.plan_and_save(&edit, concerned, plan_only, None, actor);
+        made.await.map(|(change, _)| change)
+    }
+
+    /// Makes an edit whose effect was seen; if it has another one by now,
+    /// nothing is saved and the error shows the new preview.
+    pub(crate) async fn make_seen(
+        &self,
+        edit: Edit,
+        concerned: Vec<ConnectionId>,
+        seen: Seen,
+        actor: &Actor,
+    ) -> Result<Change> {
+        let made = self.plan_and_save(&edit, concerned.clone(), false, Some(&seen), actor);
+        let (change, moved) = made.await?;
+        if !moved {
+            return Ok(change);
+        }
+        let (again, _) = self
+            .plan_and_save(&edit, concerned, true, None, actor)
+            .await?;
+        let plan = match again.plan_id {
+            Some(id) => plans::get(self.db(), id).await?,
+            None => None,
+        };
+        Err(plan
+            .as_ref()
+            .map_or_else(|| EngineError::not_found("plan"), crate::approve::changed))
+    }
+
+    /// What became of it, and whether it was left because its effect is not the
+    /// one that was seen.
+    async fn plan_and_save(
+        &self,
+        edit: &Edit,
+        mut concerned: Vec<ConnectionId>,
+        plan_only: bool,
+        seen: Option<&Seen>,
+        actor: &Actor,
+    ) -> Result<(Change, bool)> {
         // Always in one order: two changes never wait for each other.
         concerned.sort_unstable();
         let mut change = Change::default();
+        let mut most = None;
         let mut to_apply = Vec::new();
         let mut first_syncs = Vec::new();
         for id in concerned {
@@ -130,15 +177,28 @@ impl Engine {
             }
             let own = self.hold(id).await?;
             let connection = own.connection(id).await?;
-            let planned = own.plan_edit(&connection, &edit, plan_only, actor).await?;
-            change.run_id = planned.run_id.or(change.run_id);
-            change.plan_id = Some(planned.plan_id);
+            let planned = own.plan_edit(&connection, edit, plan_only, actor).await?;
+            // What waits comes first, then what concerns most people.
+            let rank = Some((planned.held, planned.people));
+            if rank > most {
+                most = rank;
+                change.run_id = planned.run_id;
+                change.plan_id = Some(planned.plan_id);
+            }
+            change.plans.push(planned.plan_id);
+            change.people += planned.people;
+            change.losses += planned.losses;
             change.held |= planned.held;
             to_apply.push((id, own, planned));
         }
         if plan_only {
-            return Ok(change);
+            return Ok((change, false));
         }
+        let moved = seen.is_some_and(|seen| {
+            to_apply.iter().any(|(id, _, planned)| {
+                *id == seen.connection && planned.ready.is_some() && planned.hash != seen.hash
+            })
+        });
         let now = self.now();
         let mut tx = self.begin().await?;
         for (id, own, planned) in &to_apply {
@@ -146,7 +206,7 @@ impl Engine {
             let (Some(built), Some(run_id)) = (&planned.ready, planned.run_id) else {
                 continue;
             };
-            if change.held {
+            if change.held || moved {
                 // Another connection's plan waits, and the edit with it: this
                 // one is made again when it takes effect.
                 plans::delete(&mut tx, built.id).await?;
@@ -160,10 +220,10 @@ impl Engine {
             connections::record_run(&mut tx, *id, run_id).await?;
             jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(*id), now, now).await?;
         }
-        if !change.held {
+        if !change.held && !moved {
             // With all its plans in one transaction: after a crash either
             // nothing of the edit happens or all of it.
-            self.save_edit(&mut tx, &edit).await?;
+            self.save_edit(&mut tx, edit, actor).await?;
             for id in first_syncs {
                 change.run_id = Some(self.queue_first_sync(&mut tx, id, actor).await?);
             }
@@ -172,7 +232,7 @@ impl Engine {
         for (_, own, _) in to_apply {
             own.release().await?;
         }
-        Ok(change)
+        Ok((change, moved))
     }
 
     async fn plan_edit(
@@ -219,7 +279,8 @@ impl Engine {
                 change: serde_json::to_value(edit).ok(),
             })
             .await?;
-        let plan_id = built.id;
+        let (plan_id, hash) = (built.id, built.hash.clone());
+        let (people, losses) = (built.tally.people, built.tally.losses());
         let Some(run_id) = run_id else {
             let mut tx = self.begin().await?;
             let judged = built.judged(PlanStatus::Preview, None);
@@ -228,6 +289,9 @@ impl Engine {
             return Ok(Planned {
                 plan_id,
                 run_id: None,
+                people,
+                losses,
+                hash,
                 held: false,
                 ready: None,
             });
@@ -244,6 +308,9 @@ impl Engine {
         Ok(Planned {
             plan_id,
             run_id: Some(run_id),
+            people,
+            losses,
+            hash,
             held,
             ready,
         })
@@ -286,7 +353,11 @@ impl Engine {
         match edit_of(plan)? {
             Some(edit) => {
                 self.drop_pending(tx, &edit).await?;
-                self.save_edit(tx, &edit).await
+                let by = Actor {
+                    origin: Origin::User,
+                    name: plan.decided_by.clone().unwrap_or_default(),
+                };
+                self.save_edit(tx, &edit, &by).await
             }
             None => Ok(()),
         }
@@ -332,7 +403,7 @@ impl Engine {
         Ok(())
     }
 
-    pub(crate) async fn save_edit(&self, tx: &mut Tx, edit: &Edit) -> Result<()> {
+    async fn save_edit(&self, tx: &mut Tx, edit: &Edit, actor: &Actor) -> Result<()> {
         let now = self.now();
         match edit {
             Edit::PutRule { rule } => {
@@ -359,7 +430,7 @@ impl Engine {
             // It goes when its people have gone.
             Edit::Remove { .. } => {}
         }
-        Ok(())
+        self.note_edit(tx, actor, edit).await
     }
 
     /// Saves Employee Defaults.
@@ -392,11 +463,17 @@ impl Engine {
     }
 
     /// Switches following the directory on or off for every connection.
-    pub async fn set_provisioning_mode(&self, mode: ProvisioningMode) -> Result<()> {
+    pub async fn set_provisioning_mode(&self, mode: ProvisioningMode, actor: &Actor) -> Result<()> {
         let now = self.now();
         let ids = self.connection_ids().await?;
         let mut tx = self.begin().await?;
         settings::put(&mut tx, PROVISIONING_MODE, &mode, None, now).await?;
+        let about = About {
+            body: serde_json::json!({ "mode": mode }),
+            ..About::default()
+        };
+        self.note(&mut tx, actor, "provisioning_mode_set", about)
+            .await?;
         for id in ids {
             jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;
         }
@@ -421,7 +498,7 @@ impl Engine {
     }
 }
 
-fn edit_of(plan: &PlanRow) -> Result<Option<Edit>> {
+pub(crate) fn edit_of(plan: &PlanRow) -> Result<Option<Edit>> {
     let Some(change) = plan.change.clone() else {
         return Ok(None);
     };

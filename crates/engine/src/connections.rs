@@ -8,6 +8,7 @@ use store::connections::{
 };
 use store::{connections, mapping_rules};
 
+use crate::acts::About;
 use crate::client::{APPLICATION_KEY, CERTIFICATE};
 use crate::engine::{Engine, Notifications};
 use crate::error::{Class, EngineError, Result};
@@ -76,6 +77,14 @@ impl Engine {
         })?;
         self.keep_credentials(&mut tx, id, new.application_key, new.certificate)
             .await?;
+        let about = About {
+            connection: Some(id),
+            body: serde_json::json!({
+                "tenant_id": tenant_id, "settings": shown(&configuration),
+            }),
+            ..About::default()
+        };
+        self.note(&mut tx, actor, "connection_added", about).await?;
         tx.commit().await?;
         if configuration.auth == Auth::Application {
             let connected = self.connect_application(id).await;
@@ -171,7 +180,7 @@ impl Engine {
         id: ConnectionId,
         change: ConnectionChange,
         expected_version: Option<i64>,
-        _actor: &Actor,
+        actor: &Actor,
     ) -> Result<Connection> {
         let connection = self.connection(id).await?;
         let mut configuration = connection.configuration.clone();
@@ -199,8 +208,19 @@ impl Engine {
         }
         let mut tx = self.begin().await?;
         let version = expected_version.unwrap_or(connection.version);
+        let about = About {
+            connection: Some(id),
+            body: serde_json::json!({
+                "before": shown(&connection.configuration), "after": shown(&configuration),
+                "new_key": change.application_key.is_some(),
+                "new_certificate": change.certificate.is_some(),
+            }),
+            ..About::default()
+        };
         connections::update(&mut tx, id, &configuration, version, self.now()).await?;
         self.keep_credentials(&mut tx, id, change.application_key, change.certificate)
+            .await?;
+        self.note(&mut tx, actor, "connection_changed", about)
             .await?;
         tx.commit().await?;
         self.forget_client(id);
@@ -225,6 +245,16 @@ impl Engine {
         let now = self.now();
         let mut tx = self.begin().await?;
         connections::set_status(&mut tx, id, &health, now).await?;
+        let act = if paused {
+            "connection_paused"
+        } else {
+            "connection_resumed"
+        };
+        let about = About {
+            connection: Some(id),
+            ..About::default()
+        };
+        self.note(&mut tx, actor, act, about).await?;
         let job = crate::run::SYNC_JOB;
         store::jobs::enqueue(&mut tx, job, &id.to_string(), Some(id), now, now).await?;
         tx.commit().await?;
@@ -300,4 +330,17 @@ fn already_connected() -> EngineError {
         "this tenant has a connection already",
     )
     .cure("Change the existing connection, or remove it first.")
+}
+
+/// Settings as the journal has them; certificate and key are kept elsewhere.
+fn shown(settings: &Configuration) -> serde_json::Value {
+    serde_json::json!({
+        "application_id": settings.application_id, "auth": settings.auth,
+        "credential": settings.credential,
+        "provision_employees": settings.provision_employees,
+        "provision_contacts": settings.provision_contacts,
+        "email_source": settings.email_source, "on_disabled": settings.on_disabled,
+        "auto_approve": settings.auto_approve, "limits": settings.limits,
+        "secret_expires_at": settings.secret_expires_at,
+    })
 }

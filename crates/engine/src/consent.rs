@@ -10,18 +10,21 @@ use std::time::Duration;
 use graph::environment::later;
 use graph::{Authority, AuthorizeOptions, Prompt, Redeemed, Redemption, Scopes};
 use provisioning::ids::{ConnectionId, ObjectId, TenantId};
+use provisioning::link::LinkRole;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use store::connections::{Auth, Connection, ConnectionStatus, Consent, Health};
+use store::journal::Origin;
 use store::oauth_states::{self, NewState};
 use store::{connections, jobs, links, records};
 use subtle::ConstantTimeEq;
 use url::Url;
 
+use crate::acts::About;
 use crate::client::REFRESH_TOKEN;
 use crate::engine::{Engine, digest};
 use crate::error::{Class, EngineError, Result};
-use crate::model::{CallbackOutcome, CallbackQuery};
+use crate::model::{Actor, CallbackOutcome, CallbackQuery};
 use crate::run::{SYNC_JOB, healthy};
 
 const STATE_LIFE: Duration = Duration::from_secs(600);
@@ -276,6 +279,17 @@ impl Engine {
         });
         let mut tx = self.begin().await?;
         connections::set_consent(&mut tx, id, &consent, now).await?;
+        let by = Actor {
+            origin: Origin::User,
+            name: consent.by.clone().unwrap_or_default(),
+        };
+        let about = About {
+            connection: Some(id),
+            body: serde_json::json!({ "object_id": consent.object_id }),
+            ..About::default()
+        };
+        self.note(&mut tx, &by, "connection_consented", about)
+            .await?;
         let health = healthy(ConnectionStatus::Connected);
         connections::set_status(&mut tx, id, &health, now).await?;
         jobs::enqueue(&mut tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;
@@ -305,7 +319,10 @@ impl Engine {
         Ok(error.detail(serde_json::json!({ "connection_id": connection.id.to_string() })))
     }
 
-    /// A person is known by (tenant id, object id), never by email.
+    /// A person is known by (tenant id, object id), never by email. Only the
+    /// account that a record is made from opens it: a secondary identity lives
+    /// in somebody else's tenant, whose administrators could make one, or give
+    /// it another password.
     async fn finish_sign_in(
         &self,
         connection: &Connection,
@@ -325,6 +342,14 @@ impl Engine {
         };
         let found = links::get(self.db(), tenant_id, &[object_id]).await?;
         let link = found.into_iter().next().ok_or_else(refused)?;
+        if link.link.role != LinkRole::Primary {
+            return Err(EngineError::new(
+                "secondary_identity",
+                Class::Forbidden,
+                "this account is a guest, or a second account, of somebody known here by another one",
+            )
+            .cure("Sign in with the account of your own organisation."));
+        }
         let rows = records::get(self.db(), &[link.link.record_id]).await?;
         let record = rows.into_iter().next().ok_or_else(refused)?.record;
         if !record.access || record.status != provisioning::psa::Status::Active {

@@ -37,11 +37,8 @@ impl Engine {
             })));
         }
         // Counting everybody is for runs that take something away.
-        let counts = &built.tally.counts;
-        if !ActionKind::ALL
-            .into_iter()
-            .any(|kind| kind.is_loss() && counts.of(kind) > 0)
-        {
+        let (counts, roles_lost) = (&built.tally.counts, built.tally.roles_lost);
+        if built.tally.losses() == 0 {
             return Ok(None);
         }
         let limits = connection
@@ -54,7 +51,11 @@ impl Engine {
         let over = passed(
             &limits,
             people,
-            |kind| counts.of(kind),
+            // Whoever keeps access and loses a role loses access too, to something.
+            |kind| match kind {
+                ActionKind::Revoke => counts.of(kind) + roles_lost,
+                _ => counts.of(kind),
+            },
             |kind| lost.get(&kind).copied().unwrap_or(0),
         );
         if over.is_empty() {

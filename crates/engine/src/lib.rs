@@ -10,6 +10,7 @@
 //! - a membership is removed only with an `Absence`;
 //! - a failed precondition means: plan that person again.
 
+mod acts;
 mod apply;
 mod approve;
 mod audit;
@@ -36,8 +37,10 @@ mod recompute;
 mod removal;
 mod rules;
 mod run;
+mod saving;
 mod settle;
 mod subscribe;
+mod sweep;
 mod target;
 mod undo;
 mod why;

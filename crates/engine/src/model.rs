@@ -245,8 +245,14 @@ pub struct Warning {
 pub struct Change {
     /// The run that applies it.
     pub run_id: Option<RunId>,
-    /// Its plan.
+    /// Its plan; of several tenants, the one that concerns most people.
     pub plan_id: Option<PlanId>,
+    /// The plans of all tenants that it concerns.
+    pub plans: Vec<PlanId>,
+    /// People in all of them.
+    pub people: u64,
+    /// Of these, those who lose access, are closed, or lose a security role.
+    pub losses: u64,
     /// Whether it waits for a person.
     pub held: bool,
 }

@@ -6,6 +6,7 @@ use store::links::LinkRow;
 use store::runs::RunMode;
 use store::{jobs, links, pending, records, review_items, runs};
 
+use crate::acts::About;
 use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
 use crate::model::Actor;
@@ -67,6 +68,20 @@ impl Engine {
         let mut tx = self.begin().await?;
         let row = review_items::resolve(&mut tx, id, answer, &actor.name, now).await?;
         let connection = row.review.connection_id;
+        let (answered, record) = match answer {
+            Answer::Link(record) => ("link", Some(record)),
+            Answer::Create => ("create", None),
+            Answer::Ignore => ("ignore", None),
+        };
+        let about = About {
+            connection: Some(connection),
+            body: serde_json::json!({
+                "review_item": id, "answer": answered, "record_id": record,
+                "object_id": row.review.object_id,
+            }),
+            ..About::default()
+        };
+        self.note(&mut tx, actor, "review_resolved", about).await?;
         if answer == Answer::Ignore {
             tx.commit().await?;
             return Ok(None);

@@ -94,6 +94,7 @@ impl Built {
             hash: &self.hash,
             counts: &self.tally.counts,
             people: self.tally.people,
+            roles_lost: self.tally.roles_lost,
             hold,
         }
     }
@@ -142,6 +143,7 @@ impl Engine {
             hash: None,
             counts: provisioning::plan::Counts::default(),
             people: 0,
+            roles_lost: 0,
             applied_seq: 0,
             hold: None,
             scope: Some(of.scope.to_json()),

@@ -59,7 +59,7 @@ impl Engine {
     }
 
     /// A plan is applied by the connection's own work, which rests.
-    async fn refuse_asleep(&self, connection: &Connection) -> Result<()> {
+    pub(crate) async fn refuse_asleep(&self, connection: &Connection) -> Result<()> {
         let is_paused = connection.health.status == ConnectionStatus::Paused;
         if !is_paused && self.provisioning_mode().await? != ProvisioningMode::LocalOnly {
             return Ok(());

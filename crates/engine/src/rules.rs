@@ -298,4 +298,40 @@ impl Engine {
         self.make(Edit::Reorder { orders }, concerned, plan_only, actor)
             .await
     }
+
+    /// Moves a rule before the one above it, or after the one below it, among
+    /// the rules of its tenant: the two change Orders. Where these are equal, the
+    /// tenant's rules get new ones.
+    pub async fn move_rule(
+        &self,
+        id: RuleId,
+        is_up: bool,
+        plan_only: bool,
+        actor: &Actor,
+    ) -> Result<Change> {
+        let known = mapping_rules::get(self.db(), id).await?;
+        let known = known.ok_or_else(|| EngineError::not_found("mapping rule"))?;
+        let connection = known.rule.connection_id;
+        let rows = mapping_rules::of_connection(self.db(), connection).await?;
+        let mut rules: Vec<MappingRule> = rows.into_iter().map(|row| row.rule).collect();
+        rules.sort_by(provisioning::precedence::compare);
+        let at = rules.iter().position(|rule| rule.id == id);
+        let with = at.and_then(|at| match is_up {
+            true => at.checked_sub(1),
+            false => Some(at + 1).filter(|next| *next < rules.len()),
+        });
+        let (Some(at), Some(with)) = (at, with) else {
+            return Ok(Change::default());
+        };
+        let orders = if rules[at].order == rules[with].order {
+            rules.swap(at, with);
+            let orders = rules.iter().zip(1_i64..);
+            orders.map(|(rule, n)| (rule.id, n * 10)).collect()
+        } else {
+            let (one, other) = (&rules[at], &rules[with]);
+            vec![(one.id, other.order), (other.id, one.order)]
+        };
+        self.make(Edit::Reorder { orders }, vec![connection], plan_only, actor)
+            .await
+    }
 }

@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
 use crate::events::{of_connection, tell, tell_run};
 use crate::input::{self, Hypothesis};
-use crate::model::{Actor, Mode, SyncRequest};
+use crate::model::{Actor, Mode, ProvisioningMode, SyncRequest};
 use crate::planning::{PlanOf, Scope};
 use crate::settle::is_first_sync;
 
@@ -92,6 +92,11 @@ impl Engine {
                 EngineError::new("paused", Class::Conflict, "the connection is paused")
                     .cure("Resume the connection, then sync."),
             );
+        }
+        if self.provisioning_mode().await? == ProvisioningMode::LocalOnly {
+            let message = "Auth & Provision is set to Local only: no directory is followed";
+            return Err(EngineError::new("local_only", Class::Conflict, message)
+                .cure("Choose Azure AD Sync under Auth & Provision, then sync."));
         }
         if connection.consent.is_none() {
             return Err(EngineError::new(

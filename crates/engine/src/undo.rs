@@ -178,6 +178,7 @@ impl Engine {
             hash: None,
             counts: provisioning::plan::Counts::default(),
             people: 0,
+            roles_lost: 0,
             applied_seq: 0,
             hold: None,
             scope: Some(Scope::Everyone.to_json()),
@@ -304,6 +305,7 @@ impl Engine {
             hash: &hash,
             counts: &draft.tally.counts,
             people: draft.tally.people,
+            roles_lost: draft.tally.roles_lost,
             hold: None,
         };
         let mut tx = self.begin().await?;

@@ -33,7 +33,7 @@ const BRIEF: Duration = Duration::from_secs(1);
 const MOST: usize = 16;
 /// The longest sleep: what other processes ask for is seen this late.
 const NAP: Duration = Duration::from_millis(250);
-/// How often it is looked which secrets end.
+/// How often it is looked which secrets end, and what has had its time.
 const WARN_EVERY: Duration = Duration::from_secs(3600);
 /// Waits after failures, doubling.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
@@ -157,6 +157,7 @@ impl Engine {
         if age.is_none_or(|age| age >= WARN_EVERY) {
             self.warn_of_ends().await?;
             self.warn_of_silence().await?;
+            self.sweep().await?;
             hands.warned_at = Some(now);
         }
         self.answer(now).await?;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::field::FieldChange;
+use crate::field::{Field, FieldChange, Value};
 use crate::ids::{ObjectId, RecordId, TenantId};
 use crate::link::{Applied, Basis, LinkRole};
 use crate::psa::Kind;
@@ -103,6 +103,23 @@ pub struct Action {
     pub reason: Reason,
 }
 
+impl Action {
+    /// Whether it takes a security role from somebody who keeps their access.
+    pub fn loses_roles(&self) -> bool {
+        let names = |value: &Option<Value>| match value {
+            Some(Value::Names(names)) => names.clone(),
+            _ => Vec::new(),
+        };
+        let mut changes = self.changes.iter();
+        let roles = changes.find(|change| change.field == Field::SecurityRoles);
+        !self.kind.is_loss()
+            && roles.is_some_and(|change| {
+                let kept = names(&change.new);
+                names(&change.old).iter().any(|role| !kept.contains(role))
+            })
+    }
+}
+
 /// What the plan makes of the link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkWrite {
@@ -170,6 +187,12 @@ impl Decision {
     /// only note on the link that nothing needed doing.
     pub fn is_visible(&self) -> bool {
         !self.actions.is_empty()
+    }
+
+    /// Whether somebody keeps their access and loses a security role.
+    pub fn loses_roles(&self) -> bool {
+        self.actions.iter().any(Action::loses_roles)
+            && !self.actions.iter().any(|action| action.kind.is_loss())
     }
 
     /// What the approval of a plan binds: everything but ids of records that

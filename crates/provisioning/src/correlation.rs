@@ -94,18 +94,16 @@ pub fn answered(case: &Case, answer: Answer, kind: Kind) -> Match {
 /// The email belongs to another connected tenant: a guest, or an external
 /// member, is a secondary identity of whoever that tenant has linked; a member
 /// who merely carries such an address decides nothing.
-fn at_home_elsewhere(
-    case: &Case,
-    candidates: &[&Candidate],
-    home: TenantId,
-) -> Match {
+fn at_home_elsewhere(case: &Case, candidates: &[&Candidate], home: TenantId) -> Match {
     let is_external = case.person.upn.as_deref().is_some_and(is_external_upn);
     if case.person.user_type != UserType::Guest && !is_external {
         return Match::Review(ReviewReason::EmailOfAnotherTenant, ids(candidates));
     }
-    let at_home = candidates
-        .iter()
-        .filter(|candidate| candidate.linked_to.is_some_and(|(tenant, _)| tenant == home));
+    let at_home = candidates.iter().filter(|candidate| {
+        candidate
+            .linked_to
+            .is_some_and(|(tenant, _)| tenant == home)
+    });
     match at_home.map(|candidate| candidate.record.id).min() {
         Some(record_id) => Match::Secondary(record_id),
         None => Match::Skip(Skip::AtHomeElsewhere),

@@ -60,7 +60,7 @@ pub struct Limits {
     pub deactivate: Limit,
     /// Archivings.
     pub archive: Limit,
-    /// Losses of access.
+    /// Losses of access; in a run, of security roles too.
     pub revoke: Limit,
 }
 
@@ -104,14 +104,14 @@ impl std::fmt::Display for Passed {
             allowed,
         } = self;
         let what = match action {
-            ActionKind::Revoke => "lose access".to_owned(),
+            ActionKind::Revoke => "lose access or a security role".to_owned(),
             ActionKind::Deactivate => "be deactivated".to_owned(),
             ActionKind::Archive => "be archived".to_owned(),
             other => other.name().to_owned(),
         };
         write!(f, "{wanted} people would {what}")?;
         if *before > 0 {
-            write!(f, " after {before} lately")?;
+            write!(f, " after {before} within the limit's window")?;
         }
         write!(f, ", {allowed} are allowed")
     }

@@ -22,6 +22,12 @@ impl Counts {
         self.0.values().sum()
     }
 
+    /// How often something is taken away: a record closed, access withdrawn.
+    pub fn losses(&self) -> u64 {
+        let losses = self.0.iter().filter(|(kind, _)| kind.is_loss());
+        losses.map(|(_, count)| count).sum()
+    }
+
     /// Counts one decision.
     pub fn add(&mut self, decision: &Decision) {
         for action in &decision.actions {
@@ -38,6 +44,8 @@ pub struct Tally {
     pub counts: Counts,
     /// Decisions with at least one action.
     pub people: u64,
+    /// Of these, those who keep their access and lose a security role.
+    pub roles_lost: u64,
     sum: [u64; 4],
 }
 
@@ -49,6 +57,7 @@ impl Tally {
         }
         self.counts.add(decision);
         self.people += 1;
+        self.roles_lost += u64::from(decision.loses_roles());
         let mut hasher = blake3::Hasher::new();
         decision.hash_into(&mut hasher);
         let bytes = hasher.finalize();
@@ -56,6 +65,12 @@ impl Tally {
             let chunk = chunk.try_into().map_or(0, u64::from_le_bytes);
             *word = word.wrapping_add(chunk);
         }
+    }
+
+    /// How many people lose something: access, the record's being active, or a
+    /// security role.
+    pub fn losses(&self) -> u64 {
+        self.counts.losses() + self.roles_lost
     }
 
     /// The plan's hash, in hex. A plan that does nothing has one too.

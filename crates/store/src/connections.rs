@@ -301,7 +301,10 @@ pub async fn homes(
     let names: Vec<&str> = domains.iter().map(Domain::as_str).collect();
     let text = "SELECT domain, tenant_id FROM verified_domains
         WHERE domain IN ($1) AND tenant_id <> $2 ORDER BY domain, tenant_id";
-    let rows = on.into().rows(text, args![names.as_slice(), tenant_id]).await?;
+    let rows = on
+        .into()
+        .rows(text, args![names.as_slice(), tenant_id])
+        .await?;
     let mut found: Vec<(Domain, TenantId)> = Vec::with_capacity(rows.len());
     for row in rows {
         let domain: String = row.get("domain")?;

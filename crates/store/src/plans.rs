@@ -71,6 +71,8 @@ pub struct PlanRow {
     pub counts: Counts,
     /// People with at least one action.
     pub people: u64,
+    /// People who keep their access and lose a security role.
+    pub roles_lost: u64,
     /// Decisions up to this one are applied.
     pub applied_seq: i64,
     /// Why it waits.
@@ -97,6 +99,7 @@ fn read(row: &Row) -> Result<PlanRow> {
         hash: row.maybe("hash")?,
         counts: row.json("counts")?,
         people: row.get("people")?,
+        roles_lost: row.get("roles_lost")?,
         applied_seq: row.get("applied_seq")?,
         hold: row.maybe_json("hold")?,
         scope: row.maybe_json("scope")?,
@@ -110,8 +113,8 @@ fn read(row: &Row) -> Result<PlanRow> {
 /// Adds a plan.
 pub async fn create(tx: &mut Tx, plan: &PlanRow) -> Result<()> {
     let text = "INSERT INTO plans (id, connection_id, run_id, kind, status, hash, counts, people,
-            applied_seq, hold, scope, change, created_at, decided_at, decided_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+            roles_lost, applied_seq, hold, scope, change, created_at, decided_at, decided_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     let args = args![
         plan.id,
         plan.connection_id,
@@ -121,6 +124,7 @@ pub async fn create(tx: &mut Tx, plan: &PlanRow) -> Result<()> {
         plan.hash.clone(),
         json::text(&plan.counts)?,
         plan.people,
+        plan.roles_lost,
         plan.applied_seq,
         json::maybe_text(plan.hold.as_ref())?,
         json::maybe_text(plan.scope.as_ref())?,
@@ -195,13 +199,16 @@ pub struct Built<'a> {
     pub counts: &'a Counts,
     /// People with at least one action.
     pub people: u64,
+    /// People who keep their access and lose a security role.
+    pub roles_lost: u64,
     /// Why it waits.
     pub hold: Option<&'a Value>,
 }
 
 /// Ends building. [`StoreError::Stale`] when the plan is not being built.
 pub async fn finish_building(tx: &mut Tx, id: PlanId, built: &Built<'_>) -> Result<()> {
-    let text = "UPDATE plans SET status = $2, hash = $3, counts = $4, people = $5, hold = $6
+    let text = "UPDATE plans SET status = $2, hash = $3, counts = $4, people = $5, hold = $6,
+            roles_lost = $7
         WHERE id = $1 AND status = 'building'";
     let args = args![
         id,
@@ -210,6 +217,7 @@ pub async fn finish_building(tx: &mut Tx, id: PlanId, built: &Built<'_>) -> Resu
         json::text(built.counts)?,
         built.people,
         json::maybe_text(built.hold)?,
+        built.roles_lost,
     ];
     guarded(tx, text, args).await
 }

@@ -127,6 +127,15 @@ impl Rights {
         self.scope(module, right) == Some(Scope::All)
     }
 
+    /// Whether something of Admin can be changed with them: the way to every
+    /// other right.
+    pub fn administers(&self) -> bool {
+        let changes = [Right::Create, Right::Edit, Right::Delete];
+        changes
+            .into_iter()
+            .any(|right| self.allows(Module::Admin, right))
+    }
+
     /// Gives a right, or changes its scope.
     pub fn grant(&mut self, module: Module, right: Right, scope: Scope) {
         self.0.entry(module).or_default().insert(right, scope);

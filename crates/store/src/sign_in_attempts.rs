@@ -1,10 +1,12 @@
-//! Failed sign-ins, counted for each name and each address within a window, so
-//! that guessing can be slowed down. Does not know what follows from a count.
+//! Tries to sign in, counted for each name and each address within a window, so
+//! that guessing can be slowed down: each is counted before it is looked at, so
+//! that many at once are many, and taken back when it was right. Does not know
+//! what follows from a count.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::args;
-use crate::db::{Source, Tx};
+use crate::db::Tx;
 use crate::error::{Result, StoreError};
 
 fn begin(now: Timestamp, window: SignedDuration) -> Timestamp {
@@ -12,9 +14,9 @@ fn begin(now: Timestamp, window: SignedDuration) -> Timestamp {
     now.checked_sub(window).unwrap_or(Timestamp::MIN)
 }
 
-/// Counts a failure; how many there are in the window, this one included. The
-/// window begins with the first failure.
-pub async fn failed(tx: &mut Tx, key: &str, now: Timestamp, window: SignedDuration) -> Result<i64> {
+/// Counts a try; how many there are in the window, this one included. The
+/// window begins with the first.
+pub async fn tried(tx: &mut Tx, key: &str, now: Timestamp, window: SignedDuration) -> Result<i64> {
     let text = "INSERT INTO sign_in_attempts (key, failures, first_at, last_at)
         VALUES ($1, 1, $2, $2)
         ON CONFLICT (key) DO UPDATE SET
@@ -26,24 +28,20 @@ pub async fn failed(tx: &mut Tx, key: &str, now: Timestamp, window: SignedDurati
         RETURNING failures";
     let row = tx.row(text, args![key, now, begin(now, window)]).await?;
     row.map_or_else(
-        || Err(StoreError::corrupt("a counted failure is not there")),
+        || Err(StoreError::corrupt("a counted try is not there")),
         |row| row.get("failures"),
     )
 }
 
-/// How many failures there are in the window.
-pub async fn failures(
-    on: impl Into<Source<'_>>,
-    key: &str,
-    now: Timestamp,
-    window: SignedDuration,
-) -> Result<i64> {
-    let text = "SELECT failures FROM sign_in_attempts WHERE key = $1 AND first_at > $2";
-    let row = on.into().row(text, args![key, begin(now, window)]).await?;
-    row.map_or(Ok(0), |row| row.get("failures"))
+/// Takes a try back that was right.
+pub async fn was_right(tx: &mut Tx, key: &str) -> Result<()> {
+    let text = "UPDATE sign_in_attempts SET failures = failures - 1
+        WHERE key = $1 AND failures > 0";
+    tx.execute(text, args![key]).await?;
+    Ok(())
 }
 
-/// Forgets the failures of a name or address.
+/// Forgets the tries of a name or address.
 pub async fn clear(tx: &mut Tx, key: &str) -> Result<()> {
     tx.execute("DELETE FROM sign_in_attempts WHERE key = $1", args![key])
         .await?;

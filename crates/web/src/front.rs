@@ -130,7 +130,9 @@ pub(crate) async fn same_site(
     );
     let headers = request.headers();
     let has_authority = headers.contains_key(COOKIE) && !headers.contains_key(AUTHORIZATION);
-    let signs_in = request.uri().path().starts_with("/sign-in");
+    // What gives a session is not done from elsewhere either.
+    let path = request.uri().path();
+    let signs_in = path.starts_with("/sign-in") || path == "/set-up";
     if is_safe || !(has_authority || signs_in) || is_ours(&state, headers) {
         return next.run(request).await;
     }

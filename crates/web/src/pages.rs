@@ -26,18 +26,35 @@ mod undo;
 
 use askama::Template;
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use provisioning::psa::Kind;
 
 use crate::AppState;
-use crate::auth::CurrentUser;
+use crate::auth::{self, CurrentUser};
 use crate::error::Problem;
 use frame::{Frame, sentence};
 
 /// Every page's route.
-pub(crate) fn router() -> Router<AppState> {
+pub(crate) fn router(state: &AppState) -> Router<AppState> {
+    Router::new()
+        .route("/", get(home::show))
+        .route("/assets/{name}", get(assets::show))
+        .route("/sign-in", get(entrance::form).post(entrance::sign_in))
+        .route("/sign-in/code", post(entrance::code))
+        .route("/sign-in/microsoft", get(entrance::microsoft))
+        .route("/sign-out", post(entrance::sign_out))
+        .route("/set-up", get(entrance::set_up_form).post(entrance::set_up))
+        .nest("/portal", portal::router())
+        .nest("/me", me::router())
+        .merge(of_staff().route_layer(from_fn_with_state(state.clone(), staff_only)))
+}
+
+/// The pages for the provider's own people.
+fn of_staff() -> Router<AppState> {
     let provision = Router::new()
         .route("/", get(auth_provision::show).post(auth_provision::save))
         .route("/connections", post(connections::add))
@@ -57,13 +74,6 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/rules/{id}/undo", post(undo::rule))
         .route("/rules/{id}/delete", post(rules::delete));
     Router::new()
-        .route("/", get(home::show))
-        .route("/assets/{name}", get(assets::show))
-        .route("/sign-in", get(entrance::form).post(entrance::sign_in))
-        .route("/sign-in/code", post(entrance::code))
-        .route("/sign-in/microsoft", get(entrance::microsoft))
-        .route("/sign-out", post(entrance::sign_out))
-        .route("/set-up", get(entrance::set_up_form).post(entrance::set_up))
         .nest("/admin/my-company/auth-provision", provision)
         .route("/plans/{id}", get(plan::show))
         .route("/plans/{id}/approve", post(plan::approve))
@@ -75,8 +85,6 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/review/{id}", post(review::resolve))
         .route("/hr/employees", get(people::employees))
         .nest("/admin", admin::router())
-        .nest("/portal", portal::router())
-        .nest("/me", me::router())
         .route("/crm/accounts", get(accounts::list).post(accounts::create))
         .route(
             "/crm/accounts/{id}",
@@ -99,6 +107,22 @@ pub(crate) fn router() -> Router<AppState> {
         )
         .route("/finance/invoices", get(invoices::list))
         .route("/finance/invoices/{id}", get(invoices::show))
+}
+
+/// Contacts have the portal: whatever rights their roles give, the pages of the
+/// staff show what is not for clients.
+async fn staff_only(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    if let Some(user) = auth::current(&state, request.headers()).await? {
+        if user.record.record.kind == Kind::Contact {
+            return Err(Problem::not_found("page for clients").cure("Your pages are at /portal."));
+        }
+        request.extensions_mut().insert(user);
+    }
+    Ok(next.run(request).await)
 }
 
 /// What is done to records of a kind by hand.

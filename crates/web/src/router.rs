@@ -23,7 +23,7 @@ pub fn router(state: AppState) -> Router {
         .nest("/api/v1", api::router(&state))
         .route("/api/openapi.json", axum::routing::get(api::openapi))
         .merge(outside::router(&state))
-        .merge(pages::router())
+        .merge(pages::router(&state))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(state.clone(), front::pages))

@@ -94,6 +94,12 @@ async fn another_sites_page_changes_nothing_with_somebodys_session() {
         .send(post().header("sec-fetch-site", "same-origin"))
         .await;
     reply.is(StatusCode::CREATED);
+    // Nor does it sign somebody in, or choose the first password, without one.
+    for path in ["/sign-in", "/sign-in/code", "/set-up"] {
+        let call = bare(Method::POST, path).header("sec-fetch-site", "cross-site");
+        let reply = world.send(call).await;
+        reply.is_problem(StatusCode::FORBIDDEN, "cross_site");
+    }
 }
 
 #[tokio::test]

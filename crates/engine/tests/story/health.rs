@@ -75,3 +75,18 @@ async fn the_end_of_a_secret_is_told_once_for_each_threshold() {
     assert!(secret.cure.is_some());
 }
 }
+
+both! {
+async fn what_has_had_its_time_goes_and_the_rest_stays() {
+    let world = World::new().await;
+    let (db, now) = (world.engine.db(), world.engine.now());
+    let mut tx = db.begin().await.unwrap();
+    let hour = SignedDuration::from_hours(1);
+    for (key, at) in [("old", now - hour * 25), ("new", now - hour)] {
+        store::sign_in_attempts::tried(&mut tx, key, at, hour).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(world.engine.sweep().await.unwrap(), 1);
+    assert_eq!(world.engine.sweep().await.unwrap(), 0);
+}
+}

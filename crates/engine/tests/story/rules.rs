@@ -195,3 +195,69 @@ async fn a_rule_is_checked_before_anything_depends_on_it() {
     }
 }
 }
+
+both! {
+async fn a_rule_that_takes_roles_from_many_is_held_though_nobody_loses_access() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    for name in ["amy", "bob", "cat", "dan", "eve", "fay"] {
+        world.add_member(staff, world.add_person(name).await).await;
+    }
+    let connection = world.connect().await;
+    let mut draft = world.employees(staff, 1);
+    draft.security_roles = vec!["Finance Manager".to_owned(), "User".to_owned()];
+    let rule = world.rule(draft.clone()).await.rule.unwrap();
+    world.sync_and_approve(connection).await;
+    let roles = async || world.by_email("amy@contoso.com").await.unwrap().security_roles;
+    assert_eq!(roles().await, ["Finance Manager", "User"]);
+    draft.security_roles = vec!["User".to_owned()];
+    let change = world
+        .engine
+        .update_rule(rule.id, draft, None, false, &actor())
+        .await
+        .unwrap()
+        .change;
+    assert!(change.held);
+    assert_eq!((change.people, change.losses), (6, 6));
+    let plan = store::plans::get(world.engine.db(), change.plan_id.unwrap()).await.unwrap().unwrap();
+    assert_eq!((plan.roles_lost, plan.counts.losses()), (6, 0));
+    let why = plan.hold.unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(why.contains("6 people would lose access or a security role"), "{why}");
+    assert_eq!(roles().await, ["Finance Manager", "User"]);
+    world.approve(change.run_id.unwrap()).await;
+    assert_eq!(roles().await, ["User"]);
+}
+}
+
+both! {
+async fn what_people_decide_is_written_down_with_who_it_was() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    world.add_member(staff, world.add_person("amy").await).await;
+    let connection = world.connect().await;
+    let rule = world.rule(world.employees(staff, 1)).await.rule.unwrap();
+    world.sync_and_approve(connection).await;
+    world.engine.pause(connection, true, &actor()).await.unwrap();
+    world.engine.pause(connection, false, &actor()).await.unwrap();
+    world.engine.delete_rule(rule.id, None, false, &actor()).await.unwrap();
+    let found = store::journal::scan(world.engine.db(), 0, 1_000).await.unwrap();
+    let acts = found.iter().map(|entry| &entry.entry).filter(|entry| entry.record_id.is_none());
+    let acts: Vec<(&str, &str)> = acts
+        .map(|entry| (entry.action.as_str(), entry.actor.as_deref().unwrap_or_default()))
+        .collect();
+    let by = actor().name;
+    for act in [
+        "connection_added",
+        "rule_saved",
+        "plan_approved",
+        "connection_paused",
+        "connection_resumed",
+        "rule_deleted",
+    ] {
+        assert!(acts.contains(&(act, by.as_str())), "{act}: {acts:?}");
+    }
+    assert!(acts.iter().any(|(act, _)| *act == "connection_consented"), "{acts:?}");
+    let text = format!("{found:?}");
+    assert!(!text.contains(crate::world::SECRET), "no secret in the journal");
+}
+}

@@ -33,7 +33,7 @@ use uuid::Uuid;
 const HOST: &str = "http://localhost:9000";
 const PUBLIC: &str = "http://localhost:9443";
 pub(crate) const ADMIN: &str = "admin@contoso.com";
-const SECRET: &str = "the-application-key";
+pub(crate) const SECRET: &str = "the-application-key";
 pub(crate) const APPLICATION: Uuid = Uuid::from_u128(0xa99);
 const WRITER: Uuid = Uuid::from_u128(0x77);
 

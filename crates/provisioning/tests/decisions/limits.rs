@@ -52,6 +52,6 @@ fn a_hold_says_what_it_counted() {
     let found = passed(&Limits::default(), 1_000, wanted, |_| 1);
     assert_eq!(
         found[0].to_string(),
-        "30 people would lose access after 1 lately, 25 are allowed"
+        "30 people would lose access or a security role after 1 within the limit's window, 25 are allowed"
     );
 }

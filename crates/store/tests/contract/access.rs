@@ -147,24 +147,26 @@ both! {
         assert!(twice.is_conflict("api_tokens_token_hash"));
     }
 
-    failures_count_within_their_window(db) {
+    tries_count_within_their_window_and_not_when_they_were_right(db) {
         let mut tx = db.begin().await.unwrap();
         let window = SignedDuration::from_secs(60);
-        for (at, count) in [(0, 1), (30, 2), (59, 3), (60, 1), (61, 2)] {
-            let failed = sign_in_attempts::failed(&mut tx, "user:sam", time(at), window).await;
-            assert_eq!(failed.unwrap(), count, "at {at}");
-        }
-        let count = async |tx: &mut store::Tx, key: &str, at| {
-            sign_in_attempts::failures(tx, key, time(at), window).await.unwrap()
+        let tried = async |tx: &mut store::Tx, key: &str, at| {
+            sign_in_attempts::tried(tx, key, time(at), window).await.unwrap()
         };
-        assert_eq!(count(&mut tx, "user:sam", 100).await, 2);
-        assert_eq!(count(&mut tx, "user:sam", 120).await, 0);
-        assert_eq!(count(&mut tx, "user:kim", 100).await, 0);
-        sign_in_attempts::failed(&mut tx, "ip:::1", time(90), window).await.unwrap();
-        assert_eq!(sign_in_attempts::purge(&mut tx, time(90)).await.unwrap(), 1);
-        assert_eq!(count(&mut tx, "ip:::1", 100).await, 1);
+        for (at, count) in [(0, 1), (30, 2), (59, 3), (60, 1), (61, 2)] {
+            assert_eq!(tried(&mut tx, "user:sam", at).await, count, "at {at}");
+        }
+        sign_in_attempts::was_right(&mut tx, "user:sam").await.unwrap();
+        assert_eq!(tried(&mut tx, "user:sam", 62).await, 2);
+        assert_eq!(tried(&mut tx, "user:kim", 62).await, 1);
+        // What nobody tried cannot go below nothing.
+        sign_in_attempts::was_right(&mut tx, "user:lee").await.unwrap();
+        assert_eq!(tried(&mut tx, "user:lee", 62).await, 1);
+        tried(&mut tx, "ip:::1", 90).await;
+        assert_eq!(sign_in_attempts::purge(&mut tx, time(90)).await.unwrap(), 3);
+        assert_eq!(tried(&mut tx, "ip:::1", 100).await, 2);
         sign_in_attempts::clear(&mut tx, "ip:::1").await.unwrap();
-        assert_eq!(count(&mut tx, "ip:::1", 100).await, 0);
+        assert_eq!(tried(&mut tx, "ip:::1", 100).await, 1);
     }
 
     there_is_one_root_user(db) {

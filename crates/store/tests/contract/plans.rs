@@ -21,6 +21,7 @@ fn plan(n: u128) -> PlanRow {
         hash: None,
         counts: Tally::default().counts,
         people: 0,
+        roles_lost: 0,
         applied_seq: 0,
         hold: None,
         scope: Some(serde_json::json!({"people": [1]})),
@@ -50,6 +51,7 @@ both! {
             hash: &tally.hash(),
             counts: &tally.counts,
             people: tally.people,
+            roles_lost: tally.roles_lost,
             hold: Some(&hold),
         };
         let mut tx = db.begin().await.unwrap();

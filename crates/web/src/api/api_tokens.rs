@@ -80,7 +80,7 @@ pub(crate) async fn issue(
         id: ApiTokenId(state.engine.new_id()),
         name,
         scopes: new.scopes,
-        record_id: None,
+        record_id: caller.person(),
         created_by: Some(actor.name.clone()),
         created_at: now,
         expires_at: new.expires_at,

@@ -11,7 +11,7 @@ use provisioning::mapping_rule::{MappingRule, Members, RolesMode, ScopeKind};
 use provisioning::psa::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::mapping_rules;
+use store::{mapping_rules, security_roles};
 
 use super::plans;
 use store::rights::Module::Admin;
@@ -233,6 +233,16 @@ pub(crate) fn settled(change: &Change) -> Response {
     Json(body).into_response()
 }
 
+/// A rule gives its roles to whoever a directory puts into a group: nobody
+/// makes one that gives more than they may.
+async fn check_roles(state: &AppState, caller: &Caller, draft: &RuleDraft) -> Result<()> {
+    for role in &draft.security_roles {
+        let rights = security_roles::rights_of(state.engine.db(), std::slice::from_ref(role));
+        caller.may_give(role, &rights.await?)?;
+    }
+    Ok(())
+}
+
 pub(crate) async fn create(
     State(state): State<AppState>,
     caller: Caller,
@@ -240,9 +250,11 @@ pub(crate) async fn create(
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
     let actor = caller.may(Admin, Edit)?;
+    let draft = draft.over(None)?;
+    check_roles(&state, &caller, &draft).await?;
     let change = state
         .engine
-        .create_rule(draft.over(None)?, how.plan_only, &actor)
+        .create_rule(draft, how.plan_only, &actor)
         .await?;
     changed(&state, StatusCode::CREATED, change, how.plan_only).await
 }
@@ -259,6 +271,7 @@ pub(crate) async fn update(
     let row = mapping_rules::get(state.engine.db(), id).await?;
     let row = row.ok_or_else(|| Problem::not_found("mapping rule"))?;
     let draft = draft.over(Some(&row.rule))?;
+    check_roles(&state, &caller, &draft).await?;
     let version = expected_version(&headers)?;
     let change = state
         .engine

@@ -10,7 +10,7 @@ use provisioning::ids::PlanId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::decisions::{self, DecisionFilter, DecisionRow};
-use store::plans;
+use store::plans::{self, PlanStatus};
 use store::rights::Module::Admin;
 use store::rights::Right::{Edit, View};
 
@@ -99,7 +99,7 @@ pub(crate) async fn view(state: &AppState, id: PlanId) -> Result<Value> {
     Ok(json!({
         "id": plan.id, "hash": plan.hash, "status": plan.status, "kind": plan.kind,
         "connection_id": plan.connection_id, "run_id": plan.run_id,
-        "counts": counts, "people": plan.people, "hold": plan.hold,
+        "counts": counts, "people": plan.people, "roles_lost": plan.roles_lost, "hold": plan.hold,
         "actions": shown, "complete": plan.people <= u64::from(MOST),
         "created_at": plan.created_at, "decided_at": plan.decided_at, "decided_by": plan.decided_by,
     }))
@@ -121,9 +121,20 @@ pub(crate) async fn approve(
     Body(approval): Body<Approval>,
 ) -> Result<Response> {
     let actor = caller.may(Admin, Edit)?;
-    let approved = state.engine.approve(id, &approval.hash, &actor).await;
-    let run_id = match approved {
-        Ok(run_id) => run_id,
+    let (engine, hash) = (&state.engine, &approval.hash);
+    let plan = plans::get(engine.db(), id).await?;
+    let is_preview = plan.is_some_and(|plan| plan.status == PlanStatus::Preview);
+    let approved = if is_preview {
+        let saved = engine.save_preview(id, hash, &actor).await;
+        saved.map(|change| {
+            json!({ "run_id": change.run_id, "plan_id": change.plan_id, "held": change.held })
+        })
+    } else {
+        let run_id = engine.approve(id, hash, &actor).await;
+        run_id.map(|run_id| json!({ "run_id": run_id }))
+    };
+    let body = match approved {
+        Ok(body) => body,
         Err(error) if error.code == "plan_changed" => {
             let fresh = error
                 .detail
@@ -137,7 +148,7 @@ pub(crate) async fn approve(
         }
         Err(error) => return Err(error.into()),
     };
-    Ok((StatusCode::ACCEPTED, Json(json!({ "run_id": run_id }))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(body)).into_response())
 }
 
 pub(crate) async fn reject(

@@ -7,13 +7,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use provisioning::ids::{AccountId, RecordId};
+use provisioning::psa::Kind;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::Source;
 use store::psa_ids::TicketId;
 use store::rights::Module::ServiceDesk;
 use store::rights::Right::{Create, Delete, Edit, View};
 use store::tickets::{self, Ticket, TicketFilter};
+use store::{Source, Tx, records};
 
 use crate::AppState;
 use crate::auth::{Belongs, Caller, Reach};
@@ -128,15 +129,65 @@ pub(crate) async fn open(state: &AppState, caller: &Caller, new: New) -> Result<
         updated_at: now,
         closed_at: (status == tickets::TicketStatus::Closed).then_some(now),
     };
-    if !reach.covers(belongs(&ticket)) {
+    if !reach.covers(belongs(&ticket)) || (caller.is_contact() && ticket.assignee_id.is_some()) {
         return Err(Problem::invalid(
             "contact_id and account_id: your security roles let you open tickets of your own only",
         ));
     }
     let mut tx = state.engine.db().begin().await?;
+    check_people(&mut tx, caller, None, &ticket).await?;
     ticket.number = tickets::insert(&mut tx, &ticket).await?;
     tx.commit().await?;
     Ok(ticket)
+}
+
+impl Change {
+    /// Whether it says whom the ticket is about, or who works on it.
+    fn moves(&self) -> bool {
+        self.account_id.is_some() || self.contact_id.is_some() || self.assignee_id.is_some()
+    }
+}
+
+/// Refuses a ticket about nobody who is a contact, given to nobody who is an
+/// employee, or about somebody of another account than the caller's.
+async fn check_people(
+    tx: &mut Tx,
+    caller: &Caller,
+    old: Option<&Ticket>,
+    new: &Ticket,
+) -> Result<()> {
+    let fields = [
+        (
+            "contact_id",
+            new.contact_id,
+            old.and_then(|old| old.contact_id),
+            Kind::Contact,
+        ),
+        (
+            "assignee_id",
+            new.assignee_id,
+            old.and_then(|old| old.assignee_id),
+            Kind::Employee,
+        ),
+    ];
+    for (field, now, before, kind) in fields {
+        let Some(id) = now.filter(|id| before != Some(*id)) else {
+            continue;
+        };
+        let row = records::get(&mut *tx, &[id]).await?.pop();
+        let row = row.filter(|row| row.record.kind == kind);
+        let row = row.ok_or_else(|| {
+            let kind = kind.name();
+            Problem::invalid(format!("{field}: {id} is no {kind}"))
+        })?;
+        let is_elsewhere = kind == Kind::Contact && row.record.account_id != new.account_id;
+        if is_elsewhere && caller.is_contact() {
+            return Err(Problem::invalid(format!(
+                "{field}: {id} is no contact of your account"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Whose a ticket is.
@@ -207,7 +258,16 @@ pub(crate) async fn amend(
 ) -> Result<Ticket> {
     let reach = caller.reach(ServiceDesk, Edit)?;
     let mut tx = state.engine.db().begin().await?;
-    let mut ticket = found(&mut tx, reach, id).await?;
+    let old = found(&mut tx, reach, id).await?;
+    if caller.is_contact() && change.moves() {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "insufficient_rights",
+            "account_id, contact_id and assignee_id: whom a ticket is about, and who works on it, \
+             is for the service desk to say",
+        ));
+    }
+    let mut ticket = old.clone();
     if let Some(title) = change.title {
         if title.trim().is_empty() {
             return Err(Problem::invalid("title is empty"));
@@ -220,6 +280,7 @@ pub(crate) async fn amend(
     ticket.account_id = change.account_id.unwrap_or(ticket.account_id);
     ticket.contact_id = change.contact_id.unwrap_or(ticket.contact_id);
     ticket.assignee_id = change.assignee_id.unwrap_or(ticket.assignee_id);
+    check_people(&mut tx, caller, Some(&old), &ticket).await?;
     let expected = seen.unwrap_or(ticket.version);
     tickets::update(&mut tx, &ticket, expected, state.engine.now()).await?;
     let ticket = found(&mut tx, Reach::All, id).await?;

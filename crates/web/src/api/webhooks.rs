@@ -7,12 +7,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use engine::Actor;
 use engine::{SIGNING_SECRET, Target, Ways, check_target, is_for_mail};
 use jiff::Timestamp;
 use provisioning::psa::Record;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use store::journal::{self, NewEntry};
 use store::psa_ids::WebhookId;
 use store::secrets::{self, Place};
 use store::webhook_deliveries::{self, Delivery, DeliveryStatus};
@@ -137,7 +139,7 @@ pub(crate) async fn add(
     caller: &Caller,
     draft: Draft,
 ) -> Result<(Webhook, String)> {
-    caller.administrates()?;
+    let actor = caller.administrates()?;
     let url = draft
         .url
         .ok_or_else(|| Problem::invalid("url is missing"))?;
@@ -168,8 +170,32 @@ pub(crate) async fn add(
     let (sealer, key_id) = (state.engine.sealer(), state.engine.new_id());
     let kept = SecretString::from(secret.clone());
     secrets::put(&mut tx, sealer, &random, key_id, place, &kept, now).await?;
+    note(&mut tx, &actor, "webhook_created", &webhook, now).await?;
     tx.commit().await?;
     Ok((webhook, secret))
+}
+
+/// Writes down who did what to a webhook. The path and query of its address are
+/// often a secret.
+async fn note(
+    tx: &mut Tx,
+    actor: &Actor,
+    act: &str,
+    webhook: &Webhook,
+    now: Timestamp,
+) -> Result<()> {
+    let target = url::Url::parse(&webhook.url).ok();
+    let host = target.and_then(|url| url.host_str().map(str::to_owned));
+    let body = json!({
+        "id": webhook.id, "host": host, "events": webhook.events, "enabled": webhook.enabled,
+    });
+    let entry = NewEntry {
+        actor: Some(actor.name.clone()),
+        body: Some(body),
+        ..NewEntry::new(now, actor.origin, act)
+    };
+    journal::append(tx, &[entry]).await?;
+    Ok(())
 }
 
 /// `PATCH /webhooks/{id}`
@@ -180,7 +206,7 @@ pub(crate) async fn update(
     headers: HeaderMap,
     Body(draft): Body<Draft>,
 ) -> Result<Response> {
-    caller.administrates()?;
+    let actor = caller.administrates()?;
     let mut tx = state.engine.db().begin().await?;
     let mut webhook = found(&mut tx, id).await?;
     webhook.url = draft.url.unwrap_or(webhook.url);
@@ -189,7 +215,9 @@ pub(crate) async fn update(
     webhook.description = draft.description.unwrap_or(webhook.description);
     webhook.enabled = draft.enabled.unwrap_or(webhook.enabled);
     let expected = expected_version(&headers)?.unwrap_or(webhook.version);
-    let version = webhooks::update(&mut tx, &webhook, expected, state.engine.now()).await?;
+    let now = state.engine.now();
+    let version = webhooks::update(&mut tx, &webhook, expected, now).await?;
+    note(&mut tx, &actor, "webhook_changed", &webhook, now).await?;
     tx.commit().await?;
     Ok(tagged(StatusCode::OK, version, view(&webhook)))
 }
@@ -201,12 +229,20 @@ pub(crate) async fn remove(
     Id(id): Id<WebhookId>,
     headers: HeaderMap,
 ) -> Result<StatusCode> {
-    caller.administrates()?;
+    let actor = caller.administrates()?;
     let mut tx = state.engine.db().begin().await?;
     let webhook = found(&mut tx, id).await?;
     let expected = expected_version(&headers)?.unwrap_or(webhook.version);
     webhooks::delete(&mut tx, id, expected).await?;
     secrets::delete(&mut tx, id.0, SIGNING_SECRET).await?;
+    note(
+        &mut tx,
+        &actor,
+        "webhook_removed",
+        &webhook,
+        state.engine.now(),
+    )
+    .await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,10 +7,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use engine::Actor;
+use provisioning::ids::RecordId;
 use provisioning::psa::{Kind, Status};
 use store::api_tokens::{ApiToken, TokenScope};
 use store::journal::Origin;
-use store::records;
+use store::records::{self, RecordRow};
 use store::rights::{Module, Right, Rights};
 
 use super::reach::{Reach, no_right};
@@ -54,6 +55,15 @@ impl Caller {
         }
     }
 
+    /// Whose rights the caller acts with; none for what belongs to the
+    /// installation.
+    pub(crate) fn person(&self) -> Option<RecordId> {
+        match self {
+            Self::Token(token) => token.record_id,
+            Self::User(user) => Some(user.record.record.id),
+        }
+    }
+
     /// What idempotency keys belong to.
     pub(crate) fn principal(&self) -> String {
         match self {
@@ -80,6 +90,34 @@ impl Caller {
             Self::User(user) => allowed(user, module, right)?,
         }
         Ok(self.actor())
+    }
+
+    /// Whether the caller may give somebody a role with these rights: nobody
+    /// gives what they do not have.
+    pub(crate) fn may_give(&self, role: &str, rights: &Rights) -> Result<()> {
+        let user = match self {
+            Self::Token(token) if rights.administers() => return has(token, TokenScope::Admin),
+            Self::Token(_) => return Ok(()),
+            // Who may change roles has every right that a role can give.
+            Self::User(user) if allowed(user, Module::Admin, Right::Edit).is_ok() => return Ok(()),
+            Self::User(user) => user,
+        };
+        let missing = rights
+            .iter()
+            .find(|(module, right, scope)| user.rights.scope(*module, *right) < Some(*scope));
+        let Some((module, right, _)) = missing else {
+            return Ok(());
+        };
+        let (what, whole) = (right.name(), module.label());
+        let detail = format!(
+            "security_roles: `{role}` lets people {what} in {whole} further than you can yourself"
+        );
+        Err(
+            Problem::new(StatusCode::FORBIDDEN, "insufficient_rights", detail)
+                .cure("Ask an administrator to give the role.")
+                .with("module", module.name())
+                .with("right", what),
+        )
     }
 
     /// How far the caller reaches in a module; 403 when not at all.
@@ -167,15 +205,19 @@ pub(crate) async fn authenticate(
 
 async fn identify(state: &AppState, headers: &HeaderMap) -> Result<Caller> {
     if let Some(text) = token::bearer(headers)? {
-        let token = token::find(state, text).await?;
+        let mut token = token::find(state, text).await?;
         if let Some(owner) = token.record_id {
-            let found = records::get(state.engine.db(), &[owner]).await?;
-            let is_in = found
-                .iter()
-                .any(|r| r.record.access && r.record.status == Status::Active);
-            if !is_in {
-                return Err(Problem::unauthenticated("the token's owner has no access"));
-            }
+            let found = records::get(state.engine.db(), &[owner]).await?.pop();
+            let is_in = |row: &RecordRow| row.record.access && row.record.status == Status::Active;
+            let owner = found
+                .filter(is_in)
+                .ok_or_else(|| Problem::unauthenticated("the token's owner has no access"))?;
+            // Nobody's token does more than they may do today.
+            let rights = session::rights(state, &owner).await?;
+            let all = TokenScope::ALL.into_iter();
+            token.scopes = all
+                .filter(|scope| token.has(*scope) && reaches(&rights, *scope))
+                .collect();
         }
         return Ok(Caller::Token(Box::new(token)));
     }

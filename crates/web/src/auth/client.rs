@@ -1,7 +1,7 @@
 //! Where a request comes from, for limits and for the list of sessions.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderName;
@@ -22,10 +22,17 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// The key limits are counted by.
+    /// The key limits are counted by. One household or office has a whole /64
+    /// of IPv6 addresses (RFC 6177).
     pub(crate) fn key(&self) -> String {
-        self.ip
-            .map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
+        match self.ip.map(|ip| ip.to_canonical()) {
+            None => "unknown".to_owned(),
+            Some(IpAddr::V4(ip)) => ip.to_string(),
+            Some(IpAddr::V6(ip)) => {
+                let [a, b, c, d, ..] = ip.segments();
+                Ipv6Addr::from([a, b, c, d, 0, 0, 0, 0]).to_string()
+            }
+        }
     }
 }
 
@@ -49,5 +56,27 @@ impl FromRequestParts<AppState> for Client {
             ip,
             user_agent: agent.map(|text| text.chars().take(200).collect()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_count_an_address_and_of_ipv6_its_network() {
+        for (address, key) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2:ffff::", "2001:db8:1:2::"),
+            ("2001:db8:1:3::1", "2001:db8:1:3::"),
+        ] {
+            let client = Client {
+                ip: Some(address.parse().unwrap()),
+                user_agent: None,
+            };
+            assert_eq!(client.key(), key, "{address}");
+        }
     }
 }

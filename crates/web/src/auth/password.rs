@@ -108,14 +108,13 @@ pub(super) async fn check_own(
     user: &CurrentUser,
     typed: SecretString,
 ) -> Result<()> {
-    let keys = rate::keys(&user.actor().name, &client.key());
-    rate::check_attempts(state, &keys).await?;
+    let keys = rate::Keys::of_name(&user.actor().name, client);
+    keys.count(state).await?;
     let id = user.record.record.id;
     let known = records::password_hash(state.engine.db(), id).await?;
     if verify(state, typed, known).await? {
-        return Ok(());
+        return keys.was_right(state).await;
     }
-    rate::count_failure(state, &keys).await?;
     Err(Problem::unauthenticated("this is not your password"))
 }
 

@@ -5,10 +5,13 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use provisioning::ids::RecordId;
 use store::sign_in_attempts;
 
+use super::{Client, token};
 use crate::AppState;
 use crate::error::{Problem, Result};
 
@@ -79,45 +82,73 @@ impl Buckets {
 
 /// How long a failed sign-in counts.
 const WINDOW: SignedDuration = SignedDuration::from_mins(15);
-/// Failures for one username.
+/// Failures for one username from one address.
 const PER_USER: i64 = 8;
+/// Failures for one username from everywhere: whoever guesses from many
+/// addresses is stopped, and one address alone locks nobody out elsewhere.
+const PER_USER_EVERYWHERE: i64 = 50;
 /// Failures from one address.
 const PER_ADDRESS: i64 = 60;
 
-/// The keys of one attempt, each with its limit.
-pub(crate) fn keys(username: &str, client: &str) -> [(String, i64); 2] {
-    let user = format!("user:{}", store::keys::fold(username));
-    [(user, PER_USER), (format!("ip:{client}"), PER_ADDRESS)]
+/// What a try is counted under, each with how many may fail. What was typed as
+/// a name is kept as a hash: it may be a password, and may be long.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    of_name: [(String, i64); 2],
+    of_address: (String, i64),
 }
 
-/// The same of a code after the password.
-pub(crate) fn code_keys(id: RecordId, client: &str) -> [(String, i64); 2] {
-    let user = format!("code:{id}");
-    [(user, PER_USER), (format!("ip:{client}"), PER_ADDRESS)]
-}
+impl Keys {
+    /// A try to sign in under a name.
+    pub(crate) fn of_name(username: &str, client: &Client) -> Self {
+        Self::new("user", &store::keys::fold(username), client)
+    }
 
-/// Refuses when there were too many failures.
-pub(crate) async fn check_attempts(state: &AppState, keys: &[(String, i64)]) -> Result<()> {
-    for (key, most) in keys {
+    /// A code after the password.
+    pub(crate) fn of_code(id: RecordId, client: &Client) -> Self {
+        Self::new("code", &id.to_string(), client)
+    }
+
+    fn new(what: &str, name: &str, client: &Client) -> Self {
+        let (name, address) = (URL_SAFE_NO_PAD.encode(token::digest(name)), client.key());
+        Self {
+            of_name: [
+                (format!("{what}:{name}@{address}"), PER_USER),
+                (format!("{what}:{name}"), PER_USER_EVERYWHERE),
+            ],
+            of_address: (format!("ip:{address}"), PER_ADDRESS),
+        }
+    }
+
+    /// Counts the try, before anything is looked at; refuses it when there were
+    /// too many.
+    pub(crate) async fn count(&self, state: &AppState) -> Result<()> {
         let now = state.engine.now();
-        let failures = sign_in_attempts::failures(state.engine.db(), key, now, WINDOW).await?;
-        if failures >= *most {
+        let mut is_too_many = false;
+        let mut tx = state.engine.db().begin().await?;
+        for (key, most) in self.of_name.iter().chain([&self.of_address]) {
+            is_too_many |= sign_in_attempts::tried(&mut tx, key, now, WINDOW).await? > *most;
+        }
+        tx.commit().await?;
+        if is_too_many {
             let seconds = WINDOW.as_secs().unsigned_abs();
             return Err(Problem::too_many("too many failed sign-ins", seconds)
                 .cure("Wait a quarter of an hour, or ask your administrator."));
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Counts a failure.
-pub(crate) async fn count_failure(state: &AppState, keys: &[(String, i64)]) -> Result<()> {
-    let mut tx = state.engine.db().begin().await?;
-    for (key, _) in keys {
-        sign_in_attempts::failed(&mut tx, key, state.engine.now(), WINDOW).await?;
+    /// The try was right: it does not count, and what failed before under the
+    /// name from this address is forgotten.
+    pub(crate) async fn was_right(&self, state: &AppState) -> Result<()> {
+        let [here, everywhere] = &self.of_name;
+        let mut tx = state.engine.db().begin().await?;
+        sign_in_attempts::clear(&mut tx, &here.0).await?;
+        sign_in_attempts::was_right(&mut tx, &everywhere.0).await?;
+        sign_in_attempts::was_right(&mut tx, &self.of_address.0).await?;
+        tx.commit().await?;
+        Ok(())
     }
-    tx.commit().await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -57,11 +57,18 @@ pub(super) async fn is_on(state: &AppState, id: RecordId) -> Result<bool> {
     Ok(found.is_some_and(|found| found.confirmed_at.is_some()))
 }
 
-/// Makes a new secret for somebody with a local password.
-pub(crate) async fn begin(state: &AppState, user: &CurrentUser) -> Result<()> {
+/// Makes a new secret for somebody with a local password, who gives it again:
+/// a browser left open is not enough to lock its owner out.
+pub(crate) async fn begin(
+    state: &AppState,
+    client: &Client,
+    user: &CurrentUser,
+    typed: SecretString,
+) -> Result<()> {
     if !user.record.has_password {
         return Err(no_password());
     }
+    password::check_own(state, client, user, typed).await?;
     let id = user.record.record.id;
     let mut bytes = [0; SECRET];
     state.engine.fill(&mut bytes);
@@ -187,13 +194,20 @@ pub(super) async fn half(state: &AppState, record_id: RecordId) -> Result<String
     Ok(URL_SAFE_NO_PAD.encode(sealed))
 }
 
-/// Whose code it is, when it is right.
+/// Whose code it is, when it is right; else whose it was to be, if the password
+/// was given in time.
 pub(super) async fn whole(
     state: &AppState,
     client: &Client,
     half: &str,
     code: &str,
-) -> Result<RecordId> {
+) -> Result<RecordId, (Option<RecordId>, Problem)> {
+    let id = opened(state, half).await.map_err(|error| (None, error))?;
+    let checked = check(state, client, id, code).await;
+    checked.map(|()| id).map_err(|error| (Some(id), error))
+}
+
+async fn opened(state: &AppState, half: &str) -> Result<RecordId> {
     let too_late =
         || Problem::unauthenticated("the password was given too long ago").cure("Sign in again.");
     let sealed = URL_SAFE_NO_PAD.decode(half).map_err(|_| too_late())?;
@@ -204,19 +218,17 @@ pub(super) async fn whole(
     if half.until < state.engine.now() || half.password != known {
         return Err(too_late());
     }
-    check(state, client, half.record_id, code).await?;
     Ok(half.record_id)
 }
 
 /// Refuses a code that is wrong or was used; failures are limited by person
 /// and by address.
 async fn check(state: &AppState, client: &Client, id: RecordId, typed: &str) -> Result<()> {
-    let keys = rate::code_keys(id, &client.key());
-    rate::check_attempts(state, &keys).await?;
+    let keys = rate::Keys::of_code(id, client);
+    keys.count(state).await?;
     if use_up(state, id, typed).await? {
-        return Ok(());
+        return keys.was_right(state).await;
     }
-    rate::count_failure(state, &keys).await?;
     Err(wrong_code())
 }
 

@@ -6,12 +6,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use provisioning::ids::{ObjectId, RecordId, TenantId};
-use provisioning::psa::Status;
+use provisioning::psa::{Record, Status};
 use secrecy::SecretString;
+use serde_json::json;
+use store::journal::{self, NewEntry, Origin};
 use store::records::{self, RecordRow};
 use store::rights::Rights;
 use store::sessions::{self, Method, Session};
-use store::{Tx, security_roles, sign_in_attempts};
+use store::{Tx, security_roles};
 
 use super::client::Client;
 use super::cookie::{clear, cookie, set};
@@ -41,20 +43,53 @@ pub(crate) struct CurrentUser {
 impl CurrentUser {
     /// Who asks, for the journal.
     pub(crate) fn actor(&self) -> engine::Actor {
-        let record = &self.record.record;
-        let name = record.username.clone().or_else(|| record.email.clone());
         engine::Actor {
-            origin: store::journal::Origin::User,
-            name: name.unwrap_or_else(|| record.id.to_string()),
+            origin: Origin::User,
+            name: name_of(&self.record.record),
         }
     }
+}
+
+/// What the journal calls somebody.
+fn name_of(record: &Record) -> String {
+    let name = record.username.clone().or_else(|| record.email.clone());
+    name.unwrap_or_else(|| record.id.to_string())
+}
+
+/// Writes down a sign-in that failed. Of names nobody has only the log tells:
+/// whoever guesses does not fill the journal.
+async fn note(
+    state: &AppState,
+    client: &Client,
+    who: Option<RecordId>,
+    typed: &str,
+    act: &'static str,
+) -> Result<()> {
+    let ip = client.ip.map(|ip| ip.to_string());
+    tracing::warn!(ip, is_known = who.is_some(), "{act}");
+    let Some(id) = who else {
+        return Ok(());
+    };
+    let entry = NewEntry {
+        actor: Some(typed.chars().take(100).collect()),
+        record_id: Some(id),
+        body: Some(json!({ "ip": ip })),
+        ..NewEntry::new(state.engine.now(), Origin::User, act)
+    };
+    let mut tx = state.engine.db().begin().await?;
+    journal::append(&mut tx, &[entry]).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 impl FromRequestParts<AppState> for CurrentUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self> {
-        let user = current(state, &parts.headers).await?;
+        let user = match parts.extensions.get::<Self>() {
+            Some(known) => Some(known.clone()),
+            None => current(state, &parts.headers).await?,
+        };
         user.ok_or_else(|| Problem::unauthenticated("you are not signed in"))
     }
 }
@@ -95,7 +130,7 @@ pub(crate) async fn current(state: &AppState, headers: &HeaderMap) -> Result<Opt
     }))
 }
 
-async fn rights(state: &AppState, row: &RecordRow) -> Result<Rights> {
+pub(super) async fn rights(state: &AppState, row: &RecordRow) -> Result<Rights> {
     if row.record.is_privileged() {
         return Ok(Rights::everything());
     }
@@ -128,26 +163,26 @@ pub(crate) async fn sign_in(
     client: &Client,
     typed: SignIn,
 ) -> Result<SignedIn> {
-    let keys = rate::keys(&typed.username, &client.key());
-    rate::check_attempts(state, &keys).await?;
+    let keys = rate::Keys::of_name(&typed.username, client);
+    keys.count(state).await?;
     let row = by_name(state, &typed.username).await?;
     let hash = match &row {
         Some(row) => records::password_hash(state.engine.db(), row.record.id).await?,
         None => None,
     };
     let fits = password::verify(state, typed.password, hash).await?;
+    let known = row.clone();
     let row = row.filter(|row| fits && row.record.access && row.record.status == Status::Active);
     let Some(row) = row else {
-        rate::count_failure(state, &keys).await?;
+        let known = known.map(|row| row.record.id);
+        note(state, client, known, &typed.username, "sign_in_failed").await?;
         return Err(Problem::unauthenticated(
             "username or password is wrong, or you have no access",
         )
         .cure("Ask your administrator for access or a new password."));
     };
     let id = row.record.id;
-    let mut tx = state.engine.db().begin().await?;
-    sign_in_attempts::clear(&mut tx, &keys[0].0).await?;
-    tx.commit().await?;
+    keys.was_right(state).await?;
     if second_factor::is_on(state, id).await? {
         return Ok(SignedIn::NeedsCode(second_factor::half(state, id).await?));
     }
@@ -162,7 +197,14 @@ pub(crate) async fn sign_in_with_code(
     half: &str,
     code: &str,
 ) -> Result<HeaderValue> {
-    let id = second_factor::whole(state, client, half, code).await?;
+    let id = match second_factor::whole(state, client, half, code).await {
+        Err((Some(who), problem)) => {
+            note(state, client, Some(who), "", "sign_in_code_failed").await?;
+            return Err(problem);
+        }
+        Err((None, problem)) => return Err(problem),
+        Ok(id) => id,
+    };
     // Access may have gone since the password was given.
     let row = records::get(state.engine.db(), &[id]).await?.pop();
     if !row.is_some_and(|row| row.record.access && row.record.status == Status::Active) {
@@ -238,6 +280,17 @@ pub(crate) async fn start_session(
         sessions::end(&mut tx, &token::digest(old)).await?;
     }
     sessions::start(&mut tx, &session).await?;
+    let row = records::get(&mut tx, &[record_id]).await?.pop();
+    let name = row.map(|row| name_of(&row.record)).unwrap_or_default();
+    let entry = NewEntry {
+        actor: Some(name),
+        record_id: Some(record_id),
+        tenant_id: session.tenant_id,
+        object_id: session.object_id,
+        body: Some(json!({ "method": session.method, "ip": session.ip })),
+        ..NewEntry::new(now, Origin::User, "signed_in")
+    };
+    journal::append(&mut tx, &[entry]).await?;
     tx.commit().await?;
     Ok(set(state, COOKIE, &value, "/", None))
 }

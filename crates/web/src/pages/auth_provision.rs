@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use engine::ProvisioningMode;
 use provisioning::defaults::EmployeeDefaults;
-use provisioning::ids::RecordId;
-use provisioning::mapping_rule::RoleType;
+use provisioning::ids::{ConnectionId, RecordId};
+use provisioning::mapping_rule::{MappingRule, RoleType};
+use provisioning::precedence;
 use provisioning::psa::Kind;
 use serde::Deserialize;
 use store::rights::{Module, Right};
 use store::{connections, mapping_rules, records, security_roles};
 
-use super::frame::{Choice, Fields, Frame, go, needs, page, word};
+use super::frame::{Choice, Fields, Frame, go, needs, page, sentence};
 use super::home::{Card, card};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -29,6 +30,9 @@ struct Row {
     id: String,
     order: i64,
     is_tie: bool,
+    /// Of its tenant's.
+    is_first: bool,
+    is_last: bool,
     name: String,
     group: String,
     readable: bool,
@@ -49,6 +53,8 @@ struct AuthProvisionPage {
     manager: String,
     roles: Vec<Choice>,
     missing: String,
+    failure: Option<String>,
+    cure: Option<String>,
     cards: Vec<Card>,
     rules: Vec<Row>,
 }
@@ -66,12 +72,27 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
         let name = one.tenant_name.or(one.tenant_domain);
         names.insert(one.id, name.unwrap_or(one.configuration.tenant_input));
     }
-    let mut orders: BTreeMap<i64, usize> = BTreeMap::new();
+    // Only rules of one tenant compete.
+    let mut orders: BTreeMap<_, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<ConnectionId, usize> = BTreeMap::new();
     for row in &rules {
-        *orders.entry(row.rule.order).or_default() += 1;
+        let rule = &row.rule;
+        if rule.enabled {
+            *orders.entry((rule.connection_id, rule.order)).or_default() += 1;
+        }
+        *counts.entry(rule.connection_id).or_default() += 1;
     }
+    let mut rules = rules;
+    rules.sort_by(|a, b| {
+        let tenant = |rule: &MappingRule| (names.get(&rule.connection_id), rule.connection_id);
+        let by_tenant = tenant(&a.rule).cmp(&tenant(&b.rule));
+        by_tenant.then_with(|| precedence::compare(&a.rule, &b.rule))
+    });
+    let mut seen: BTreeMap<ConnectionId, usize> = BTreeMap::new();
     let one = |row: mapping_rules::RuleRow| {
         let rule = row.rule;
+        let place = seen.entry(rule.connection_id).or_default();
+        *place += 1;
         let plan = row
             .pending
             .as_ref()
@@ -79,7 +100,12 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
         Row {
             id: rule.id.to_string(),
             order: rule.order,
-            is_tie: orders.get(&rule.order).is_some_and(|count| *count > 1),
+            is_tie: rule.enabled
+                && orders
+                    .get(&(rule.connection_id, rule.order))
+                    .is_some_and(|count| *count > 1),
+            is_first: *place == 1,
+            is_last: counts.get(&rule.connection_id) == Some(place),
             name: rule.name,
             group: rule.group_name.unwrap_or_else(|| rule.group_id.to_string()),
             readable: rule.group_readable,
@@ -96,6 +122,13 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
     Ok(rules.into_iter().map(one).collect())
 }
 
+/// What the form says, saved or as it was typed.
+struct Typed {
+    mode: ProvisioningMode,
+    defaults: EmployeeDefaults,
+    manager: String,
+}
+
 pub(crate) async fn show(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -104,9 +137,25 @@ pub(crate) async fn show(
     needs(&user, Module::Admin, Right::View)?;
     let engine = &state.engine;
     let defaults = engine.defaults().await?;
+    let saved = Typed {
+        mode: engine.provisioning_mode().await?,
+        manager: manager_name(&state, defaults.manager_id).await?,
+        defaults,
+    };
+    page(&shown(&state, &user, query.tab == "rules", saved).await?)
+}
+
+async fn shown(
+    state: &AppState,
+    user: &CurrentUser,
+    shows_rules: bool,
+    typed: Typed,
+) -> Result<AuthProvisionPage> {
+    let engine = &state.engine;
+    let defaults = typed.defaults;
     let mut cards = Vec::new();
     for connection in connections::list(engine.db()).await? {
-        cards.push(card(&state, connection, engine.now()).await?);
+        cards.push(card(state, connection, engine.now()).await?);
     }
     let roles = security_roles::list(engine.db()).await?.into_iter();
     let roles = roles.filter(|role| role.is_active && role.role_type == RoleType::Internal);
@@ -115,16 +164,18 @@ pub(crate) async fn show(
         value: role.name.clone(),
         label: role.name,
     });
-    page(&AuthProvisionPage {
-        frame: Frame::new("Auth & Provision", "provision", Some(&user)),
-        is_synced: engine.provisioning_mode().await? == ProvisioningMode::AzureAdSync,
-        shows_rules: query.tab == "rules",
-        manager: manager_name(&state, defaults.manager_id).await?,
+    Ok(AuthProvisionPage {
+        frame: Frame::new("Auth & Provision", "provision", Some(user)),
+        is_synced: typed.mode == ProvisioningMode::AzureAdSync,
+        shows_rules,
+        manager: typed.manager,
         roles: roles.collect(),
         missing: defaults.missing().join(", ").replace('_', " "),
         defaults,
+        failure: None,
+        cure: None,
         cards,
-        rules: rows(&state).await?,
+        rules: rows(state).await?,
     })
 }
 
@@ -154,26 +205,51 @@ async fn manager(state: &AppState, typed: Option<String>) -> Result<Option<Recor
     })
 }
 
+/// Saves, or shows what it would do; what is refused comes back as typed.
 pub(crate) async fn save(
     State(state): State<AppState>,
     user: CurrentUser,
     fields: Fields,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
+    let mode: ProvisioningMode = fields.choice("mode")?;
     let defaults = EmployeeDefaults {
         department: fields.text("department"),
         location: fields.text("location"),
-        manager_id: manager(&state, fields.text("manager")).await?,
+        manager_id: None,
         job_title: fields.text("job_title"),
         employment_type: fields.text("employment_type"),
         security_role: fields.text("security_role"),
         employee_role: fields.text("employee_role"),
     };
+    let problem = match saved(&state, &user, &fields, mode, defaults.clone()).await {
+        Ok(response) => return Ok(response),
+        Err(problem) if problem.status().is_server_error() => return Err(problem),
+        Err(problem) => problem,
+    };
+    let typed = Typed {
+        mode,
+        defaults,
+        manager: fields.text("manager").unwrap_or_default(),
+    };
+    let mut again = shown(&state, &user, false, typed).await?;
+    again.failure = Some(sentence(problem.detail()));
+    again.cure = problem.cure_text().map(str::to_owned);
+    Ok((problem.status(), page(&again)?).into_response())
+}
+
+async fn saved(
+    state: &AppState,
+    user: &CurrentUser,
+    fields: &Fields,
+    mode: ProvisioningMode,
+    mut defaults: EmployeeDefaults,
+) -> Result<Response> {
+    defaults.manager_id = manager(state, fields.text("manager")).await?;
     let engine = &state.engine;
     let plan_only = fields.text("do").as_deref() == Some("preview");
-    let mode: ProvisioningMode = fields.choice("mode")?;
-    if !plan_only && word(&mode) != word(&engine.provisioning_mode().await?) {
-        engine.set_provisioning_mode(mode).await?;
+    if !plan_only && mode != engine.provisioning_mode().await? {
+        engine.set_provisioning_mode(mode, &user.actor()).await?;
     }
     if !plan_only && defaults == engine.defaults().await? {
         return Ok(go(HERE));

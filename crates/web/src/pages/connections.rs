@@ -266,7 +266,7 @@ fn secret_ends(fields: &Fields) -> Result<Option<Timestamp>> {
     Ok(end.map(|end| end.timestamp()))
 }
 
-/// Removes the connection, or shows first what that does to whom.
+/// Shows first what removing the connection does to whom.
 pub(crate) async fn remove(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -278,12 +278,14 @@ pub(crate) async fn remove(
         Some("deactivate") => PeopleOnRemoval::Deactivate,
         _ => PeopleOnRemoval::Keep,
     };
-    let preview = fields.text("do").as_deref() == Some("preview");
-    let engine = &state.engine;
-    let change = engine
-        .remove_connection(id, people, preview, &user.actor())
-        .await?;
-    Ok(super::plan::after(&change, preview, HERE))
+    let (engine, actor) = (&state.engine, user.actor());
+    let seen = engine.remove_connection(id, people, true, &actor).await?;
+    if seen.plan_id.is_some() {
+        return Ok(super::plan::after(&seen, true, HERE));
+    }
+    // Nobody consented yet: nobody is concerned.
+    engine.remove_connection(id, people, false, &actor).await?;
+    Ok(go(HERE))
 }
 
 fn application_id<T: std::str::FromStr>(fields: &Fields) -> Result<Option<T>> {

@@ -1,8 +1,11 @@
 //! Home: a card for each connection, and what waits for a person.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use engine::ProvisioningMode;
 use jiff::Timestamp;
 use provisioning::psa::Kind;
 use store::connections::{self, Connection};
@@ -75,12 +78,22 @@ pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Re
     })
 }
 
+/// A plan that waits.
+struct Held {
+    plan: String,
+    tenant: String,
+    why: String,
+    people: u64,
+    made: String,
+}
+
 #[derive(Template)]
 #[template(path = "home.html")]
 struct HomePage {
     frame: Frame,
     cards: Vec<Card>,
-    held: Vec<(String, String, u64, String)>,
+    held: Vec<Held>,
+    is_local_only: bool,
     reviews: u64,
     is_technician: bool,
     tickets: Vec<Slip>,
@@ -151,6 +164,7 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
         frame,
         cards: Vec::new(),
         held: Vec::new(),
+        is_local_only: false,
         reviews: 0,
         is_technician: user.rights.allows(Module::ServiceDesk, Right::View),
         tickets: Vec::new(),
@@ -162,13 +176,17 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
     if needs(&user, Module::Admin, Right::View).is_err() {
         return page(&shown);
     }
+    shown.is_local_only = state.engine.provisioning_mode().await? == ProvisioningMode::LocalOnly;
+    let mut tenants = HashMap::new();
     let mut measured = Vec::new();
     for connection in connections::list(db).await? {
         let part = |value: Option<i64>| u64::try_from(value?).ok();
         let progress = connection.progress;
         let theirs = part(progress.delay_microsoft_ms);
         let delay = theirs.zip(part(progress.delay_ours_ms));
+        let id = connection.id;
         let card = card(&state, connection, now).await?;
+        tenants.insert(id, card.name.clone());
         measured.push(Measured {
             name: card.name.clone(),
             people: card.people,
@@ -190,9 +208,14 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
             .and_then(|hold| hold.get("message")?.as_str());
         let why = why.unwrap_or("It waits for approval.").to_owned();
         let made = ago(Some(plan.created_at), now);
-        shown
-            .held
-            .push((plan.id.to_string(), why, plan.people, made));
+        let tenant = plan.connection_id.and_then(|id| tenants.get(&id).cloned());
+        shown.held.push(Held {
+            plan: plan.id.to_string(),
+            tenant: tenant.unwrap_or_default(),
+            why,
+            people: plan.people,
+            made,
+        });
     }
     shown.reviews = review_items::count_open(db, None).await?;
     page(&shown)

@@ -150,8 +150,14 @@ async fn password(
     after(&state, &user, done, changed).await
 }
 
-async fn begin(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
-    match second_factor::begin(&state, &user).await {
+async fn begin(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    client: Client,
+    fields: Fields,
+) -> Result<Response> {
+    let password = SecretString::from(fields.verbatim("password"));
+    match second_factor::begin(&state, &client, &user, password).await {
         Ok(()) => Ok(go(HERE)),
         Err(problem) => shown(&state, &user, None, Some(&problem)).await,
     }

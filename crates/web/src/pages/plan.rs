@@ -1,4 +1,5 @@
-//! A plan: how many, who, field by field, why; Approve and Reject.
+//! A plan: how many, who, field by field, why; Approve and Reject, and for a
+//! change that was only looked at, Save.
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -8,6 +9,7 @@ use provisioning::action::ActionKind;
 use provisioning::field::{Field, FieldChange, Value};
 use provisioning::ids::PlanId;
 use serde::Deserialize;
+use store::connections;
 use store::decisions::{self, DecisionFilter, DecisionRow};
 use store::plans::{self, PlanStatus};
 use store::rights::{Module, Right};
@@ -18,6 +20,10 @@ use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
 use crate::extract::Id;
 
+/// Where changes begin.
+const PROVISION: &str = "/admin/my-company/auth-provision";
+/// Other tenants that one change names.
+const ELSEWHERE: usize = 100;
 /// People on one page.
 const PEOPLE: u32 = 100;
 
@@ -28,6 +34,7 @@ struct Act {
     kind: &'static str,
     record: &'static str,
     is_loss: bool,
+    loses_roles: bool,
     /// Every field was blank before: what is new is enough to know.
     is_new: bool,
     changes: Vec<Changed>,
@@ -50,6 +57,72 @@ struct Count {
     is_chosen: bool,
 }
 
+/// The change that a preview shows, and that approving it saves.
+struct Saves {
+    heading: String,
+    button: &'static str,
+    is_danger: bool,
+    back: String,
+}
+
+impl Saves {
+    /// `None` when the plan carries no change.
+    fn new(change: &serde_json::Value) -> Option<Self> {
+        let name = change["rule"]["name"].as_str().unwrap_or_default();
+        let rules = format!("{PROVISION}?tab=rules");
+        let (heading, button, back) = match change["change"].as_str()? {
+            "put_rule" => {
+                // One that is new has no page yet; the browser's way back has what was typed.
+                let id = change["rule"]["id"].as_str().unwrap_or_default();
+                let is_new = change["rule"]["version"].as_i64() == Some(0);
+                let rule = format!("{PROVISION}/rules/{id}");
+                let back = if is_new { rules } else { rule };
+                (format!("Saving the rule {name}"), "Save the rule", back)
+            }
+            "delete_rule" => ("Deleting the rule".to_owned(), "Delete the rule", rules),
+            "reorder" => (
+                "The new order of the rules".to_owned(),
+                "Save the order",
+                rules,
+            ),
+            "defaults" => {
+                let here = PROVISION.to_owned();
+                (
+                    "New Employee Defaults".to_owned(),
+                    "Save the defaults",
+                    here,
+                )
+            }
+            "fields" => {
+                let here = PROVISION.to_owned();
+                ("New field policies".to_owned(), "Save the policies", here)
+            }
+            "remove" => {
+                let here = PROVISION.to_owned();
+                (
+                    "Removing the connection".to_owned(),
+                    "Remove the connection",
+                    here,
+                )
+            }
+            _ => return None,
+        };
+        Some(Self {
+            heading,
+            is_danger: button.starts_with("Delete") || button.starts_with("Remove"),
+            button,
+            back,
+        })
+    }
+}
+
+/// What the same change does in another tenant.
+struct Elsewhere {
+    plan: String,
+    name: String,
+    people: u64,
+}
+
 #[derive(Template)]
 #[template(path = "plan.html")]
 struct PlanPage {
@@ -61,6 +134,9 @@ struct PlanPage {
     hold: Option<String>,
     people: u64,
     losses: u64,
+    roles_lost: u64,
+    saves: Option<Saves>,
+    elsewhere: Vec<Elsewhere>,
     made: String,
     decided: Option<String>,
     counts: Vec<Count>,
@@ -79,6 +155,7 @@ pub(crate) struct Wanted {
     action: String,
     after: i64,
     changed: Option<String>,
+    also: String,
 }
 
 /// A value, or a dash for none.
@@ -128,6 +205,7 @@ fn person(row: DecisionRow) -> Person {
         kind: in_a_word(action.kind),
         record: action.record_kind.name(),
         is_loss: action.kind.is_loss(),
+        loses_roles: action.loses_roles(),
         is_new: action.changes.iter().all(|change| change.old.is_none()),
         changes: changed(&action.changes),
         reason: action.reason.cause.describe(),
@@ -144,7 +222,14 @@ fn person(row: DecisionRow) -> Person {
 /// Where to go after a change that made a plan.
 pub(crate) fn after(change: &Change, preview: bool, back: &str) -> Response {
     match (change.plan_id, change.run_id) {
-        (Some(plan), _) if preview || change.held => go(format!("/plans/{plan}")),
+        (Some(plan), _) if preview || change.held => {
+            let others = change.plans.iter().filter(|id| **id != plan);
+            let others: Vec<String> = others.take(ELSEWHERE).map(ToString::to_string).collect();
+            if others.is_empty() {
+                return go(format!("/plans/{plan}"));
+            }
+            go(format!("/plans/{plan}?also={}", others.join(",")))
+        }
         (_, Some(run)) => go(format!("/runs/{run}")),
         _ => go(back),
     }
@@ -189,11 +274,14 @@ pub(crate) async fn show(
         hold: hold.map(str::to_owned),
         hash: plan.hash.unwrap_or_default(),
         people: plan.people,
-        losses: counts
-            .iter()
-            .filter(|count| count.is_loss)
-            .map(|count| count.count)
-            .sum(),
+        losses: plan.counts.losses() + plan.roles_lost,
+        roles_lost: plan.roles_lost,
+        saves: plan
+            .change
+            .as_ref()
+            .filter(|_| plan.status == PlanStatus::Preview)
+            .and_then(Saves::new),
+        elsewhere: elsewhere(&state, &wanted.also).await?,
         made: ago(Some(plan.created_at), now),
         decided: plan
             .decided_by
@@ -210,6 +298,32 @@ pub(crate) async fn show(
     })
 }
 
+/// The plans of the same change that do something.
+async fn elsewhere(state: &AppState, also: &str) -> Result<Vec<Elsewhere>> {
+    let db = state.engine.db();
+    let mut found = Vec::new();
+    for id in also.split(',').take(ELSEWHERE) {
+        let Ok(id) = id.parse::<PlanId>() else {
+            continue;
+        };
+        let plan = plans::get(db, id).await?;
+        let Some((plan, connection)) = plan
+            .filter(|plan| plan.people > 0)
+            .and_then(|plan| Some((plan.people, plan.connection_id?)))
+        else {
+            continue;
+        };
+        let name = connections::get(db, connection).await?;
+        let name = name.and_then(|of| of.tenant_name.or(of.tenant_domain));
+        found.push(Elsewhere {
+            plan: id.to_string(),
+            name: name.unwrap_or_else(|| "another tenant".to_owned()),
+            people: plan,
+        });
+    }
+    Ok(found)
+}
+
 pub(crate) async fn approve(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -219,28 +333,36 @@ pub(crate) async fn approve(
     needs(&user, Module::Admin, Right::Edit)?;
     let plan = plans::get(state.engine.db(), id).await?;
     let plan = plan.ok_or_else(|| Problem::not_found("plan"))?;
-    let kinds = ActionKind::ALL.into_iter().filter(|kind| kind.is_loss());
-    let losses: u64 = kinds.map(|kind| plan.counts.of(kind)).sum();
+    let hash = fields.text("hash").unwrap_or_default();
+    if plan.status == PlanStatus::Preview {
+        let saved = state.engine.save_preview(id, &hash, &user.actor()).await;
+        let back = plan.change.as_ref().and_then(Saves::new);
+        let back = back.map_or_else(|| PROVISION.to_owned(), |saves| saves.back);
+        return match saved {
+            Ok(change) => Ok(after(&change, false, &back)),
+            Err(error) => moved(error),
+        };
+    }
+    let losses = plan.counts.losses() + plan.roles_lost;
     if losses > 0 && fields.parse("losses", "a number")? != Some(losses) {
         return Err(Problem::invalid(format!(
             "the plan takes something away {losses} times, and that is not the number you typed"
         ))
-        .cure("Go back, look at who loses access, and type the number shown."));
+        .cure("Go back, look at who loses what, and type the number shown."));
     }
-    let hash = fields.text("hash").unwrap_or_default();
     match state.engine.approve(id, &hash, &user.actor()).await {
         Ok(run) => Ok(go(format!("/runs/{run}"))),
-        Err(error) if error.code == "plan_changed" => {
-            let fresh = error
-                .detail
-                .as_ref()
-                .and_then(|detail| detail.get("plan_id")?.as_str());
-            match fresh {
-                Some(fresh) => Ok(go(format!("/plans/{fresh}?changed=1"))),
-                None => Err(error.into()),
-            }
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => moved(error),
+    }
+}
+
+/// To the plan that took the place of the one that was seen.
+fn moved(error: engine::EngineError) -> Result<Response> {
+    let detail = error.detail.as_ref();
+    let fresh = detail.and_then(|detail| detail.get("plan_id")?.as_str());
+    match fresh {
+        Some(fresh) if error.code == "plan_changed" => Ok(go(format!("/plans/{fresh}?changed=1"))),
+        _ => Err(error.into()),
     }
 }
 

@@ -6,11 +6,11 @@ mod form;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use engine::{RuleDraft, RuleScope};
-use provisioning::ids::RuleId;
+use provisioning::ids::{ConnectionId, RuleId};
 use provisioning::mapping_rule::ScopeKind;
 use provisioning::psa::Kind;
-use store::mapping_rules;
 use store::rights::{Module, Right};
+use store::{connections, mapping_rules};
 
 use self::form::{Picked, Typed};
 use super::frame::{Fields, go, needs, page};
@@ -122,11 +122,18 @@ pub(crate) async fn create(
     needs(&user, Module::Admin, Right::Edit)?;
     let preview = is_preview(&fields);
     let made = async {
-        let (draft, actor) = (draft(&fields)?, user.actor());
-        Ok(state.engine.create_rule(draft, preview, &actor).await?)
+        let (draft, actor, engine) = (draft(&fields)?, user.actor(), &state.engine);
+        if !preview && is_followed(&state, draft.connection_id).await? {
+            let seen = engine.create_rule(draft.clone(), true, &actor).await?;
+            if seen.change.losses > 0 {
+                return Ok((seen, true));
+            }
+        }
+        let made = engine.create_rule(draft, preview, &actor).await?;
+        Ok((made, preview))
     };
     match made.await {
-        Ok(change) => Ok(done(&change, preview)),
+        Ok((change, preview)) => Ok(done(&change, preview)),
         Err(problem) => again(&state, &user, None, &fields, problem).await,
     }
 }
@@ -141,19 +148,41 @@ pub(crate) async fn update(
     let preview = is_preview(&fields);
     let made = async {
         let version = fields.parse("version", "a version")?;
-        let (draft, actor) = (draft(&fields)?, user.actor());
-        let engine = &state.engine;
-        Ok(engine
-            .update_rule(id, draft, version, preview, &actor)
-            .await?)
+        let (draft, actor, engine) = (draft(&fields)?, user.actor(), &state.engine);
+        if !preview && is_followed(&state, draft.connection_id).await? {
+            let seen = engine.update_rule(id, draft.clone(), version, true, &actor);
+            let seen = seen.await?;
+            if seen.change.losses > 0 {
+                return Ok((seen, true));
+            }
+        }
+        let made = engine.update_rule(id, draft, version, preview, &actor);
+        Ok((made.await?, preview))
     };
     match made.await {
-        Ok(change) => Ok(done(&change, preview)),
+        Ok((change, preview)) => Ok(done(&change, preview)),
         Err(problem) => again(&state, &user, Some(id), &fields, problem).await,
     }
 }
 
-/// One place up or down in the table. The rules get the Orders 1, 2, 3 …
+/// Whether a rule of the connection acts on people at once. Then what takes
+/// something away from anybody is shown first, whichever button was pressed.
+async fn is_followed(state: &AppState, connection: Option<ConnectionId>) -> Result<bool> {
+    let Some(id) = connection else {
+        return Ok(false);
+    };
+    let found = connections::get(state.engine.db(), id).await?;
+    Ok(found.is_some_and(|found| found.progress.first_sync_done))
+}
+
+async fn acts_on_people(state: &AppState, id: RuleId) -> Result<bool> {
+    let row = mapping_rules::get(state.engine.db(), id).await?;
+    let row = row.ok_or_else(|| Problem::not_found("mapping rule"))?;
+    is_followed(state, Some(row.rule.connection_id)).await
+}
+
+/// One place up or down among the rules of its tenant; others never compete
+/// with it. Saved at once when nobody is concerned, else shown first.
 pub(crate) async fn shift(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -161,26 +190,23 @@ pub(crate) async fn shift(
     fields: Fields,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
-    let rules = mapping_rules::list(state.engine.db()).await?;
-    let mut ids: Vec<RuleId> = rules.iter().map(|row| row.rule.id).collect();
-    let at = ids.iter().position(|one| *one == id);
-    let at = at.ok_or_else(|| Problem::not_found("mapping rule"))?;
-    let with = match fields.text("to").as_deref() {
-        Some("up") => at.checked_sub(1),
-        Some("down") => Some(at + 1).filter(|next| *next < ids.len()),
+    let is_up = match fields.text("to").as_deref() {
+        Some("up") => true,
+        Some("down") => false,
         _ => return Err(Problem::invalid("to: neither up nor down")),
     };
-    let Some(with) = with else {
-        return Ok(go(RULES));
-    };
-    ids.swap(at, with);
-    let change = state
-        .engine
-        .reorder_rules(ids, false, &user.actor())
-        .await?;
-    Ok(super::plan::after(&change, false, RULES))
+    let (engine, actor) = (&state.engine, user.actor());
+    if acts_on_people(&state, id).await? {
+        let seen = engine.move_rule(id, is_up, true, &actor).await?;
+        if seen.people > 0 {
+            return Ok(super::plan::after(&seen, true, RULES));
+        }
+    }
+    engine.move_rule(id, is_up, false, &actor).await?;
+    Ok(go(RULES))
 }
 
+/// Shows first who loses what; nobody being there yet, there is nothing to show.
 pub(crate) async fn delete(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -188,11 +214,12 @@ pub(crate) async fn delete(
     fields: Fields,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
-    let preview = is_preview(&fields);
     let version = fields.parse("version", "a version")?;
-    let change = state
-        .engine
-        .delete_rule(id, version, preview, &user.actor())
-        .await?;
-    Ok(done(&change, preview))
+    let (engine, actor) = (&state.engine, user.actor());
+    if acts_on_people(&state, id).await? {
+        let seen = engine.delete_rule(id, version, true, &actor).await?;
+        return Ok(done(&seen, true));
+    }
+    let change = engine.delete_rule(id, version, false, &actor).await?;
+    Ok(done(&change, false))
 }

@@ -166,3 +166,27 @@ async fn leaving_the_group_ends_the_session_at_once() {
         .await
         .is_problem(StatusCode::UNAUTHORIZED, "unauthenticated");
 }
+
+#[tokio::test]
+async fn a_secondary_identity_opens_nobodys_account() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let reply = world.microsoft("ada@contoso.com").await;
+    reply.is(StatusCode::SEE_OTHER);
+    // As a guest of hers in a client's tenant is linked: known, and no way in.
+    let db = world.engine.db();
+    let found = store::connections::list(db).await.unwrap().pop().unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let mut rows = store::links::page(&mut tx, found.id, None, 10)
+        .await
+        .unwrap();
+    let row = rows.iter_mut().next().unwrap();
+    row.link.role = provisioning::link::LinkRole::Secondary;
+    store::links::write(&mut tx, std::slice::from_ref(row))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let reply = world.microsoft("ada@contoso.com").await;
+    reply.is_problem(StatusCode::FORBIDDEN, "secondary_identity");
+    assert!(reply.cookie("rollcall_session").is_none());
+}

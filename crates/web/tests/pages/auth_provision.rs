@@ -23,6 +23,192 @@ impl World {
     }
 }
 
+impl World {
+    /// Follows a redirect to a preview and presses its button.
+    async fn saves(&self, redirect: &Reply, button: &str) -> Reply {
+        let plan = redirect.header("location").expect("a preview").to_owned();
+        assert!(plan.starts_with("/plans/"), "{plan}");
+        let root = self.root().await;
+        let page = self.page(&root, &plan).await;
+        page.is(StatusCode::OK);
+        assert!(page.text.contains(button), "{button}: {}", page.text);
+        assert!(page.text.contains("Nothing has happened yet"));
+        let hash = page.text.split("name=\"hash\" value=\"").nth(1).unwrap();
+        let hash = hash.split('"').next().unwrap();
+        let plan = plan.split('?').next().unwrap();
+        self.form(&root, &format!("{plan}/approve"), &format!("hash={hash}"))
+            .await
+    }
+
+    async fn roles(&self, username: &str) -> serde_json::Value {
+        let path = format!("/api/v1/employees?username={username}");
+        self.get(&path).await.items()[0]["security_roles"].clone()
+    }
+}
+
+impl World {
+    /// Ada, of two rules: as a manager by the better one, as a user by the other.
+    async fn of_two_rules(&self) -> [String; 2] {
+        let connection = self.connect().await;
+        let ada = self.add_person("ada").await;
+        let mut ids = Vec::new();
+        for (order, role) in [(10, "Service Desk Manager"), (20, "User")] {
+            let group = self.add_group(role).await;
+            self.add_member(group, ada).await;
+            let rule = json!({
+                "order": order, "tenant_id": self.tenant, "group_id": group, "kind": "employee",
+                "security_roles": [role], "name": role,
+            });
+            let made = self.post("/api/v1/mapping-rules", rule).await;
+            made.is(StatusCode::CREATED);
+            ids.push(made.body["rule"]["id"].as_str().unwrap().to_owned());
+        }
+        self.sync(&connection).await;
+        assert_eq!(self.roles("ada").await, json!(["Service Desk Manager"]));
+        ids.try_into().unwrap()
+    }
+
+    async fn done_from(&self, redirect: &Reply) {
+        let run = redirect.header("location").unwrap().to_owned();
+        let run = run
+            .strip_prefix("/runs/")
+            .unwrap_or_else(|| panic!("{run}"));
+        assert_eq!(self.finished(&json!(run)).await["status"], "done");
+    }
+}
+
+#[tokio::test]
+async fn moving_a_rule_shows_first_who_loses_a_role_and_then_swaps_the_two() {
+    let world = World::new().await;
+    let [managers, users] = world.of_two_rules().await;
+    let path = format!("/rules/{users}/move");
+    let shown = world.browser(Method::POST, &path, "to=up").await;
+    let plan = shown.header("location").unwrap().to_owned();
+    let page = world.page(&world.root().await, &plan).await;
+    for words in ["One person keeps", "loses a role", "Service Desk Manager"] {
+        assert!(page.text.contains(words), "{words}: {}", page.text);
+    }
+    assert_eq!(world.roles("ada").await, json!(["Service Desk Manager"]));
+    let saved = world.saves(&shown, "Save the order").await;
+    world.done_from(&saved).await;
+    assert_eq!(world.roles("ada").await, json!(["User"]));
+    let rules = world.get("/api/v1/mapping-rules").await;
+    let orders = rules
+        .items()
+        .iter()
+        .map(|rule| (rule["id"].as_str().unwrap(), rule["order"].clone()));
+    let orders: Vec<_> = orders.collect();
+    assert_eq!(
+        orders,
+        [(users.as_str(), json!(10)), (managers.as_str(), json!(20))]
+    );
+    // The first one cannot go up any more, and nothing happens.
+    let reply = world.browser(Method::POST, &path, "to=up").await;
+    assert!(reply.header("location").unwrap().contains("tab=rules"));
+}
+
+#[tokio::test]
+async fn a_rule_that_takes_a_role_is_shown_before_it_is_saved_or_deleted() {
+    let world = World::new().await;
+    let [managers, _] = world.of_two_rules().await;
+    let at = format!("/api/v1/mapping-rules/{managers}");
+    let rule = world.get(&at).await.body;
+    let form = |roles: &str| {
+        format!(
+            "connection_id={}&scope=group&group_id={}&name=Managers&order=10&kind=employee\
+             {roles}&roles_mode=replace&members=all&enabled=on&version=1&do=save",
+            rule["connection_id"].as_str().unwrap(),
+            rule["group_id"].as_str().unwrap(),
+        )
+    };
+    let path = format!("/rules/{managers}");
+    let shown = world
+        .browser(Method::POST, &path, &form("&internal=User"))
+        .await;
+    assert_eq!(
+        world.get(&at).await.body["name"],
+        "Service Desk Manager",
+        "not saved yet"
+    );
+    let saved = world.saves(&shown, "Save the rule").await;
+    world.done_from(&saved).await;
+    assert_eq!(world.get(&at).await.body["name"], "Managers");
+    assert_eq!(world.roles("ada").await, json!(["User"]));
+    // The preview is of a state that is past now.
+    let again = world.saves(&shown, "Save the rule").await;
+    again.is(StatusCode::PRECONDITION_FAILED);
+    // What gives more is saved at once.
+    let more = form("&internal=User&internal=CRM+Manager").replace("version=1", "version=2");
+    let saved = world.browser(Method::POST, &path, &more).await;
+    world.done_from(&saved).await;
+    assert_eq!(world.roles("ada").await, json!(["CRM Manager", "User"]));
+    let shown = world
+        .browser(Method::POST, &format!("{path}/delete"), "version=3")
+        .await;
+    world.get(&at).await.is(StatusCode::OK);
+    let gone = world.saves(&shown, "Delete the rule").await;
+    world.done_from(&gone).await;
+    world.get(&at).await.is(StatusCode::NOT_FOUND);
+    assert_eq!(world.roles("ada").await, json!(["User"]));
+}
+
+#[tokio::test]
+async fn a_preview_of_a_world_that_moved_saves_nothing_and_shows_the_new_one() {
+    let world = World::new().await;
+    let [_, users] = world.of_two_rules().await;
+    let shown = world
+        .browser(Method::POST, &format!("/rules/{users}/move"), "to=up")
+        .await;
+    // Meanwhile another person comes into both groups.
+    let bob = world.add_person("bob").await;
+    for rule in world.get("/api/v1/mapping-rules").await.items() {
+        let group = rule["group_id"].as_str().unwrap().parse().unwrap();
+        world.add_member(group, bob).await;
+    }
+    let connection = world.get("/api/v1/connections").await.each("id")[0].to_owned();
+    world.sync(&connection).await;
+    let moved = world.saves(&shown, "Save the order").await;
+    let fresh = moved.header("location").unwrap();
+    assert!(fresh.ends_with("?changed=1"), "{fresh}");
+    assert_eq!(world.roles("ada").await, json!(["Service Desk Manager"]));
+    let again = world.saves(&moved, "Save the order").await;
+    world.done_from(&again).await;
+    assert_eq!(world.roles("bob").await, json!(["User"]));
+}
+
+#[tokio::test]
+async fn local_only_is_said_everywhere_and_syncs_nothing() {
+    let world = World::new().await;
+    let (id, _) = world.staffed(&["ada"]).await;
+    let defaults = "mode=local_only&manager=nobody&department=Night+shift&do=save";
+    let refused = world.browser(Method::POST, "", defaults).await;
+    refused.is(StatusCode::UNPROCESSABLE_ENTITY);
+    for kept in [
+        "no employee has the username",
+        "Night shift",
+        "value=\"nobody\"",
+    ] {
+        assert!(refused.text.contains(kept), "{kept}: {}", refused.text);
+    }
+    world
+        .browser(Method::POST, "", "mode=local_only&do=save")
+        .await
+        .is(StatusCode::SEE_OTHER);
+    let home = world.page(&world.root().await, "/").await;
+    assert!(
+        home.text.contains("No directory is followed"),
+        "{}",
+        home.text
+    );
+    let path = format!("/api/v1/connections/{id}/sync");
+    let refused = world.post(&path, json!({})).await;
+    refused.is_problem(StatusCode::CONFLICT, "local_only");
+    let acts = world
+        .get("/api/v1/audit?action=provisioning_mode_set")
+        .await;
+    assert_eq!(acts.items().len(), 1);
+}
+
 #[tokio::test]
 async fn a_refused_rule_comes_back_as_it_was_typed() {
     let world = World::new().await;
@@ -133,9 +319,9 @@ async fn removing_a_connection_is_shown_first_and_the_keys_end_is_kept() {
         .await;
     assert!(shown.header("location").unwrap().starts_with("/plans/"));
     world.get(&format!("/api/v1{at}")).await.is(StatusCode::OK);
-    let gone = world
-        .browser(Method::POST, &preview, "people=keep&do=remove")
-        .await;
+    let shown = world.browser(Method::POST, &preview, "people=keep").await;
+    world.get(&format!("/api/v1{at}")).await.is(StatusCode::OK);
+    let gone = world.saves(&shown, "Remove the connection").await;
     assert_eq!(gone.header("location"), Some(HERE));
     world
         .get(&format!("/api/v1{at}"))

@@ -27,6 +27,11 @@ impl App {
     }
 }
 
+/// The form in which somebody gives their password.
+fn own_password() -> String {
+    format!("password={}", PASSWORD.replace(' ', "+"))
+}
+
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let rest = text.split(before).nth(1);
     let rest = rest.unwrap_or_else(|| panic!("no {before} in {text}"));
@@ -36,7 +41,11 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
 impl World {
     /// Sets a second factor up in this browser; the app and the recovery codes.
     async fn second_factor(&self, session: &str) -> (App, Vec<String>) {
-        let begun = self.form(session, "/me/second-factor", "").await;
+        let blind = self.form(session, "/me/second-factor", "").await;
+        blind.is(StatusCode::UNAUTHORIZED);
+        let begun = self
+            .form(session, "/me/second-factor", &own_password())
+            .await;
         assert_eq!(begun.header("location"), Some("/me"));
         let page = self.page(session, "/me").await;
         page.is(StatusCode::OK);
@@ -172,7 +181,9 @@ async fn it_is_turned_off_with_password_and_code_or_by_an_administrator() {
         reply.is(StatusCode::UNAUTHORIZED);
     }
     // While it is on, another is not begun.
-    let another = world.form(&root, "/me/second-factor", "").await;
+    let another = world
+        .form(&root, "/me/second-factor", &own_password())
+        .await;
     another.is(StatusCode::CONFLICT);
     let form = off(&password, &app.code(&world, 1));
     let reply = world.form(&root, "/me/second-factor/off", &form).await;

@@ -107,3 +107,45 @@ async fn invoices_are_for_those_whose_roles_reach_them() {
         world.page(&tess, &path).await.is(StatusCode::FORBIDDEN);
     }
 }
+
+#[tokio::test]
+async fn clients_have_no_page_of_the_staff() {
+    let world = World::new().await;
+    let account = world
+        .made("/api/v1/accounts", json!({ "name": "Northwind" }))
+        .await;
+    let client = json!({ "username": "cleo", "first_name": "Cleo", "account_id": account, "security_roles": ["External Manager"] });
+    let (contact, session) = world.person("contacts", client).await;
+    let ticket = json!({ "title": "Own", "contact_id": contact, "account_id": account });
+    let ticket = world.made("/api/v1/tickets", ticket).await;
+    let ticket = format!("/service-desk/tickets/{ticket}");
+    let root = world.get("/api/v1/employees").await.each("id")[0].to_owned();
+    for path in [
+        "/service-desk/tickets",
+        "/service-desk/tickets/new?search=c",
+        &ticket,
+        "/crm/accounts",
+        "/crm/contacts",
+        "/hr/employees",
+        "/finance/invoices",
+        "/runs",
+        "/review",
+        "/admin/audit",
+        "/admin/my-company/auth-provision",
+        // Nor does any page tell whether somebody is there.
+        &format!("/people/{root}"),
+        &format!("/people/{}", uuid::Uuid::from_u128(1)),
+    ] {
+        let page = world.page(&session, path).await;
+        page.is(StatusCode::NOT_FOUND);
+        assert!(page.text.contains("/portal"), "{path}: {}", page.text);
+    }
+    let typed = format!("contact_id={contact}&title=Own&description=It+hums");
+    for path in ["/service-desk/tickets", &ticket] {
+        let reply = world.form(&session, path, &typed).await;
+        reply.is(StatusCode::NOT_FOUND);
+    }
+    for path in ["/portal", "/portal/profile", "/me"] {
+        world.page(&session, path).await.is(StatusCode::OK);
+    }
+}

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use store::rights::Right::Edit;
 
-use super::edit::write;
+use super::edit::{guard_rights, write};
 use super::list::shown;
 use super::{found, module};
 use crate::AppState;
@@ -48,6 +48,7 @@ pub(crate) async fn set_pin(
     let actor = caller.may(module(kind), Edit)?;
     let mut tx = state.engine.db().begin().await?;
     let old = found(&mut tx, kind, id).await?;
+    guard_rights(&mut tx, caller, &old.record, &old.record).await?;
     let mut new = old.clone();
     new.record.pinned = pinned;
     new.details.pin_reason = reason.filter(|_| pinned);

@@ -63,7 +63,7 @@ pub(crate) async fn make(
     record.access = access.unwrap_or(may);
     let mut tx = state.engine.db().begin().await?;
     settle(&mut tx, &blank.record, record, access).await?;
-    guard_administrators(caller, &blank.record, record)?;
+    guard_rights(&mut tx, caller, &blank.record, record).await?;
     write(state, &mut tx, &actor, "create", &blank, &row).await?;
     tx.commit().await?;
     Ok(id)
@@ -110,7 +110,7 @@ pub(crate) async fn change(
     let access = draft.apply(&mut new)?;
     follow_status(&old.record, &mut new.record, access);
     settle(&mut tx, &old.record, &mut new.record, access).await?;
-    guard_administrators(caller, &old.record, &new.record)?;
+    guard_rights(&mut tx, caller, &old.record, &new.record).await?;
     protect(&mut tx, &old.record, Some(&new.record)).await?;
     let action = match (old.record.status, new.record.status) {
         (Status::Active, Status::Inactive) => "deactivate",
@@ -230,11 +230,30 @@ async fn check_roles(tx: &mut Tx, record: &Record) -> Result<()> {
     Ok(())
 }
 
-/// Only who administrates makes administrators, or changes one: editing people
-/// must not be a way to every right.
-fn guard_administrators(caller: &Caller, old: &Record, new: &Record) -> Result<()> {
-    if old.is_privileged() || new.is_privileged() {
-        caller.administrates()?;
+/// Editing people must not be a way to more rights: only who administrates
+/// makes or touches somebody who does, and nobody gives a role that can do more
+/// than they can themselves. What clients get reaches no further than their
+/// account, and is for whoever looks after them to give.
+pub(super) async fn guard_rights(
+    tx: &mut Tx,
+    caller: &Caller,
+    old: &Record,
+    new: &Record,
+) -> Result<()> {
+    for record in [old, new] {
+        let rights = security_roles::rights_of(&mut *tx, &record.security_roles).await?;
+        if record.is_privileged() || rights.administers() {
+            caller.administrates()?;
+        }
+    }
+    if new.kind == Kind::Contact {
+        return Ok(());
+    }
+    for role in &new.security_roles {
+        if !old.security_roles.contains(role) {
+            let rights = security_roles::rights_of(&mut *tx, std::slice::from_ref(role)).await?;
+            caller.may_give(role, &rights)?;
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use store::journal::{self, NewEntry};
 use store::rights::Right::{Delete, Edit};
 use store::{links, records, sessions};
 
-use super::edit::{expect, protect, refuse_in_use, write};
+use super::edit::{expect, guard_rights, protect, refuse_in_use, write};
 use super::list::shown;
 use super::{found, module};
 use crate::AppState;
@@ -43,6 +43,7 @@ pub(super) async fn remove(
     if record.is_root {
         return Err(Problem::conflict("protected", "the root user stays"));
     }
+    guard_rights(&mut tx, &caller, record, record).await?;
     protect(&mut tx, record, None).await?;
     if record.status == Status::Archived {
         caller.administrates()?;
@@ -110,6 +111,7 @@ pub(crate) async fn bring_back(
             "the record is not archived",
         ));
     }
+    guard_rights(&mut tx, caller, &old.record, &old.record).await?;
     let mut new = old.clone();
     let record = &mut new.record;
     record.username = record.original_username.take().or(record.username.take());

@@ -95,3 +95,42 @@ async fn guessing_passwords_is_slowed_down_and_says_for_how_long() {
     reply.is(StatusCode::TOO_MANY_REQUESTS);
     assert!(reply.cookie("rollcall_session").is_none());
 }
+
+#[tokio::test]
+async fn guesses_made_at_once_are_all_counted() {
+    let world = World::new().await;
+    let tries = (0..30).map(|_| world.sign_in("root", "not the password"));
+    let replies = futures::future::join_all(tries).await;
+    let refused = replies
+        .iter()
+        .filter(|reply| reply.status == StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.count(), 22, "eight are looked at");
+}
+
+#[tokio::test]
+async fn what_is_right_does_not_count_and_is_written_down() {
+    let world = World::new().await;
+    for _ in 0..12 {
+        world
+            .sign_in("root", PASSWORD)
+            .await
+            .is(StatusCode::SEE_OTHER);
+    }
+    let acts = async |action: &str| {
+        world
+            .get(&format!("/api/v1/audit?action={action}"))
+            .await
+            .items()
+            .len()
+    };
+    assert_eq!(acts("signed_in").await, 12);
+    world
+        .sign_in("root", "wrong")
+        .await
+        .is(StatusCode::UNAUTHORIZED);
+    world
+        .sign_in("nobody", "wrong")
+        .await
+        .is(StatusCode::UNAUTHORIZED);
+    assert_eq!(acts("sign_in_failed").await, 1, "of those who exist");
+}

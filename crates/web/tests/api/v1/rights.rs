@@ -226,3 +226,189 @@ async fn taking_access_away_ends_the_session_at_once() {
         .is(StatusCode::OK);
     world.send(me()).await.is(StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test]
+async fn nobody_gives_or_touches_more_than_they_have() {
+    let world = World::new().await;
+    let hr = json!({ "hr": { "view": "all", "create": "all", "edit": "all", "delete": "all" } });
+    let deputy = json!({ "admin": { "view": "all", "edit": "all" }, "hr": { "edit": "all" } });
+    for (name, rights) in [("HR", hr), ("Deputy", deputy)] {
+        let role = json!({ "name": name, "type": "internal", "rights": rights });
+        let made = world.post("/api/v1/security-roles", role).await;
+        made.is(StatusCode::CREATED);
+    }
+    let employee = |name: &str, role: &str| json!({ "first_name": name, "username": name, "security_roles": [role] });
+    let (eve, cookie) = world.person("employees", employee("eve", "HR")).await;
+    let (dan, deputy) = world.person("employees", employee("dan", "Deputy")).await;
+    let token = world.token(&["people"]).await;
+    // Neither the way round by a role that can change roles, nor any other that can more.
+    let own = format!("/api/v1/employees/{eve}");
+    for role in [
+        "Deputy",
+        "Administrator",
+        "Finance Manager",
+        "Service Desk Manager",
+    ] {
+        let wanted = json!({ "security_roles": ["HR", role] });
+        let call = bare(Method::PATCH, &own).cookie(&cookie).json(wanted);
+        let reply = world.send(call).await;
+        reply.is_problem(StatusCode::FORBIDDEN, "insufficient_rights");
+    }
+    let made = bare(Method::POST, "/api/v1/employees").cookie(&cookie);
+    let reply = world.send(made.json(employee("mallory", "Deputy"))).await;
+    reply.is(StatusCode::FORBIDDEN);
+    // What they have themselves they may give.
+    let made = bare(Method::POST, "/api/v1/employees").cookie(&cookie);
+    let reply = world.send(made.json(employee("hal", "HR"))).await;
+    reply.is(StatusCode::CREATED);
+    // Whoever administrates is not theirs to change, pin or delete.
+    let other = format!("/api/v1/employees/{dan}");
+    let pin = json!({ "pinned": true, "reason": "mine" });
+    for call in [
+        bare(Method::PATCH, &other).json(json!({ "security_roles": [] })),
+        bare(Method::PATCH, &other).json(json!({ "status": "inactive" })),
+        bare(Method::DELETE, &other),
+        bare(Method::POST, &format!("{other}/pin")).json(pin),
+    ] {
+        world
+            .send(call.cookie(&cookie))
+            .await
+            .is(StatusCode::FORBIDDEN);
+    }
+    let call = bare(Method::DELETE, &other).token(&token);
+    world.send(call).await.is(StatusCode::FORBIDDEN);
+    // Who may change roles may give every one.
+    let call = bare(Method::PATCH, &own).cookie(&deputy);
+    let grand = json!({ "security_roles": ["HR", "Finance Manager"] });
+    world.send(call.json(grand)).await.is(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_token_for_provisioning_makes_no_administrators_by_a_rule() {
+    let world = World::new().await;
+    let connection = world.connect().await;
+    let group = world.add_group("Staff").await;
+    let rule = |role: &str| {
+        json!({
+            "connection_id": connection, "group_id": group, "kind": "employee",
+            "security_roles": [role], "order": 1,
+        })
+    };
+    let token = world.token(&["provisioning"]).await;
+    let made = |role: &str| {
+        bare(Method::POST, "/api/v1/mapping-rules")
+            .token(&token)
+            .json(rule(role))
+    };
+    let refused = world.send(made("Administrator")).await;
+    refused.is_problem(StatusCode::FORBIDDEN, "insufficient_scope");
+    assert_eq!(refused.body["scope"], "admin");
+    let saved = world.send(made("User")).await;
+    saved.is(StatusCode::CREATED);
+    let path = format!(
+        "/api/v1/mapping-rules/{}",
+        saved.body["rule"]["id"].as_str().unwrap()
+    );
+    let more = json!({ "security_roles": ["User", "Administrator"] });
+    let call = bare(Method::PATCH, &path).token(&token).json(more.clone());
+    world.send(call).await.is(StatusCode::FORBIDDEN);
+    world.patch(&path, more).await.is(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_token_ends_with_the_rights_of_whoever_made_it() {
+    let world = World::new().await;
+    let deputy =
+        json!({ "first_name": "Dan", "username": "dan", "security_roles": ["Administrator"] });
+    let (dan, cookie) = world.person("employees", deputy).await;
+    let wanted = json!({ "name": "Dan's", "scopes": ["admin"] });
+    let call = bare(Method::POST, "/api/v1/api-tokens").cookie(&cookie);
+    let token = world.send(call.json(wanted)).await;
+    assert_eq!(
+        token.is(StatusCode::CREATED).body["record_id"],
+        dan.as_str()
+    );
+    let token = token.body["token"].as_str().unwrap().to_owned();
+    let audit = || bare(Method::GET, "/api/v1/audit").token(&token);
+    world.send(audit()).await.is(StatusCode::OK);
+    let path = format!("/api/v1/employees/{dan}");
+    let less = json!({ "security_roles": ["User"] });
+    world.patch(&path, less).await.is(StatusCode::OK);
+    world
+        .send(audit())
+        .await
+        .is_problem(StatusCode::FORBIDDEN, "insufficient_scope");
+    let gone = json!({ "status": "inactive" });
+    world.patch(&path, gone).await.is(StatusCode::OK);
+    world.send(audit()).await.is(StatusCode::UNAUTHORIZED);
+    // The installation's own tokens go with nobody.
+    world.get("/api/v1/audit").await.is(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_contact_moves_no_ticket_and_opens_none_for_others() {
+    let world = World::new().await;
+    let account = world
+        .made("/api/v1/accounts", json!({ "name": "Northwind" }))
+        .await;
+    let other = world
+        .made("/api/v1/accounts", json!({ "name": "Fabrikam" }))
+        .await;
+    let contact = |name: &str, account: &str, role: &str| {
+        json!({
+            "first_name": name, "username": name, "account_id": account, "security_roles": [role],
+        })
+    };
+    let (ada, user) = world
+        .person("contacts", contact("ada", &account, "External User"))
+        .await;
+    let (_, manager) = world
+        .person("contacts", contact("max", &account, "External Manager"))
+        .await;
+    let (victim, _) = world
+        .person("contacts", contact("vic", &other, "External User"))
+        .await;
+    let own = json!({ "title": "Own", "contact_id": ada, "account_id": account });
+    let own = world.made("/api/v1/tickets", own).await;
+    let path = format!("/api/v1/tickets/{own}");
+    for cookie in [&user, &manager] {
+        for change in [
+            json!({ "account_id": other, "contact_id": victim, "assignee_id": ada }),
+            json!({ "contact_id": victim }),
+            json!({ "account_id": other }),
+            json!({ "assignee_id": ada }),
+        ] {
+            let call = bare(Method::PATCH, &path).cookie(cookie).json(change);
+            world
+                .send(call)
+                .await
+                .is_problem(StatusCode::FORBIDDEN, "insufficient_rights");
+        }
+        for new in [
+            json!({ "title": "X", "contact_id": victim, "account_id": other, "assignee_id": ada }),
+            json!({ "title": "X", "contact_id": victim, "account_id": account }),
+            json!({ "title": "X", "contact_id": ada, "account_id": account, "assignee_id": ada }),
+        ] {
+            let call = bare(Method::POST, "/api/v1/tickets")
+                .cookie(cookie)
+                .json(new);
+            world
+                .send(call)
+                .await
+                .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "validation");
+        }
+    }
+    let call = bare(Method::PATCH, &path).cookie(&user);
+    world
+        .send(call.json(json!({ "status": "closed" })))
+        .await
+        .is(StatusCode::OK);
+    // Whoever works on a ticket is an employee, and whoever it is about a contact.
+    for wrong in [
+        json!({ "assignee_id": ada }),
+        json!({ "contact_id": other }),
+    ] {
+        let reply = world.patch(&path, wrong).await;
+        reply.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "validation");
+    }
+}
