@@ -18,6 +18,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::checkpoint::Checkpoints;
 use crate::error::{Result, StoreError};
+use crate::scratch::Scratch;
 use crate::tx::InnerTx;
 pub(crate) use crate::tx::Raw;
 pub use crate::tx::{Source, Tx};
@@ -72,7 +73,7 @@ pub(crate) enum Inner {
         readers: SqlitePool,
         checkpoints: Checkpoints,
         /// Removes the files of a database that nobody keeps.
-        _scratch: Option<Arc<tempfile::TempDir>>,
+        _scratch: Option<Arc<Scratch>>,
     },
     Postgres(PgPool),
 }
@@ -255,7 +256,7 @@ async fn open_postgres(options: &Options) -> Result<Db> {
 
 async fn open_sqlite(options: &Options) -> Result<Db> {
     let (connect, scratch) = if options.url == "sqlite::memory:" {
-        let scratch = scratch_folder()?;
+        let scratch = Scratch::new()?;
         let path = scratch.path().join("rollcall.db");
         let connect = SqliteConnectOptions::new().filename(path);
         let connect = connect.synchronous(SqliteSynchronous::Off);
@@ -322,17 +323,4 @@ fn own_file(path: &Path) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(StoreError::Unavailable(sqlx::Error::Io(error))),
     }
-}
-
-/// Where a database lives that nobody keeps: in memory where the system has a
-/// file system there. SQLite's own memory databases have other locks, with
-/// which a reader waits for the writer.
-fn scratch_folder() -> Result<tempfile::TempDir> {
-    let named = |folder: &Path| {
-        tempfile::Builder::new()
-            .prefix("rollcall-")
-            .tempdir_in(folder)
-    };
-    let made = named(Path::new("/dev/shm")).or_else(|_| named(&std::env::temp_dir()));
-    made.map_err(|error| StoreError::Unavailable(sqlx::Error::Io(error)))
 }

@@ -47,6 +47,7 @@ pub mod references;
 pub mod review_items;
 pub mod rights;
 pub mod runs;
+mod scratch;
 pub mod sealer;
 pub mod second_factors;
 pub mod secrets;
