@@ -1,9 +1,13 @@
 //! Checks of what the documents promise: invariants name tests that exist, links lead somewhere.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::{File, Finding, Tree};
 
 /// The map of the house; its invariants are promises.
 const MAP: &str = "ARCHITECTURE.md";
+/// Where claims on security are made.
+const SECURITY: &str = "docs/security/";
 
 /// Bullets under "Invariants" of the map that name no test, or one that its crate does not have.
 ///
@@ -18,6 +22,9 @@ pub fn unheld_invariants(tree: &Tree) -> Vec<Finding> {
     if bullets.is_empty() {
         return vec![Finding::new(MAP, 0, "has no invariants")];
     }
+    let known = tests(tree);
+    let has =
+        |folder: &str, test: &str| known.get(folder).is_some_and(|names| names.contains(test));
     let mut found = Vec::new();
     for bullet in bullets {
         let promised = bullet
@@ -32,15 +39,39 @@ pub fn unheld_invariants(tree: &Tree) -> Vec<Finding> {
             ));
             continue;
         };
-        for test in tests
-            .iter()
-            .filter(|test| !has_test(tree, &bullet.folder, test))
-        {
+        for test in tests.iter().filter(|test| !has(&bullet.folder, test)) {
             let what = format!("{} has no test {test}", bullet.folder);
             found.push(Finding::new(MAP, bullet.line, what));
         }
     }
     found
+}
+
+/// Names of tests in the documents on security that no crate has. A name of a test is told from other words in
+/// backticks by its shape: a sentence of at least four words.
+#[must_use]
+pub fn unheld_claims(tree: &Tree) -> Vec<Finding> {
+    let known: BTreeSet<&str> = tests(tree).into_values().flatten().collect();
+    let mut found = Vec::new();
+    let about = tree
+        .ending(".md")
+        .filter(|file| file.path.starts_with(SECURITY));
+    for file in about {
+        for (number, line) in file.lines() {
+            let names = in_backticks(line).into_iter();
+            for name in names.filter(|name| is_sentence(name) && !known.contains(name)) {
+                let what = format!("there is no test {name}");
+                found.push(Finding::new(&file.path, number, what));
+            }
+        }
+    }
+    found
+}
+
+fn is_sentence(name: &str) -> bool {
+    let is_plain = |letter: u8| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    let mut words = name.split('_');
+    words.clone().count() >= 4 && words.all(|word| !word.is_empty() && word.bytes().all(is_plain))
 }
 
 struct Bullet {
@@ -75,31 +106,32 @@ fn in_backticks(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// Whether a function of that name is a test of the crate: it stands under a test attribute, or is given to the
-/// macro `both!`, which makes a test of it for each database.
-fn has_test(tree: &Tree, folder: &str, test: &str) -> bool {
-    let mut files = tree
-        .ending(".rs")
-        .filter(|file| file.crate_folder() == Some(folder));
-    let function = format!("fn {test}(");
-    let given = format!("{test}(");
-    files.any(|file| {
+/// The tests of each crate, by its folder: functions that stand under a test attribute, or are given to the macro
+/// `both!`, which makes a test of them for each database.
+fn tests(tree: &Tree) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut found: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for file in tree.ending(".rs") {
+        let Some(folder) = file.crate_folder() else {
+            continue;
+        };
+        let names = found.entry(folder).or_default();
         let lines: Vec<&str> = file.text.lines().map(str::trim_start).collect();
         let makes_both = lines.iter().any(|line| line.starts_with("both! {"));
-        let mut named = lines.iter().enumerate();
-        named.any(|(at, line)| {
-            if makes_both && line.starts_with(&given) && line.ends_with(") {") {
-                return true;
+        for (at, line) in lines.iter().enumerate() {
+            if makes_both && line.ends_with(") {") && !line.contains("fn ") {
+                names.extend(line.split_once('(').map(|(name, _)| name));
             }
+            let Some((_, rest)) = line.split_once("fn ") else {
+                continue;
+            };
             let mut above = lines[at.saturating_sub(4)..at].iter();
-            line.contains(&function)
-                && above.any(|line| {
-                    ["#[test]", "#[tokio::test", "both! {"]
-                        .iter()
-                        .any(|mark| line.starts_with(mark))
-                })
-        })
-    })
+            let marks = ["#[test]", "#[tokio::test", "both! {"];
+            if above.any(|line| marks.iter().any(|mark| line.starts_with(mark))) {
+                names.extend(rest.split_once('(').map(|(name, _)| name));
+            }
+        }
+    }
+    found
 }
 
 /// Relative links of Markdown files to files or folders that are not there.

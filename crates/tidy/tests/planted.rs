@@ -295,6 +295,20 @@ fn invariants_without_their_test_are_found() {
 }
 
 #[test]
+fn claims_on_security_without_their_test_are_found() {
+    let text =
+        "# Claims\n`one_is_held_here`, `some_setting`, `crates/a/src`\n`nobody_has_this_test`\n";
+    let code = "//! Doc.\n#[test]\nfn one_is_held_here() {}\n";
+    let files = [
+        ("docs/security/claims.md", text),
+        ("docs/other.md", "`nobody_has_this_test`\n"),
+        ("crates/a/tests/t.rs", code),
+    ];
+    let found = places(documents::unheld_claims, &files);
+    assert_eq!(found, ["docs/security/claims.md:3"]);
+}
+
+#[test]
 fn a_map_without_invariants_is_found() {
     assert_eq!(
         places(documents::unheld_invariants, &[]),

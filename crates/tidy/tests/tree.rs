@@ -50,6 +50,11 @@ fn lock_files_name_no_package_host() {
 }
 
 #[test]
+fn every_test_that_a_document_on_security_names_is_there() {
+    nothing(&documents::unheld_claims(&tree()));
+}
+
+#[test]
 fn crates_depend_only_on_what_the_architecture_allows() {
     nothing(&dependencies::forbidden(&tree()));
 }

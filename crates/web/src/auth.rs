@@ -16,7 +16,7 @@ pub use bootstrap::{Refused, bootstrap, make_token, reset_password, reset_second
 pub(crate) use bootstrap::{create_root, needs_root};
 pub(crate) use caller::{Caller, authenticate};
 pub(crate) use client::Client;
-pub(crate) use cookie::{clear, cookie, set};
+pub(crate) use cookie::Cookie;
 pub use password::SHORTEST as SHORTEST_PASSWORD;
 pub(crate) use password::{change as change_password, reset as set_password};
 pub(crate) use reach::{Belongs, Reach};

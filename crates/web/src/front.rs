@@ -48,8 +48,14 @@ pub(crate) async fn record(
         .max(0.0);
     let status = response.status();
     span.in_scope(|| {
+        let is_refused = matches!(
+            status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+        );
         if status.is_server_error() {
             tracing::warn!(status = status.as_u16(), seconds = took, "answered");
+        } else if is_refused {
+            tracing::info!(status = status.as_u16(), "refused");
         } else {
             tracing::debug!(status = status.as_u16(), seconds = took, "answered");
         }

@@ -134,3 +134,24 @@ async fn a_full_disk_is_a_clear_503_and_nothing_is_half_done() {
     assert!(cure.contains("Free disk space"), "{cure}");
     assert!(world.get("/api/v1/tickets").await.items().is_empty());
 }
+
+#[tokio::test]
+async fn over_https_cookies_say_that_this_host_alone_set_them() {
+    let world = World::with(|options| {
+        options.public_url = url::Url::parse("https://psa.example").unwrap();
+    })
+    .await;
+    let reply = world.sign_in("root", crate::world::PASSWORD).await;
+    let cookie = reply.header("set-cookie").unwrap().to_owned();
+    assert!(cookie.starts_with("__Host-rollcall_session="), "{cookie}");
+    for part in ["; Path=/;", "; HttpOnly", "; SameSite=Lax", "; Secure"] {
+        assert!(cookie.contains(part), "{part}: {cookie}");
+    }
+    let pair = cookie.split(';').next().unwrap();
+    let me = bare(Method::GET, "/api/v1/me").cookie(pair);
+    world.send(me).await.is(StatusCode::OK);
+    // The name without the prefix, which anybody may set, is not looked at.
+    let plain = pair.trim_start_matches("__Host-");
+    let me = bare(Method::GET, "/api/v1/me").cookie(plain);
+    world.send(me).await.is(StatusCode::UNAUTHORIZED);
+}

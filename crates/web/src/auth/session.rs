@@ -16,12 +16,16 @@ use store::sessions::{self, Method, Session};
 use store::{Tx, security_roles};
 
 use super::client::Client;
-use super::cookie::{clear, cookie, set};
+use super::cookie::Cookie;
 use super::{password, rate, second_factor, token};
 use crate::AppState;
 use crate::error::{Problem, Result};
 
-const COOKIE: &str = "rollcall_session";
+const COOKIE: Cookie = Cookie {
+    name: "rollcall_session",
+    path: "/",
+    seconds: None,
+};
 /// Without a request for this long, a session ends.
 const IDLE: SignedDuration = SignedDuration::from_hours(2);
 /// However busy, a session ends after this.
@@ -104,7 +108,7 @@ impl OptionalFromRequestParts<AppState> for CurrentUser {
 
 /// Whoever the request's session cookie belongs to.
 pub(crate) async fn current(state: &AppState, headers: &HeaderMap) -> Result<Option<CurrentUser>> {
-    let Some(value) = cookie(headers, COOKIE) else {
+    let Some(value) = COOKIE.of(state, headers) else {
         return Ok(None);
     };
     let (db, now) = (state.engine.db(), state.engine.now());
@@ -276,7 +280,7 @@ pub(crate) async fn start_session(
         ip: client.ip.map(|ip| ip.to_string()),
     };
     let mut tx = state.engine.db().begin().await?;
-    if let Some(old) = cookie(headers, COOKIE) {
+    if let Some(old) = COOKIE.of(state, headers) {
         sessions::end(&mut tx, &token::digest(old)).await?;
     }
     sessions::start(&mut tx, &session).await?;
@@ -292,15 +296,15 @@ pub(crate) async fn start_session(
     };
     journal::append(&mut tx, &[entry]).await?;
     tx.commit().await?;
-    Ok(set(state, COOKIE, &value, "/", None))
+    Ok(COOKIE.set(state, &value))
 }
 
 /// Ends the browser's session; the value of `Set-Cookie`.
 pub(crate) async fn sign_out(state: &AppState, headers: &HeaderMap) -> Result<HeaderValue> {
-    if let Some(value) = cookie(headers, COOKIE) {
+    if let Some(value) = COOKIE.of(state, headers) {
         let mut tx = state.engine.db().begin().await?;
         sessions::end(&mut tx, &token::digest(value)).await?;
         tx.commit().await?;
     }
-    Ok(clear(state, COOKIE, "/"))
+    Ok(COOKIE.clear(state))
 }

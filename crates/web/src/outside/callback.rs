@@ -8,28 +8,28 @@ use axum::response::{IntoResponse, Response};
 use engine::{CallbackOutcome, CallbackQuery};
 
 use crate::AppState;
-use crate::auth::{Client, clear, cookie, set, start_session};
+use crate::auth::{Client, Cookie, start_session};
 use crate::error::Result;
 
-/// The cookie that binds a sign-in to the browser that began it.
+/// The cookie that binds a sign-in to the browser that began it, as it is called
+/// over plain http.
 pub const BINDING_COOKIE: &str = "rollcall_connect";
 
-const PATH: &str = "/OAuth";
-/// As long as the state itself.
-const LIFE: u64 = 600;
+const BINDING: Cookie = Cookie {
+    name: BINDING_COOKIE,
+    path: "/OAuth",
+    // As long as the state itself.
+    seconds: Some(600),
+};
 
 /// A value to bind a browser by, and the `Set-Cookie` that gives it one. A
 /// browser that is bound already keeps its value, so that two tabs both work.
 pub(crate) fn bind(state: &AppState, headers: &HeaderMap) -> (String, HeaderValue) {
-    let known = cookie(headers, BINDING_COOKIE).filter(|value| value.len() >= 40);
+    let known = BINDING.of(state, headers);
+    let known = known.filter(|value| value.len() >= 40);
     let value = known.map_or_else(|| state.engine.secret(), str::to_owned);
-    let header = binding_cookie(state, &value);
+    let header = BINDING.set(state, &value);
     (value, header)
-}
-
-/// `Set-Cookie` of a binding.
-fn binding_cookie(state: &AppState, value: &str) -> HeaderValue {
-    set(state, BINDING_COOKIE, value, PATH, Some(LIFE))
 }
 
 /// `GET /OAuth/IntegrationCallback.aspx`
@@ -39,9 +39,9 @@ pub(super) async fn callback(
     headers: HeaderMap,
     query: axum::extract::Query<CallbackQuery>,
 ) -> Result<Response> {
-    let binding = cookie(&headers, BINDING_COOKIE);
+    let binding = BINDING.of(&state, &headers);
     let outcome = state.engine.callback(query.0, binding).await?;
-    let unbind = clear(&state, BINDING_COOKIE, PATH);
+    let unbind = BINDING.clear(&state);
     Ok(match outcome {
         CallbackOutcome::Connected(id) => {
             // Consent is proven by what it can be used for.

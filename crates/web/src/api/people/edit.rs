@@ -111,6 +111,7 @@ pub(crate) async fn change(
     follow_status(&old.record, &mut new.record, access);
     settle(&mut tx, &old.record, &mut new.record, access).await?;
     guard_rights(&mut tx, caller, &old.record, &new.record).await?;
+    guard_own_email(caller, &old.record, &new.record)?;
     protect(&mut tx, &old.record, Some(&new.record)).await?;
     let action = match (old.record.status, new.record.status) {
         (Status::Active, Status::Inactive) => "deactivate",
@@ -256,6 +257,23 @@ pub(super) async fn guard_rights(
         }
     }
     Ok(())
+}
+
+/// The email finds the record of whoever comes from a directory, with the roles
+/// a rule gives them: nobody takes another's place by editing their own, unless
+/// they have every right already.
+fn guard_own_email(caller: &Caller, old: &Record, new: &Record) -> Result<()> {
+    if caller.person() != Some(old.id) || old.email == new.email {
+        return Ok(());
+    }
+    caller.administrates().map(|_| ()).map_err(|_| {
+        Problem::new(
+            StatusCode::FORBIDDEN,
+            "own_email",
+            "email: nobody changes the email of their own record",
+        )
+        .cure("Ask an administrator, or change it in the directory.")
+    })
 }
 
 /// Root and the last active administrator keep what they have. `new` is none

@@ -1,7 +1,10 @@
 //! Security roles decide what a session may do over the API.
 
 use http::{Method, StatusCode};
+use provisioning::ids::RecordId;
+use provisioning::psa::{Kind, Record};
 use serde_json::{Value, json};
+use store::records::RecordWrite;
 
 use crate::world::{World, bare};
 
@@ -411,4 +414,69 @@ async fn a_contact_moves_no_ticket_and_opens_none_for_others() {
         let reply = world.patch(&path, wrong).await;
         reply.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "validation");
     }
+}
+
+#[tokio::test]
+async fn nobody_waits_in_anothers_place_by_editing_their_own_email() {
+    let world = World::new().await;
+    let hr = json!({ "hr": { "view": "all", "edit": "all" } });
+    let role = json!({ "name": "HR", "type": "internal", "rights": hr });
+    let made = world.post("/api/v1/security-roles", role).await;
+    made.is(StatusCode::CREATED);
+    let eve = json!({ "first_name": "Eve", "username": "eve", "security_roles": ["HR"] });
+    let (eve, cookie) = world.person("employees", eve).await;
+    let amy = json!({ "first_name": "Amy", "username": "amy" });
+    let amy = world.made("/api/v1/employees", amy).await;
+    let change = |id: &str, email: &str| {
+        let path = format!("/api/v1/employees/{id}");
+        bare(Method::PATCH, &path).json(json!({ "email": email }))
+    };
+    let own = change(&eve, "boss@contoso.com").cookie(&cookie);
+    world
+        .send(own)
+        .await
+        .is_problem(StatusCode::FORBIDDEN, "own_email");
+    let other = change(&amy, "amy@contoso.com").cookie(&cookie);
+    world.send(other).await.is(StatusCode::OK);
+    let path = format!("/api/v1/employees/{eve}");
+    let reply = world
+        .patch(&path, json!({ "email": "eve@contoso.com" }))
+        .await;
+    reply.is(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn ids_of_the_directory_and_of_ours_are_never_taken_for_one_another() {
+    let world = World::new().await;
+    let (connection, group) = world.staffed(&["ada"]).await;
+    let ada = world.get("/api/v1/employees?username=ada").await.items()[0].clone();
+    let theirs = ada["source"]["object_id"].as_str().unwrap();
+    for path in ["employees", "contacts"] {
+        let reply = world.get(&format!("/api/v1/{path}/{theirs}")).await;
+        reply.is(StatusCode::NOT_FOUND);
+    }
+    // An administrator here whose id is that of somebody in the directory.
+    let bob = world.add_person("bob").await;
+    let mut twin = Record::blank(RecordId(bob), Kind::Employee);
+    twin.username = Some("twin".to_owned());
+    twin.security_roles = vec!["Administrator".to_owned()];
+    let write = RecordWrite {
+        record: twin,
+        expected_version: 0,
+    };
+    let mut tx = world.engine.db().begin().await.unwrap();
+    store::records::write(&mut tx, &[write], world.engine.now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    world.add_member(group, bob).await;
+    world.sync(&connection).await;
+    let found = world.get("/api/v1/employees?username=bob").await.items()[0].clone();
+    assert_ne!(found["id"], bob.to_string());
+    assert_eq!(found["security_roles"], json!(["User"]));
+    let twin = world.get(&format!("/api/v1/employees/{bob}")).await.body;
+    assert_eq!(
+        (&twin["username"], &twin["source"]),
+        (&json!("twin"), &Value::Null)
+    );
 }
