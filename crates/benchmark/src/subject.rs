@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use engine::{Actor, Engine, EngineOptions, NewConnection, Notifications, RuleDraft};
 use graph::Cloud;
 use provisioning::ids::{ConnectionId, GroupId, RunId};
-use provisioning::limits::Limits;
+use provisioning::limits::{Limit, Limits};
 use provisioning::mapping_rule::{Members, RolesMode};
 use provisioning::policy::{EmailSource, OnDisabled};
 use provisioning::psa::Kind;
@@ -22,6 +22,13 @@ use uuid::Uuid;
 use crate::floor_fetch::environment;
 use crate::measure::Place;
 use crate::tenant::{APPLICATION, SECRET};
+
+/// No limit.
+const NONE: Limit = Limit {
+    count: u64::MAX,
+    percent: f64::MAX,
+    window_seconds: 1,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -141,7 +148,12 @@ fn engine(base: &str, db: Db, poll: Duration, reconcile: Duration) -> Result<Eng
         reconcile_interval: reconcile,
         notifications: Notifications::Off,
         auto_approve_first: true,
-        limits: Limits::default(),
+        // Everybody moves at once here, and nobody is asked.
+        limits: Limits {
+            deactivate: NONE,
+            archive: NONE,
+            revoke: NONE,
+        },
         worker: "benchmark".to_owned(),
     };
     let sealer = store::sealer::Sealer::new(SecretBox::new(Box::new([7; 32])));

@@ -46,6 +46,7 @@ mod undo;
 mod why;
 mod worker;
 
+pub use approve::APPROVED;
 pub use audit::{AuditReport, Broken};
 pub use courier::{Courier, SIGNING_SECRET, sign};
 pub use engine::{Engine, EngineOptions, Notifications};

@@ -189,6 +189,16 @@ impl Decision {
         !self.actions.is_empty()
     }
 
+    /// What is decided about whom, in few bytes; ids of records that are yet to
+    /// be made do not count.
+    pub fn fingerprint(&self) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new();
+        self.hash_into(&mut hasher);
+        let mut short = [0; 16];
+        short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        short
+    }
+
     /// Whether somebody keeps their access and loses a security role.
     pub fn loses_roles(&self) -> bool {
         self.actions.iter().any(Action::loses_roles)

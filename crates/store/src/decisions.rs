@@ -73,6 +73,8 @@ pub struct DecisionFilter {
     pub search: Option<String>,
     /// Only those that do something a person would see.
     pub visible_only: bool,
+    /// Only those that nobody has approved yet, in this plan or the one before.
+    pub unapproved_only: bool,
 }
 
 /// Decisions after `after_seq`, in order.
@@ -88,6 +90,9 @@ pub async fn page(
     conditions.and("seq > $?", after_seq);
     if filter.visible_only || filter.headline.is_some() {
         conditions.fixed("headline IS NOT NULL");
+    }
+    if filter.unapproved_only {
+        conditions.fixed("state IS NULL");
     }
     if let Some(headline) = filter.headline {
         conditions.and("headline = $?", headline.name());

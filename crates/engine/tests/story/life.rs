@@ -194,3 +194,61 @@ async fn a_run_over_the_limit_is_held_whole_and_can_be_rejected() {
     }
 }
 }
+
+impl World {
+    /// Looks at the directory once, as the worker does.
+    async fn follows(&self, connection: ConnectionId) {
+        let (db, now) = (self.engine.db(), self.engine.now());
+        let mut tx = db.begin().await.unwrap();
+        let key = connection.to_string();
+        store::jobs::enqueue(&mut tx, "sync", &key, Some(connection), now, now)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        assert!(self.engine.work_once().await.unwrap());
+    }
+}
+
+both! {
+async fn what_was_approved_and_still_holds_is_not_asked_again() {
+    let names = ["amy", "bob", "cat", "dan", "eve", "fay", "gus", "hal"];
+    let (world, connection, staff, people) = staffed(&names).await;
+    for person in &people[..7] {
+        world.remove_member(staff, *person).await;
+    }
+    let run = world.sync(connection, Mode::Delta).await;
+    assert_eq!(run.status, RunStatus::Held);
+    let plan = async |id| store::plans::get(world.engine.db(), id).await.unwrap().unwrap();
+    let seen = plan(run.plan_id.unwrap()).await;
+    assert_eq!(seen.people, 7);
+
+    // Bob is disabled besides when the plan is approved: only he is asked about again.
+    let change = json!({"accountEnabled": false});
+    world.write(Method::PATCH, &format!("users/{}", people[1]), change).await;
+    world.follows(connection).await;
+    let hash = seen.hash.unwrap();
+    let moved = world.engine.approve(seen.id, &hash, &actor()).await.unwrap_err();
+    assert_eq!(moved.code, "plan_changed");
+    let now = store::runs::get(world.engine.db(), run.id).await.unwrap().unwrap();
+    let fresh = plan(now.plan_id.unwrap()).await;
+    assert_eq!((fresh.people, &fresh.hold.unwrap()["differs"]), (7, &json!(1)));
+    let filter = store::decisions::DecisionFilter {
+        unapproved_only: true,
+        ..Default::default()
+    };
+    let asked = store::decisions::page(world.engine.db(), fresh.id, 0, 10, &filter).await.unwrap();
+    let asked: Vec<&str> = asked.iter().map(|row| row.decision.name.as_str()).collect();
+    assert_eq!(asked, ["bob"]);
+
+    // Cat is back before the second word: all that is left was seen.
+    world.add_member(staff, people[2]).await;
+    world.follows(connection).await;
+    world.engine.approve(fresh.id, &fresh.hash.unwrap(), &actor()).await.unwrap();
+    let run = world.engine.run_to_end(run.id).await.unwrap();
+    assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+    for (name, access) in [("amy", false), ("bob", false), ("cat", true), ("hal", true)] {
+        let record = world.by_email(&format!("{name}@contoso.com")).await.unwrap();
+        assert_eq!(record.access, access, "{name}");
+    }
+}
+}

@@ -100,6 +100,7 @@ pub(crate) async fn view(state: &AppState, id: PlanId) -> Result<Value> {
         "id": plan.id, "hash": plan.hash, "status": plan.status, "kind": plan.kind,
         "connection_id": plan.connection_id, "run_id": plan.run_id,
         "counts": counts, "people": plan.people, "roles_lost": plan.roles_lost, "hold": plan.hold,
+        "differs": plan.hold.as_ref().and_then(|hold| hold.get("differs")),
         "actions": shown, "complete": plan.people <= u64::from(MOST),
         "created_at": plan.created_at, "decided_at": plan.decided_at, "decided_by": plan.decided_by,
     }))
