@@ -8,7 +8,12 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 /// What is run: the words after the program's name, for everyday use and in full.
-const MEASUREMENTS: [(&str, &str, &str); 4] = [
+const MEASUREMENTS: [(&str, &str, &str); 5] = [
+    (
+        "first_10k",
+        "",
+        "first --people 10000 --groups 50 --changes 50 --reads 2",
+    ),
     (
         "first_100k",
         "first --people 5000 --groups 50 --changes 20 --reads 2",

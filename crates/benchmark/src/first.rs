@@ -47,6 +47,7 @@ pub(crate) async fn measure(places: &Places, plan: &Plan) -> Result<Value> {
     let first = first_sync(&subject, connection, &world).await?;
     let seconds = first["seconds"].as_f64().context("seconds")?;
     let peak = peak_memory();
+    let size = subject.place.size(subject.engine.db()).await?;
     let changes = changes(&subject, connection, &world, plan.changes).await?;
     let quiet = quiet(&subject, &emulator, plan.quiet).await?;
     let reads = reads::measure(&subject, connection, plan.reads).await?;
@@ -63,6 +64,7 @@ pub(crate) async fn measure(places: &Places, plan: &Plan) -> Result<Value> {
         "floor_fetch": fetch,
         "floor_insert": insert,
         "ratio_to_floors": seconds / (fetch_seconds + insert_seconds),
+        "database_bytes": size,
         "memory_bytes": { "before": memory_before, "peak": peak },
         "single_change_ms": changes,
         "quiet_round": quiet,

@@ -7,6 +7,7 @@ mod all;
 mod first;
 mod floor_fetch;
 mod floor_insert;
+mod growth;
 mod many;
 mod measure;
 mod places;
@@ -151,7 +152,10 @@ async fn main() -> Result<()> {
         What::All { quick, write, on } => {
             let report = all::measure(quick, on.postgres.as_deref()).await?;
             if let Some(path) = write {
-                std::fs::write(path, table::markdown(&report))?;
+                std::fs::write(&path, table::markdown(&report))?;
+                if let Some(picture) = table::picture(&report) {
+                    std::fs::write(path.with_file_name("growth.svg"), picture)?;
+                }
             }
             report
         }

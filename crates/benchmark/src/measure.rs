@@ -101,6 +101,19 @@ impl Place {
         Self { url, file: None }
     }
 
+    /// How many bytes the database takes on disk, its log included.
+    pub(crate) async fn size(&self, db: &Db) -> Result<u64> {
+        let Some(file) = &self.file else {
+            let text = "SELECT pg_database_size(current_database()) AS size";
+            let row = db.source().row(text, Vec::new()).await?;
+            return Ok(row.context("no size")?.get("size")?);
+        };
+        let mut log = file.clone().into_os_string();
+        log.push("-wal");
+        let log = std::fs::metadata(log).map_or(0, |log| log.len());
+        Ok(std::fs::metadata(file)?.len() + log)
+    }
+
     /// How far the log of the database is. It moves with every page that is
     /// written: transactions and pages of SQLite's log, bytes of PostgreSQL's.
     pub(crate) async fn log(&self, db: &Db) -> Result<Log> {

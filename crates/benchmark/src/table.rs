@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::growth::{self, Point};
+
 /// The page.
 pub(crate) fn markdown(report: &Value) -> String {
     let mut page = String::from(HEAD);
@@ -23,16 +25,21 @@ pub(crate) fn markdown(report: &Value) -> String {
             },
         ),
     );
-    let databases: Vec<(&str, &Value)> = ["sqlite", "postgres"]
-        .into_iter()
-        .filter_map(|name| Some((name, report.get(name)?)))
-        .collect();
+    let databases = of_databases(report);
     for what in ["first_100k", "first_1m"] {
         first(&mut page, what, &databases);
     }
+    growth(&mut page, &databases);
     swap(&mut page, &databases);
     many(&mut page, &databases);
     page
+}
+
+fn of_databases(report: &Value) -> Vec<(&str, &Value)> {
+    ["sqlite", "postgres"]
+        .into_iter()
+        .filter_map(|name| Some((name, report.get(name)?)))
+        .collect()
 }
 
 const HEAD: &str = "# Performance
@@ -200,6 +207,46 @@ fn first(page: &mut String, what: &str, databases: &Databases<'_>) {
     page.push_str("Then, with everybody present:\n\n");
     afterwards(page, &databases);
     reads(page, &databases);
+}
+
+/// How a first sync grows with its tenant.
+fn growth(page: &mut String, databases: &Databases<'_>) {
+    let lines: Vec<(&str, Vec<Point>)> = with_points(databases);
+    if lines.is_empty() {
+        return;
+    }
+    page.push_str("## Growth\n\n![Growth with the tenant](growth.svg)\n\n");
+    page.push_str(
+        "| | people | seconds | memory at the peak | database |\n|---|---|---|---|---|\n",
+    );
+    for (name, points) in lines {
+        for point in points {
+            let [seconds, memory, disk] = point.values;
+            put(
+                page,
+                format_args!(
+                    "| {name} | {} | {seconds:.1} | {:.0} MB | {:.0} MB |\n",
+                    grouped(point.people as u64),
+                    memory / 1e6,
+                    disk / 1e6
+                ),
+            );
+        }
+    }
+    page.push('\n');
+}
+
+fn with_points<'a>(databases: &Databases<'a>) -> Vec<(&'a str, Vec<Point>)> {
+    let all = databases.iter();
+    all.map(|(name, of)| (*name, growth::points(of)))
+        .filter(|(_, points)| !points.is_empty())
+        .collect()
+}
+
+/// The picture beside the page, if there is something to draw.
+pub(crate) fn picture(report: &Value) -> Option<String> {
+    let lines = with_points(&of_databases(report));
+    (!lines.is_empty()).then(|| growth::picture(&lines))
 }
 
 /// What people look at: a row for each kind of page and answer.

@@ -137,6 +137,9 @@ struct PlanPage {
     roles_lost: u64,
     saves: Option<Saves>,
     elsewhere: Vec<Elsewhere>,
+    /// How many differ from what was approved.
+    differs: Option<u64>,
+    shows_all: bool,
     made: String,
     decided: Option<String>,
     counts: Vec<Count>,
@@ -156,6 +159,8 @@ pub(crate) struct Wanted {
     after: i64,
     changed: Option<String>,
     also: String,
+    /// Also those who stand as they were approved.
+    all: bool,
 }
 
 /// A value, or a dash for none.
@@ -246,10 +251,18 @@ pub(crate) async fn show(
     let plan = plans::get(db, id)
         .await?
         .ok_or_else(|| Problem::not_found("plan"))?;
+    // Of what was approved before only the difference is asked.
+    let differs = plan
+        .hold
+        .as_ref()
+        .and_then(|hold| hold.get("differs")?.as_u64())
+        .filter(|_| plan.status == PlanStatus::Held);
+    let shows_all = wanted.all || !wanted.action.is_empty() || !wanted.search.is_empty();
     let filter = DecisionFilter {
         headline: ActionKind::from_name(&wanted.action),
         search: Some(wanted.search.trim().to_owned()).filter(|text| !text.is_empty()),
         visible_only: true,
+        unapproved_only: differs.is_some() && !shows_all,
     };
     let rows = decisions::page(db, id, wanted.after, PEOPLE, &filter).await?;
     let is_full = rows.len() == PEOPLE as usize;
@@ -282,6 +295,8 @@ pub(crate) async fn show(
             .filter(|_| plan.status == PlanStatus::Preview)
             .and_then(Saves::new),
         elsewhere: elsewhere(&state, &wanted.also).await?,
+        differs,
+        shows_all,
         made: ago(Some(plan.created_at), now),
         decided: plan
             .decided_by
@@ -293,7 +308,7 @@ pub(crate) async fn show(
         next,
         run: plan.run_id.map(|run| run.to_string()),
         notice: wanted.changed.map(
-            |_| "The directory or the rules moved since you saw the plan: this is the new one.",
+            |_| "The directory or the rules moved since you saw the plan: this is what is new.",
         ),
     })
 }
