@@ -106,7 +106,12 @@ async fn entry(installation: &Installation, rule: MappingRule) -> Result<Entry> 
     })
 }
 
-/// Adds or changes the rules of a file, in their order.
+fn read(text: &str) -> Result<RuleFile, toml::de::Error> {
+    toml::from_str(text)
+}
+
+/// Adds or changes the rules of a file, in their order, once all of them have
+/// been understood.
 pub(super) async fn import(
     installation: &Installation,
     file: &Path,
@@ -115,13 +120,16 @@ pub(super) async fn import(
     output: Output,
 ) -> Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-    let read: RuleFile =
-        toml::from_str(&text).map_err(|error| wrong_use(format!("{}: {error}", file.display())))?;
-    let known = mapping_rules::list(installation.db()).await?;
+    let read = read(&text).map_err(|error| wrong_use(format!("{}: {error}", file.display())))?;
+    let mut drafts = Vec::with_capacity(read.rules.len());
     for entry in read.rules {
         let name = entry.name.clone();
         let connection = connection_of(installation, &entry, tenant).await?;
         let draft = draft(installation, entry, &connection, tenant.is_some()).await?;
+        drafts.push((name, connection, draft));
+    }
+    let known = mapping_rules::list(installation.db()).await?;
+    for (name, connection, draft) in drafts {
         let existing = known
             .iter()
             .map(|row| &row.rule)
@@ -191,4 +199,69 @@ async fn draft(
         licensed_only: entry.licensed_only,
         enabled: entry.enabled,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const RULES: &str = r#"
+        [[rules]]
+        name = "Service desk"
+        order = 10
+        tenant_id = "5c0e7e4b-9a3f-4a55-9c43-0d6a6f0f1a11"
+        group_id = "0b5a3c41-7a52-4f8e-8f3d-2a9a0c6d7e22"
+        group_name = "Service Desk"
+        kind = "employee"
+        security_roles = ["Service Desk Manager"]
+
+        [[rules]]
+        name = "Clients"
+        order = 20
+        scope = "assigned"
+        kind = "contact"
+        account = "Northwind"
+        security_roles = ["External User"]
+        exclude = ["svc-*"]
+        enabled = false
+    "#;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let rules = read(RULES).unwrap();
+        let text = toml::to_string_pretty(&rules).unwrap();
+        let again = toml::to_string_pretty(&read(&text).unwrap()).unwrap();
+        assert_eq!(again, text);
+        let [desk, clients] = rules.rules.try_into().unwrap();
+        assert!(desk.enabled && desk.scope == ScopeKind::Group && desk.exclude.is_empty());
+        assert!(!clients.enabled && clients.scope == ScopeKind::Assigned);
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_file_is_read_or_refused_with_its_place(
+            at in 0..RULES.len(),
+            cut in 0_usize..80,
+            put in ".{0,12}",
+        ) {
+            let ends = |mut at: usize| {
+                while !RULES.is_char_boundary(at) {
+                    at -= 1;
+                }
+                at
+            };
+            let (from, to) = (ends(at), ends((at + cut).min(RULES.len())));
+            let damaged = format!("{}{put}{}", &RULES[..from], &RULES[to..]);
+            if let Err(error) = read(&damaged) {
+                prop_assert!(error.to_string().contains("line "), "{error}");
+            }
+        }
+
+        #[test]
+        fn any_text_is_survived(text in ".{0,400}") {
+            let _ = read(&text);
+        }
+    }
 }
