@@ -25,6 +25,7 @@ for (const script of [true, false]) {
     await person.follows(root.username);
     await person.reads("your password alone signs you in");
     await person.looks("account");
+    await person.types("Password", root.password);
     await person.presses("Set it up");
     await person.reads("Scan this");
     await person.looks("second-factor");
