@@ -2,6 +2,7 @@
 
 mod admin;
 mod auth_provision;
+mod frame;
 mod me;
 mod people;
 mod tickets;
