@@ -5,4 +5,5 @@ mod auth_provision;
 mod frame;
 mod me;
 mod people;
+mod runs;
 mod tickets;
