@@ -3,15 +3,18 @@
 
 mod accounts;
 mod admin;
+mod agent;
 mod assets;
 mod auth_provision;
 mod chart;
 mod connections;
 mod entrance;
+mod flash;
 mod frame;
 mod home;
 mod invoices;
 mod me;
+mod moment;
 mod people;
 mod person;
 mod person_acts;
@@ -23,12 +26,13 @@ mod rules;
 mod runs;
 mod tickets;
 mod undo;
+mod words;
 
 use askama::Template;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use provisioning::psa::Kind;
@@ -50,7 +54,11 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
         .route("/set-up", get(entrance::set_up_form).post(entrance::set_up))
         .nest("/portal", portal::router())
         .nest("/me", me::router())
-        .merge(of_staff().route_layer(from_fn_with_state(state.clone(), staff_only)))
+        .merge(
+            of_staff()
+                .route_layer(from_fn(flash::say))
+                .route_layer(from_fn_with_state(state.clone(), staff_only)),
+        )
 }
 
 /// The pages for the provider's own people.
@@ -164,11 +172,20 @@ struct ProblemPage<'a> {
 
 /// The page of a problem: what happened, where, and how to mend it.
 pub(crate) fn problem_page(user: Option<&CurrentUser>, problem: &Problem) -> Response {
+    // Clients know neither our modules nor our roles.
+    let is_contact = user.is_some_and(|user| user.record.record.kind == Kind::Contact);
+    let is_refused = is_contact && problem.status() == StatusCode::FORBIDDEN;
     let shown = ProblemPage {
         frame: Frame::new(title(problem.status()), "", user),
-        detail: sentence(problem.detail()),
+        detail: match is_refused {
+            true => "Your access does not include this page.".to_owned(),
+            false => sentence(problem.detail()),
+        },
         code: problem.code(),
-        cure: problem.cure_text(),
+        cure: match is_refused {
+            true => Some("Ask whoever gives access at your company, if you need it."),
+            false => problem.cure_text(),
+        },
         connection: problem.member("connection_id"),
     };
     match shown.render() {

@@ -2,6 +2,8 @@
 
 mod admin;
 mod auth_provision;
+mod frame;
 mod me;
 mod people;
+mod runs;
 mod tickets;

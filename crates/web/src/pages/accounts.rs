@@ -10,10 +10,12 @@ use serde::Deserialize;
 use store::accounts::{self, Account, AccountFilter};
 use store::invoices::{self, InvoiceFilter};
 use store::record_list::{self, Order, RecordFilter};
+use store::references::ReferenceKind;
 use store::rights::{Module, Right};
 use store::tickets::{self, TicketFilter};
 
-use super::frame::{Fields, Frame, ago, go, needs, page, sentence, word};
+use super::frame::{Fields, Frame, go, needs, page, sentence, word};
+use super::moment::{Timed, when};
 use super::people::full_name;
 use crate::AppState;
 use crate::api::accounts as api;
@@ -26,12 +28,14 @@ const HERE: &str = "/crm/accounts";
 const PAGE: i64 = 50;
 /// Contacts, tickets and invoices shown of an account.
 const SHOWN: i64 = 20;
+/// Contacts that are counted.
+const COUNTED: i64 = 1_000;
 
 struct Line {
     id: String,
     name: String,
     is_active: bool,
-    changed: String,
+    changed: Timed,
 }
 
 #[derive(Template)]
@@ -78,7 +82,7 @@ async fn build(state: &AppState, user: &CurrentUser, wanted: Wanted) -> Result<L
                 id: account.id.to_string(),
                 name: account.name,
                 is_active: account.is_active,
-                changed: ago(Some(account.updated_at), now),
+                changed: when(account.updated_at, now),
             })
             .collect(),
         may_create: needs(user, Module::Crm, Right::Create).is_ok(),
@@ -121,7 +125,7 @@ pub(crate) async fn create(
 struct Of {
     href: String,
     label: String,
-    more: String,
+    more: Timed,
     state: String,
 }
 
@@ -131,6 +135,8 @@ struct AccountPage {
     frame: Frame,
     account: Account,
     contacts: Vec<Of>,
+    /// How many there are, when not all are shown.
+    all_contacts: Option<String>,
     sees_tickets: bool,
     tickets: Vec<Of>,
     sees_invoices: bool,
@@ -147,13 +153,26 @@ async fn contacts_of(state: &AppState, id: AccountId) -> Result<Vec<Of>> {
     let one = |row: store::records::RecordRow| Of {
         href: format!("/crm/contacts/{}", row.record.id),
         label: full_name(&row.record),
-        more: row.record.email.clone().unwrap_or_default(),
+        more: row.record.email.as_deref().unwrap_or_default().into(),
         state: match row.record.status {
             Status::Active if row.record.access => "client portal".to_owned(),
             status => status.name().to_owned(),
         },
     };
     Ok(found.items.into_iter().map(one).collect())
+}
+
+/// How many contacts an account has, in words.
+async fn contact_count(state: &AppState, id: AccountId) -> Result<String> {
+    let all = accounts::references(state.engine.db(), id, COUNTED).await?;
+    let contacts = all.iter().filter(|one| one.kind == ReferenceKind::Contact);
+    let count = contacts.count();
+    let is_all = i64::try_from(count).is_ok_and(|count| count < COUNTED);
+    Ok(if is_all {
+        format!("All {count} contacts")
+    } else {
+        format!("All contacts, {count} and more")
+    })
 }
 
 async fn tickets_of(state: &AppState, id: AccountId) -> Result<Vec<Of>> {
@@ -166,7 +185,7 @@ async fn tickets_of(state: &AppState, id: AccountId) -> Result<Vec<Of>> {
     let one = |ticket: tickets::Ticket| Of {
         href: format!("/service-desk/tickets/{}", ticket.id),
         label: format!("#{} {}", ticket.number, ticket.title),
-        more: ago(Some(ticket.updated_at), now),
+        more: when(ticket.updated_at, now),
         state: word(&ticket.status),
     };
     Ok(found.items.into_iter().map(one).collect())
@@ -181,7 +200,9 @@ async fn invoices_of(state: &AppState, id: AccountId) -> Result<Vec<Of>> {
     let one = |invoice: invoices::Invoice| Of {
         href: format!("/finance/invoices/{}", invoice.id),
         label: invoice.number,
-        more: format!("{} {}", invoice.amount, invoice.currency),
+        more: format!("{} {}", invoice.amount, invoice.currency)
+            .as_str()
+            .into(),
         state: word(&invoice.status),
     };
     Ok(found.items.into_iter().map(one).collect())
@@ -196,9 +217,15 @@ pub(crate) async fn show(
     let account = api::found(state.engine.db(), id).await?;
     let sees = |module| needs(&user, module, Right::View).is_ok();
     let (sees_tickets, sees_invoices) = (sees(Module::ServiceDesk), sees(Module::Finance));
+    let contacts = contacts_of(&state, id).await?;
+    let is_cut = i64::try_from(contacts.len()).is_ok_and(|shown| shown >= SHOWN);
     page(&AccountPage {
         frame: Frame::new(&account.name, "accounts", Some(&user)),
-        contacts: contacts_of(&state, id).await?,
+        contacts,
+        all_contacts: match is_cut {
+            true => Some(contact_count(&state, id).await?),
+            false => None,
+        },
         tickets: match sees_tickets {
             true => tickets_of(&state, id).await?,
             false => Vec::new(),

@@ -1,5 +1,6 @@
 //! Admin: security roles, API tokens, webhooks, the audit log and health.
 
+mod acts;
 mod audit;
 mod health;
 mod roles;

@@ -1,15 +1,13 @@
-//! The charts of Home, drawn here as SVG: changes by the hour, people and
+//! The charts of Home, drawn here as SVG: changes by the hour or day, people and
 //! delay by connection. Knows shapes and numbers, not where they come from.
 
 use jiff::{SignedDuration, Timestamp};
 use provisioning::action::ActionKind;
 use provisioning::plan::Counts;
 
-/// Hours on the chart of changes.
-const HOURS: i64 = 24;
-/// Its drawing area, in units of its own.
+/// The drawing area of the chart of changes, in units of its own.
 const HEIGHT: u64 = 120;
-const STEP: u64 = 30;
+const WIDTH: u64 = 720;
 /// Bars of a chart by connection are this long at most.
 const LENGTH: u64 = 260;
 /// Connections on a chart: the largest.
@@ -22,48 +20,83 @@ pub(crate) struct Part {
     pub(crate) size: u64,
 }
 
-/// What happened within one hour.
-pub(crate) struct Hour {
+/// How far back the chart of changes goes, and in what steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// A day by its hours.
+    Hours,
+    /// A month by its days.
+    Days,
+}
+
+impl Span {
+    /// Bars, the seconds each stands for, and how many share a label.
+    fn steps(self) -> (i64, i64, i64) {
+        match self {
+            Self::Hours => (24, 3_600, 4),
+            Self::Days => (30, 86_400, 5),
+        }
+    }
+
+    fn label(self, began: Timestamp) -> String {
+        let format = match self {
+            Self::Hours => "%H:%M",
+            Self::Days => "%-d %b",
+        };
+        began.strftime(format).to_string()
+    }
+}
+
+/// What happened within one hour or day.
+pub(crate) struct Step {
     pub(crate) label: String,
     pub(crate) is_labelled: bool,
     pub(crate) x: u64,
+    pub(crate) middle: u64,
     pub(crate) parts: Vec<Part>,
     pub(crate) gained: u64,
     pub(crate) changed: u64,
     pub(crate) lost: u64,
 }
 
-impl Hour {
+impl Step {
     fn total(&self) -> u64 {
         self.gained + self.changed + self.lost
     }
 }
 
-/// Changes of the last day, by the hour.
+/// Changes of the last day or month.
 pub(crate) struct Changes {
-    pub(crate) hours: Vec<Hour>,
+    pub(crate) steps: Vec<Step>,
     pub(crate) total: u64,
     pub(crate) most: u64,
     pub(crate) width: u64,
+    /// Of a bar.
+    pub(crate) bar: u64,
+    pub(crate) is_by_day: bool,
 }
 
-/// The beginning of the day the chart of changes shows.
-pub(crate) fn since(now: Timestamp) -> Timestamp {
-    let day = SignedDuration::from_hours(HOURS);
-    now.checked_sub(day).unwrap_or(Timestamp::MIN)
+/// The beginning of what the chart of changes shows.
+pub(crate) fn since(now: Timestamp, span: Span) -> Timestamp {
+    let (count, seconds, _) = span.steps();
+    let back = SignedDuration::from_secs(count * seconds);
+    now.checked_sub(back).unwrap_or(Timestamp::MIN)
 }
 
 /// The chart of what runs did, each at its moment.
-pub(crate) fn changes(runs: &[(Timestamp, Counts)], now: Timestamp) -> Changes {
-    let first = now.as_second().div_euclid(3_600) - HOURS + 1;
-    let mut hours: Vec<Hour> = (0..HOURS)
+pub(crate) fn changes(runs: &[(Timestamp, Counts)], now: Timestamp, span: Span) -> Changes {
+    let (count, seconds, share) = span.steps();
+    let wide = WIDTH / count.unsigned_abs();
+    let first = now.as_second().div_euclid(seconds) - count + 1;
+    let mut steps: Vec<Step> = (0..count)
         .zip(0_u64..)
-        .map(|(hour, at)| {
-            let began = Timestamp::from_second((first + hour) * 3_600).unwrap_or(now);
-            Hour {
-                label: began.strftime("%H:%M").to_string(),
-                is_labelled: hour % 4 == 3,
-                x: at * STEP,
+        .map(|(step, at)| {
+            let began = Timestamp::from_second((first + step) * seconds).unwrap_or(now);
+            Step {
+                label: span.label(began),
+                is_labelled: step % share == share - 1,
+                x: at * wide + 4,
+                middle: at * wide + wide / 2,
                 parts: Vec::new(),
                 gained: 0,
                 changed: 0,
@@ -72,39 +105,41 @@ pub(crate) fn changes(runs: &[(Timestamp, Counts)], now: Timestamp) -> Changes {
         })
         .collect();
     for (at, counts) in runs {
-        let hour = at.as_second().div_euclid(3_600) - first;
-        let hour = usize::try_from(hour).ok().and_then(|at| hours.get_mut(at));
-        let Some(hour) = hour else { continue };
+        let step = at.as_second().div_euclid(seconds) - first;
+        let step = usize::try_from(step).ok().and_then(|at| steps.get_mut(at));
+        let Some(step) = step else { continue };
         for kind in ActionKind::ALL {
             let count = counts.of(kind);
             match kind {
                 ActionKind::Review => {}
-                ActionKind::Update | ActionKind::Link => hour.changed += count,
-                kind if kind.is_loss() => hour.lost += count,
-                _ => hour.gained += count,
+                ActionKind::Update | ActionKind::Link => step.changed += count,
+                kind if kind.is_loss() => step.lost += count,
+                _ => step.gained += count,
             }
         }
     }
-    let most = hours.iter().map(Hour::total).max().unwrap_or(0);
-    for hour in &mut hours {
+    let most = steps.iter().map(Step::total).max().unwrap_or(0);
+    for step in &mut steps {
         let mut y = HEIGHT;
         let series = [
-            ("gained", hour.gained),
-            ("changed", hour.changed),
-            ("lost", hour.lost),
+            ("gained", step.gained),
+            ("changed", step.changed),
+            ("lost", step.lost),
         ];
         for (class, count) in series {
             let size = scaled(count, most, HEIGHT);
             y = y.saturating_sub(size);
-            hour.parts.push(Part { class, at: y, size });
+            step.parts.push(Part { class, at: y, size });
         }
-        hour.parts.retain(|part| part.size > 0);
+        step.parts.retain(|part| part.size > 0);
     }
     Changes {
-        total: hours.iter().map(Hour::total).sum(),
+        total: steps.iter().map(Step::total).sum(),
         most,
-        width: hours.len() as u64 * STEP,
-        hours,
+        width: WIDTH,
+        bar: wide.saturating_sub(8),
+        is_by_day: span == Span::Days,
+        steps,
     }
 }
 
@@ -180,9 +215,9 @@ mod tests {
             (at("2026-02-28T11:59:00Z"), counts.clone()),
             (at("2026-02-28T10:59:00Z"), counts),
         ];
-        let chart = changes(&runs, now);
+        let chart = changes(&runs, now, Span::Hours);
         assert_eq!((chart.total, chart.most), (16, 8), "the third is too old");
-        let [first, .., last] = chart.hours.as_slice() else {
+        let [first, .., last] = chart.steps.as_slice() else {
             panic!("hours")
         };
         assert_eq!((first.label.as_str(), first.total()), ("11:00", 8));
@@ -192,6 +227,10 @@ mod tests {
         );
         let filled: u64 = last.parts.iter().map(|part| part.size).sum();
         assert_eq!(filled, HEIGHT);
+        let month = changes(&runs, now, Span::Days);
+        let counts: Vec<u64> = month.steps.iter().map(Step::total).collect();
+        assert_eq!((month.total, &counts[28..]), (24, &[16, 8][..]));
+        assert_eq!(month.steps[29].label, "1 Mar");
     }
 
     #[test]

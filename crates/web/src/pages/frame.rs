@@ -14,6 +14,9 @@ use serde_json::Value;
 use store::rights::{Module, Right};
 
 use super::assets;
+use super::flash;
+use super::people::full_name;
+pub(crate) use super::words::sentence;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
 use crate::front::escape;
@@ -26,6 +29,10 @@ pub(crate) struct Frame {
     pub(crate) js: String,
     pub(crate) icon: String,
     pub(crate) nav: Vec<Group>,
+    /// What the navigation calls where this page is.
+    pub(crate) here: Option<&'static str>,
+    /// What was just done.
+    pub(crate) done: Option<&'static str>,
     pub(crate) is_admin: bool,
     /// Whether this is the page about whoever is signed in.
     pub(crate) is_me: bool,
@@ -156,7 +163,7 @@ const PORTAL: &[(&str, &[Known])] = &[(
             "Invoices",
             Some((Module::Finance, Something)),
         ),
-        ("profile", "/portal/profile", "Profile", None),
+        ("me", "/me", "Profile", None),
     ],
 )];
 
@@ -189,13 +196,18 @@ fn nav(section: &str, user: &CurrentUser) -> Vec<Group> {
 impl Frame {
     /// The frame of a page for somebody signed in, or for nobody.
     pub(crate) fn new(title: &str, section: &'static str, user: Option<&CurrentUser>) -> Self {
+        let nav = user.map(|user| nav(section, user)).unwrap_or_default();
+        let mut places = nav.iter().flat_map(|group| &group.links);
+        let here = places.find(|place| place.is_here);
         Self {
             title: title.to_owned(),
-            user: user.map(|user| user.actor().name),
+            user: user.map(|user| full_name(&user.record.record)),
             css: assets::address("app.css"),
             js: assets::address("app.js"),
             icon: assets::address("icon.svg"),
-            nav: user.map(|user| nav(section, user)).unwrap_or_default(),
+            here: here.map(|place| place.label),
+            done: flash::said(),
+            nav,
             is_admin: user.is_some_and(|user| user.rights.allows_all(Module::Admin, Right::View)),
             is_me: section == "me",
         }
@@ -331,22 +343,6 @@ pub(crate) fn ago(time: Option<Timestamp>, now: Timestamp) -> String {
     }
 }
 
-/// Words as a sentence. What begins with the name of a field stays as it is.
-pub(crate) fn sentence(text: &str) -> String {
-    let word = text.split(' ').next().unwrap_or_default();
-    let mut letters = text.chars();
-    let mut out = match letters.next() {
-        Some(first) if word.chars().all(char::is_alphabetic) => {
-            first.to_uppercase().chain(letters).collect()
-        }
-        _ => text.to_owned(),
-    };
-    if !out.ends_with(['.', '!', '?', ':']) {
-        out.push('.');
-    }
-    out
-}
-
 /// An `<option>` or labelled box.
 pub(crate) struct Choice {
     pub(crate) value: String,
@@ -363,23 +359,5 @@ impl Choice {
             chosen: *value == chosen,
         };
         all.iter().map(one).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn problems_read_as_sentences_and_fields_keep_their_names() {
-        let table = [
-            ("you have no access here", "You have no access here."),
-            ("account_id is missing", "account_id is missing."),
-            ("body: 1 to 9 characters", "body: 1 to 9 characters."),
-            ("Try again.", "Try again."),
-        ];
-        for (given, expected) in table {
-            assert_eq!(sentence(given), expected, "{given:?}");
-        }
     }
 }

@@ -3,20 +3,23 @@
 use std::collections::HashMap;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::ProvisioningMode;
 use jiff::Timestamp;
 use provisioning::psa::Kind;
+use serde::Deserialize;
 use store::connections::{self, Connection};
 use store::plans::{self, PlanFilter, PlanStatus};
 use store::rights::{Module, Right};
 use store::runs::{self, RunFilter, RunStatus};
 use store::tickets::{self, TicketFilter, TicketStatus};
-use store::{links, review_items};
+use store::{links, review_items, subscriptions};
 
-use super::chart::{self, Changes, Row};
-use super::frame::{Frame, ago, at, go, needs, page, word};
+use super::chart::{self, Changes, Row, Span};
+use super::frame::{Frame, go, needs, page, word};
+use super::moment::{Timed, maybe, when};
+use super::runs::state_of;
 use super::tickets::{Slip, slips};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -26,8 +29,8 @@ use crate::error::Result;
 const WORK: i64 = 20;
 
 /// Runs read at a time for the chart of changes, and at most.
-const RUNS: u32 = 200;
-const MOST_RUNS: u32 = 2_000;
+const RUNS: u32 = 500;
+const MOST_RUNS: u32 = 10_000;
 
 /// A connection as cards and tables show it.
 pub(crate) struct Card {
@@ -39,10 +42,16 @@ pub(crate) struct Card {
     pub(crate) state_words: String,
     pub(crate) reason: Option<String>,
     pub(crate) cure: Option<String>,
-    pub(crate) as_of: String,
-    pub(crate) last_run: Option<(String, String)>,
+    pub(crate) as_of: Timed,
+    pub(crate) last_run: Option<(String, Timed)>,
     pub(crate) people: u64,
-    pub(crate) secret_expires: Option<String>,
+    pub(crate) secret_ends: Option<Timed>,
+    /// When Microsoft stops telling, unless it is asked again before.
+    pub(crate) subscription_ends: Option<Timed>,
+    /// The plan that waits for a person.
+    pub(crate) held: Option<String>,
+    /// Questions that wait for a person.
+    pub(crate) reviews: u64,
     pub(crate) is_paused: bool,
 }
 
@@ -53,6 +62,13 @@ pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Re
         Some(id) => runs::get(db, id).await?,
         None => None,
     };
+    let filter = PlanFilter {
+        status: Some(PlanStatus::Held),
+        connection_id: Some(of.id),
+        ..PlanFilter::default()
+    };
+    let held = plans::list(db, &filter, None, 1).await?.pop();
+    let subscriptions = subscriptions::list(db, of.id).await?.into_iter();
     let status = word(&of.health.status);
     let as_of = state.engine.as_of(&of);
     let name = of.tenant_name.or(of.tenant_domain.clone());
@@ -68,13 +84,19 @@ pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Re
         state: status,
         reason: of.health.reason,
         cure: of.health.cure,
-        as_of: ago(as_of, now),
+        as_of: maybe(as_of, now),
         last_run: last_run.map(|run| {
-            let words = format!("{}, {}", word(&run.status), ago(Some(run.started_at), now));
-            (run.id.to_string(), words)
+            let words = format!("{}, ", state_of(run.status));
+            (run.id.to_string(), when(run.started_at, now).after(&words))
         }),
         people: links::count_primary(db, of.id).await?,
-        secret_expires: of.configuration.secret_expires_at.map(at),
+        secret_ends: of.configuration.secret_expires_at.map(|at| when(at, now)),
+        subscription_ends: subscriptions
+            .map(|one| one.expires_at)
+            .min()
+            .map(|at| when(at, now)),
+        held: held.map(|plan| plan.id.to_string()),
+        reviews: review_items::count_open(db, Some(of.id)).await?,
     })
 }
 
@@ -84,7 +106,7 @@ struct Held {
     tenant: String,
     why: String,
     people: u64,
-    made: String,
+    made: Timed,
 }
 
 #[derive(Template)]
@@ -103,6 +125,8 @@ struct HomePage {
 /// The charts, once a connection has people.
 struct Charts {
     changes: Changes,
+    /// There were more runs than are counted.
+    is_cut: bool,
     people: Vec<Row>,
     delays: Vec<Row>,
 }
@@ -114,10 +138,15 @@ struct Measured {
     delay: Option<(u64, u64)>,
 }
 
-async fn charts(state: &AppState, measured: Vec<Measured>, now: Timestamp) -> Result<Charts> {
-    let (db, since) = (state.engine.db(), chart::since(now));
+async fn charts(
+    state: &AppState,
+    measured: Vec<Measured>,
+    now: Timestamp,
+    span: Span,
+) -> Result<Charts> {
+    let (db, since) = (state.engine.db(), chart::since(now, span));
     let mut done = Vec::new();
-    let mut after = None;
+    let (mut after, mut is_cut) = (None, true);
     for _ in 0..MOST_RUNS / RUNS {
         let rows = runs::list(db, &RunFilter::default(), after, RUNS).await?;
         let is_last =
@@ -128,6 +157,7 @@ async fn charts(state: &AppState, measured: Vec<Measured>, now: Timestamp) -> Re
             .filter(|row| matches!(row.status, RunStatus::Done | RunStatus::Undone));
         done.extend(ended.filter_map(|row| Some((row.finished_at?, row.counts))));
         if is_last {
+            is_cut = false;
             break;
         }
     }
@@ -137,7 +167,8 @@ async fn charts(state: &AppState, measured: Vec<Measured>, now: Timestamp) -> Re
         Some((one.name.clone(), theirs, ours))
     });
     Ok(Charts {
-        changes: chart::changes(&done, now),
+        changes: chart::changes(&done, now, span),
+        is_cut,
         people: chart::people(people.collect()),
         delays: chart::delays(delays.collect()),
     })
@@ -154,7 +185,26 @@ async fn work_of(state: &AppState, user: &CurrentUser) -> Result<Vec<Slip>> {
     slips(state, found.items).await
 }
 
-pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Wanted {
+    chart: String,
+}
+
+impl Wanted {
+    fn span(&self) -> Span {
+        match self.chart.as_str() {
+            "days" => Span::Days,
+            _ => Span::Hours,
+        }
+    }
+}
+
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response> {
     if user.record.record.kind == Kind::Contact {
         return Ok(go("/portal"));
     }
@@ -195,7 +245,7 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
         shown.cards.push(card);
     }
     if measured.iter().any(|one| one.people > 0) {
-        shown.charts = Some(charts(&state, measured, now).await?);
+        shown.charts = Some(charts(&state, measured, now, wanted.span()).await?);
     }
     let filter = PlanFilter {
         status: Some(PlanStatus::Held),
@@ -207,7 +257,7 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
             .as_ref()
             .and_then(|hold| hold.get("message")?.as_str());
         let why = why.unwrap_or("It waits for approval.").to_owned();
-        let made = ago(Some(plan.created_at), now);
+        let made = when(plan.created_at, now);
         let tenant = plan.connection_id.and_then(|id| tenants.get(&id).cloned());
         shown.held.push(Held {
             plan: plan.id.to_string(),

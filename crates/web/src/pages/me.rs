@@ -9,7 +9,10 @@ use axum::routing::{get, post};
 use secrecy::SecretString;
 use store::{second_factors, sessions};
 
-use super::frame::{Fields, Frame, ago, at, go, page, sentence, word};
+use super::agent;
+use super::frame::{Fields, Frame, at, go, page, sentence};
+use super::moment::{Timed, when};
+use super::portal;
 use crate::AppState;
 use crate::api::sessions::id_of;
 use crate::auth::second_factor::{self, Enrolment};
@@ -32,24 +35,31 @@ pub(crate) fn router() -> Router<AppState> {
 /// Where somebody is signed in.
 struct Place {
     id: String,
-    by: String,
-    from: String,
-    since: String,
-    seen: String,
+    by: &'static str,
+    /// The browser as people call it, and as it calls itself.
+    browser: String,
+    agent: String,
+    ip: String,
+    since: Timed,
+    seen: Timed,
     is_current: bool,
+    /// Tells it from others in so many words.
+    began: String,
 }
 
 /// The second factor as far as it is.
 enum Factor {
     Off,
     Begun(Enrolment),
-    On { since: String, codes: u64 },
+    On { since: Timed, codes: u64 },
 }
 
 #[derive(Template)]
 #[template(path = "me.html")]
 struct MePage {
     frame: Frame,
+    /// What a client's contact is shown of their record.
+    profile: Option<portal::Profile>,
     has_password: bool,
     factor: Factor,
     places: Vec<Place>,
@@ -80,7 +90,7 @@ async fn shown(
             recovery_codes,
             ..
         }) => Factor::On {
-            since: at(since),
+            since: when(since, now),
             codes: recovery_codes,
         },
         _ => match second_factor::enrolment(state, user).await? {
@@ -90,19 +100,25 @@ async fn shown(
     };
     let place = |session: sessions::Session| Place {
         id: id_of(&session),
-        by: word(&session.method),
-        since: at(session.created_at),
-        seen: ago(Some(session.last_seen_at), now),
+        by: match session.method {
+            sessions::Method::Password => "Password",
+            sessions::Method::Microsoft => "Microsoft",
+        },
+        since: when(session.created_at, now),
+        seen: when(session.last_seen_at, now),
         is_current: session.token_hash == user.session.token_hash,
-        from: [session.ip, session.user_agent]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(", "),
+        browser: session
+            .user_agent
+            .as_deref()
+            .map_or_else(|| "Something without a name".to_owned(), agent::called),
+        agent: session.user_agent.unwrap_or_default(),
+        ip: session.ip.unwrap_or_default(),
+        began: at(session.created_at),
     };
     let places = sessions::of_record(db, id, now).await?;
     let page = page(&MePage {
         frame: Frame::new("Your account", "me", Some(user)),
+        profile: portal::profile_of(state, user).await?,
         has_password: user.record.has_password,
         factor,
         places: places.into_iter().map(place).collect(),

@@ -107,6 +107,7 @@ struct ListPage {
     statuses: Vec<Choice>,
     accesses: Vec<Choice>,
     account: Option<(String, String)>,
+    is_filtered: bool,
     headings: Vec<Heading>,
     rows: Vec<Line>,
     first: Option<String>,
@@ -251,6 +252,10 @@ async fn list(state: AppState, user: CurrentUser, kind: Kind, wanted: Wanted) ->
             &wanted.access,
         ),
         account: filter.account_id.map(named),
+        is_filtered: filter.search.is_some()
+            || filter.status.is_some()
+            || filter.access.is_some()
+            || after.is_some(),
         // A search has its own order.
         headings: if filter.search.is_none() {
             wanted.headings()

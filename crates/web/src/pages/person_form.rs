@@ -15,7 +15,7 @@ use store::records::RecordRow;
 use store::rights::Right;
 use store::{Db, security_roles};
 
-use super::frame::{Choice, Fields, Frame, go, needs, page};
+use super::frame::{Choice, Fields, Frame, go, needs, page, sentence};
 use super::people::{Where, full_name, place};
 use super::person::label;
 use crate::AppState;
@@ -240,7 +240,7 @@ async fn refused(
     }
     let cure = problem.cure_text().map(str::to_owned);
     let shown = FormPage {
-        failure: Some((problem.detail().to_owned(), cure)),
+        failure: Some((sentence(problem.detail()), cure)),
         ..form(state, user, kind, row, Some(fields)).await?
     };
     Ok((problem.status(), page(&shown)?).into_response())

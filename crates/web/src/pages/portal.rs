@@ -19,7 +19,8 @@ use store::rights::Right::{Create, View};
 use store::tickets::{self, TicketFilter, TicketStatus};
 use store::{accounts, records};
 
-use super::frame::{Choice, Frame, ago, page, word};
+use super::frame::{Choice, Frame, go, page, query, word};
+use super::moment::{Timed, when};
 use super::people::full_name;
 use crate::AppState;
 use crate::api::{finance, tickets as desk};
@@ -37,7 +38,8 @@ pub(super) fn router() -> Router<AppState> {
         .route("/tickets/new", get(ticket::form))
         .route("/tickets/{id}", get(ticket::show).post(ticket::change))
         .route("/invoices", get(bills))
-        .route("/profile", get(profile))
+        // Where the profile was before it was one page with the account.
+        .route("/profile", get(|| async { go("/me") }))
 }
 
 /// The portal is for contacts; employees have the whole product.
@@ -54,7 +56,7 @@ struct Line {
     title: String,
     status: String,
     whose: String,
-    changed: String,
+    changed: Timed,
 }
 
 #[derive(Template)]
@@ -64,8 +66,9 @@ struct ListPage {
     account: Option<String>,
     is_account_wide: bool,
     may_open: bool,
+    search: String,
     statuses: Vec<Choice>,
-    status: String,
+    is_filtered: bool,
     rows: Vec<Line>,
     next: Option<String>,
     paged: bool,
@@ -74,6 +77,7 @@ struct ListPage {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Wanted {
+    search: String,
     status: String,
     after: Option<String>,
 }
@@ -91,6 +95,7 @@ async fn list(
             "closed" => Some(TicketStatus::Closed),
             _ => None,
         },
+        search: Some(wanted.search.trim().to_owned()).filter(|text| !text.is_empty()),
         ..TicketFilter::default()
     };
     let filter = desk::within(filter, reach, &caller);
@@ -101,7 +106,13 @@ async fn list(
     let after = paging.after()?;
     let (db, now) = (state.engine.db(), state.engine.now());
     let found = tickets::list(db, &filter, after.as_ref(), PAGE).await?;
-    let next = found.cursor();
+    let next = found.cursor().map(|after| {
+        query(&[
+            ("search", &wanted.search),
+            ("status", &wanted.status),
+            ("after", &after),
+        ])
+    });
     let whose: Vec<RecordId> = found.items.iter().filter_map(|t| t.contact_id).collect();
     let whose = names(&state, &whose).await?;
     let one = |ticket: tickets::Ticket| Line {
@@ -112,7 +123,7 @@ async fn list(
             .contact_id
             .and_then(|id| whose.get(&id).cloned())
             .unwrap_or_default(),
-        changed: ago(Some(ticket.updated_at), now),
+        changed: when(ticket.updated_at, now),
         title: ticket.title,
     };
     page(&ListPage {
@@ -124,7 +135,8 @@ async fn list(
             &[("", "any"), ("open", "open"), ("closed", "closed")],
             &wanted.status,
         ),
-        status: wanted.status,
+        is_filtered: !wanted.search.is_empty() || !wanted.status.is_empty(),
+        search: wanted.search,
         rows: found.items.into_iter().map(one).collect(),
         next,
         paged: after.is_some(),
@@ -189,34 +201,34 @@ async fn bills(
     })
 }
 
-#[derive(Template)]
-#[template(path = "portal_profile.html")]
-struct ProfilePage {
-    frame: Frame,
-    fields: Vec<(&'static str, String)>,
-    sees_account: bool,
+/// What contacts are shown of their own record.
+pub(super) struct Profile {
+    pub(super) fields: Vec<(&'static str, String)>,
+    pub(super) sees_account: bool,
 }
 
-async fn profile(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
-    contact(&user)?;
+/// The profile of a contact; none of an employee.
+pub(super) async fn profile_of(state: &AppState, user: &CurrentUser) -> Result<Option<Profile>> {
     let record = &user.record.record;
+    if record.kind != Kind::Contact {
+        return Ok(None);
+    }
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let fields = [
         ("Name", full_name(record)),
         (
             "Company",
-            account_of(&state, &user).await?.unwrap_or_default(),
+            account_of(state, user).await?.unwrap_or_default(),
         ),
         ("Job Title", text(&record.job_title)),
         ("Email", text(&record.email)),
         ("Username", text(&record.username)),
     ];
-    page(&ProfilePage {
-        frame: Frame::new("Profile", "profile", Some(&user)),
+    Ok(Some(Profile {
         fields: fields
             .into_iter()
             .filter(|(_, value)| !value.is_empty())
             .collect(),
         sees_account: matches!(user.reach(ServiceDesk, View), Ok(Reach::Account(_))),
-    })
+    }))
 }

@@ -4,15 +4,16 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use provisioning::action::ActionKind;
-use provisioning::ids::RunId;
+use provisioning::ids::{ConnectionId, RunId};
 use provisioning::plan::Counts;
 use serde::Deserialize;
 use serde_json::Value;
 use store::rights::{Module, Right};
-use store::runs::{self, RunFilter, RunRow, RunStatus};
+use store::runs::{self, RunFilter, RunMode, RunRow, RunStatus};
 use store::{connections, plans};
 
-use super::frame::{Frame, ago, at, needs, page, word};
+use super::frame::{Choice, Frame, needs, page, query, word};
+use super::moment::{Timed, when};
 use super::plan::in_a_word;
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -26,12 +27,13 @@ struct Run {
     of: String,
     status: String,
     state: &'static str,
-    mode: String,
+    mode: &'static str,
     cause: String,
     actor: String,
-    started: String,
-    finished: String,
-    counts: String,
+    started: Timed,
+    finished: Option<Timed>,
+    did: String,
+    counts: Vec<Count>,
     plan: Option<String>,
     requests: u64,
     resource_units: u64,
@@ -42,6 +44,13 @@ struct Run {
     is_running: bool,
     can_be_undone: bool,
     undo_of: Option<String>,
+}
+
+/// Actions of a kind, and where a plan lists them.
+struct Count {
+    words: String,
+    kind: &'static str,
+    is_loss: bool,
 }
 
 /// How far a run is.
@@ -68,8 +77,44 @@ pub(crate) fn in_words(counts: &Counts) -> String {
     words.join(", ")
 }
 
+fn each(counts: &Counts) -> Vec<Count> {
+    let some = ActionKind::ALL
+        .into_iter()
+        .filter(|kind| counts.of(*kind) > 0);
+    some.map(|kind| Count {
+        words: format!("{} {}", counts.of(kind), in_a_word(kind)),
+        kind: kind.name(),
+        is_loss: kind.is_loss(),
+    })
+    .collect()
+}
+
+/// What a run reads.
+fn reads(mode: RunMode) -> &'static str {
+    match mode {
+        RunMode::Delta => "what changed",
+        RunMode::Full => "everybody",
+    }
+}
+
+/// Why there is a run.
+fn cause(word: &str) -> String {
+    let words = match word {
+        "change" => "the directory changed",
+        "sync" => "a sync was asked for",
+        "rule" => "rules or defaults were saved",
+        "resync" => "Resync of one person",
+        "reapply" => "Re-apply to one person",
+        "review" => "an answer in the review queue",
+        "removal" => "the connection is removed",
+        "undo" => "a run is taken back",
+        other => return other.replace('_', " "),
+    };
+    words.to_owned()
+}
+
 /// The status for people.
-fn state(status: RunStatus) -> &'static str {
+pub(crate) fn state_of(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Collecting => "reading",
         RunStatus::Planned => "planning",
@@ -99,15 +144,17 @@ fn run(row: RunRow, of: String, now: jiff::Timestamp) -> Run {
         can_be_undone: row.status == RunStatus::Done && row.counts.total() > 0,
         undo_of: row.undo_of.map(|id| id.to_string()),
         status: word(&row.status),
-        state: state(row.status),
-        mode: word(&row.mode),
-        cause: row.cause.replace('_', " "),
+        state: state_of(row.status),
+        mode: reads(row.mode),
+        cause: cause(&row.cause),
         actor: row.actor.unwrap_or_default(),
-        started: ago(Some(row.started_at), now),
-        finished: row.finished_at.map(at).unwrap_or_default(),
-        counts: match row.status {
+        started: when(row.started_at, now),
+        finished: row.finished_at.map(|at| when(at, now)),
+        counts: each(&row.counts),
+        did: match row.status {
             RunStatus::Rejected => "nothing".to_owned(),
-            RunStatus::Held => format!("waits: {}", in_words(&row.counts)),
+            RunStatus::Held => format!("would do: {}", in_words(&row.counts)),
+            _ if is_running(row.status) => String::new(),
             _ => in_words(&row.counts),
         },
         plan: row.plan_id.map(|id| id.to_string()),
@@ -143,7 +190,8 @@ async fn progress(state: &AppState, row: &RunRow) -> Result<Progress> {
     let (done, all, began) = match (row.status, &plan) {
         (RunStatus::Applying, Some(plan)) => {
             let began = plan.decided_at.unwrap_or(plan.created_at);
-            (number("applied").unwrap_or(0), Some(plan.people), began)
+            let all = Some(plan.people).filter(|all| *all > 0);
+            (number("applied").unwrap_or(0), all, began)
         }
         _ => {
             let done = number("planned").or(number("people")).unwrap_or(0);
@@ -153,14 +201,15 @@ async fn progress(state: &AppState, row: &RunRow) -> Result<Progress> {
     let seconds = state.engine.now().duration_since(began).as_secs_f64();
     Ok(Progress {
         words: pace(done, all, seconds),
-        bar: all
-            .map(|all| (done.min(all), all))
-            .filter(|(_, all)| *all > 0),
+        bar: all.map(|all| (done.min(all), all)),
     })
 }
 
 #[allow(clippy::cast_precision_loss)] // people, for people to read
 fn pace(done: u64, all: Option<u64>, seconds: f64) -> String {
+    if all.is_none() && done == 0 {
+        return String::new();
+    }
     let of = all.map(|all| format!(" of {all}")).unwrap_or_default();
     let words = format!("{done}{of} people");
     if done == 0 || seconds < 1.0 {
@@ -176,7 +225,11 @@ fn pace(done: u64, all: Option<u64>, seconds: f64) -> String {
 #[template(path = "runs.html")]
 struct RunsPage {
     frame: Frame,
+    statuses: Vec<Choice>,
+    tenants: Vec<Choice>,
+    is_filtered: bool,
     runs: Vec<Run>,
+    first: bool,
     next: Option<String>,
 }
 
@@ -187,25 +240,89 @@ struct RunPage {
     run: Run,
 }
 
-#[derive(Deserialize)]
-pub(crate) struct After {
+const STATUSES: [RunStatus; 8] = [
+    RunStatus::Collecting,
+    RunStatus::Planned,
+    RunStatus::Held,
+    RunStatus::Applying,
+    RunStatus::Done,
+    RunStatus::Failed,
+    RunStatus::Rejected,
+    RunStatus::Undone,
+];
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Wanted {
+    status: String,
+    tenant: String,
     after: Option<RunId>,
+}
+
+impl Wanted {
+    fn filter(&self) -> Result<RunFilter> {
+        let connection: Option<ConnectionId> = match self.tenant.as_str() {
+            "" => None,
+            id => Some(id.parse().map_err(|_| {
+                Problem::invalid("tenant: not the id of a connection")
+                    .cure("Choose the tenant from the list.")
+            })?),
+        };
+        Ok(RunFilter {
+            connection_id: connection,
+            status: STATUSES
+                .into_iter()
+                .find(|status| word(status) == self.status),
+        })
+    }
+}
+
+/// The tenants there are, to choose from.
+async fn tenants(state: &AppState, chosen: &str) -> Result<Vec<Choice>> {
+    let all = connections::list(state.engine.db()).await?.into_iter();
+    let one = |one: connections::Connection| {
+        let value = one.id.to_string();
+        let name = one.tenant_name.or(one.tenant_domain);
+        Choice {
+            chosen: value == chosen,
+            value,
+            label: name.unwrap_or(one.configuration.tenant_input),
+        }
+    };
+    let any = Choice {
+        value: String::new(),
+        label: "any".to_owned(),
+        chosen: chosen.is_empty(),
+    };
+    Ok(std::iter::once(any).chain(all.map(one)).collect())
+}
+
+fn statuses(chosen: &str) -> Vec<Choice> {
+    let names = STATUSES.map(|status| (word(&status), state_of(status)));
+    let all = names.iter().map(|(name, label)| (name.as_str(), *label));
+    let all: Vec<_> = std::iter::once(("", "any")).chain(all).collect();
+    Choice::list(&all, chosen)
 }
 
 pub(crate) async fn list(
     State(state): State<AppState>,
     user: CurrentUser,
-    Query(query): Query<After>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::View)?;
     let now = state.engine.now();
-    let filter = RunFilter::default();
-    let rows = runs::list(state.engine.db(), &filter, query.after, PAGE).await?;
+    let filter = wanted.filter()?;
+    let rows = runs::list(state.engine.db(), &filter, wanted.after, PAGE).await?;
     let is_full = rows.len() == PAGE as usize;
-    let next = rows
-        .last()
-        .filter(|_| is_full)
-        .map(|row| row.id.to_string());
+    let last = rows.last().filter(|_| is_full);
+    let next = last.map(|row| {
+        let after = row.id.to_string();
+        query(&[
+            ("status", &wanted.status),
+            ("tenant", &wanted.tenant),
+            ("after", &after),
+        ])
+    });
     let mut shown = Vec::new();
     for row in rows {
         let of = tenant(&state, &row).await?;
@@ -213,7 +330,11 @@ pub(crate) async fn list(
     }
     page(&RunsPage {
         frame: Frame::new("Runs", "runs", Some(&user)),
+        statuses: statuses(&wanted.status),
+        tenants: tenants(&state, &wanted.tenant).await?,
+        is_filtered: filter.status.is_some() || filter.connection_id.is_some(),
         runs: shown,
+        first: wanted.after.is_some(),
         next,
     })
 }
@@ -247,7 +368,8 @@ mod tests {
     #[test]
     fn progress_has_counts_then_rate_and_time_left() {
         let table = [
-            ((0, None, 5.0), "0 people"),
+            ((0, None, 5.0), ""),
+            ((0, Some(9), 5.0), "0 of 9 people"),
             ((40, None, 0.5), "40 people"),
             ((40, None, 4.0), "40 people, 10 a second"),
             (

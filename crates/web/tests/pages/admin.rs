@@ -218,6 +218,43 @@ async fn the_audit_log_is_filtered_and_proved() {
 }
 
 #[tokio::test]
+async fn the_audit_log_names_whom_an_entry_is_about_and_offers_every_act() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let (root, ada) = (world.root().await, world.employee("ada").await);
+    let form = "username=ada&first_name=Ada&last_name=Byron&security_roles=User&access=granted";
+    world
+        .form(&root, &format!("/hr/employees/{ada}/edit"), form)
+        .await
+        .is(StatusCode::SEE_OTHER);
+    let page = world.page(&root, "/admin/audit").await;
+    shows(
+        &page,
+        &[&format!("<a href=\"/people/{ada}\">Ada Byron</a>")],
+    );
+    for entry in world.get("/api/v1/audit?limit=200").await.items() {
+        let option = format!("<option value={}", entry["action"]);
+        shows(&page, &[&option]);
+    }
+    let one = world
+        .page(
+            &root,
+            &format!("/admin/audit?record_id={ada}&action=create"),
+        )
+        .await;
+    shows(
+        &one,
+        &[
+            "alone.",
+            "<option value=\"create\" selected>created</option>",
+        ],
+    );
+    // What an old address asks for is kept, known or not.
+    let other = world.page(&root, "/admin/audit?action=long+gone").await;
+    shows(&other, &["value=\"long_gone\" selected>long gone"]);
+}
+
+#[tokio::test]
 async fn health_says_what_to_do_beside_what_is_wrong() {
     let world = World::new().await;
     let id = world.connect().await;
@@ -225,6 +262,15 @@ async fn health_says_what_to_do_beside_what_is_wrong() {
     shows(
         &world.page(&root, "/admin/health").await,
         &["Contoso", "it is not known when it ends", "Enter the day"],
+    );
+    // Moments are told by their distance, with the exact time behind them.
+    let page = world.page(&root, "/admin/health").await;
+    let shown = page.text.split('<').map(|part| part.rsplit('>').next());
+    let shown: String = shown.flatten().collect();
+    assert!(page.text.contains("<time datetime=\"20"), "{}", page.text);
+    assert!(
+        !shown.contains("T0") && !shown.contains("T1") && !shown.contains("T2"),
+        "{shown}"
     );
     let soon = json!({ "secret_expires_at": "2020-01-01T00:00:00Z" });
     world

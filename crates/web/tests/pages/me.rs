@@ -15,7 +15,7 @@ struct App(Totp);
 impl App {
     /// Reads the key off the page.
     fn new(page: &Reply) -> Self {
-        let key = between(&page.text, "Key: <code>", "</code>").replace(' ', "");
+        let key = between(&page.text, "Key: <code class=\"copy\">", "</code>").replace(' ', "");
         let secret = Secret::try_from_base32(key).unwrap();
         Self(Builder::new().with_secret(secret).build_noncompliant())
     }

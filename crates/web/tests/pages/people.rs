@@ -75,7 +75,12 @@ async fn a_list_is_searched_filtered_sorted_and_downloaded() {
     let (ada, bob) = (turned.text.find(">ada<"), turned.text.find(">bob<"));
     assert!(bob < ada, "{}", turned.text);
     let nobody = world.page(&root, "/crm/contacts").await;
-    shows(&nobody, &["Nobody fits."]);
+    shows(
+        &nobody,
+        &["No contact yet.", "mapping rule</a> makes contacts"],
+    );
+    let none = world.page(&root, "/hr/employees?search=zoe").await;
+    shows(&none, &["Nobody fits.", "Everybody</a>"]);
 }
 
 #[tokio::test]
@@ -278,4 +283,40 @@ async fn the_timeline_offers_to_take_back_and_shows_first_what_that_does() {
         &world.form(&root, &format!("{rule}/undo"), "").await,
         &["nothing left to take back"],
     );
+}
+
+#[tokio::test]
+async fn an_account_shows_some_of_its_contacts_and_leads_to_all() {
+    let world = World::new().await;
+    let name = json!({ "name": "Northwind" });
+    let account = world.made("/api/v1/accounts", name).await;
+    let add = async |number: u32| {
+        let contact = json!({ "first_name": format!("C{number}"), "account_id": account });
+        world.made("/api/v1/contacts", contact).await;
+    };
+    let root = world.root().await;
+    for number in 0..19 {
+        add(number).await;
+    }
+    let page = world.page(&root, &format!("/crm/accounts/{account}")).await;
+    assert!(!page.text.contains("All 19 contacts"));
+    for number in 19..23 {
+        add(number).await;
+    }
+    let page = world.page(&root, &format!("/crm/accounts/{account}")).await;
+    let link = format!("<a href=\"/crm/contacts?account_id={account}\">All 23 contacts</a>");
+    shows(&page, &[&link]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_on_a_form_is_said_in_its_own_words() {
+    let world = World::new().await;
+    let root = world.root().await;
+    let form = "first_name=Cleo&username=cleo&access=granted";
+    let page = world.form(&root, "/crm/contacts/new", form).await;
+    page.is(StatusCode::UNPROCESSABLE_ENTITY);
+    let note = page.text.split("role=\"alert\"").nth(1).unwrap();
+    let note = note.split("</div>").next().unwrap();
+    let said = "Security roles: access needs one. Nothing was saved.";
+    assert!(note.contains(said), "{note}");
 }

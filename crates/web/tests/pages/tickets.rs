@@ -145,7 +145,46 @@ async fn clients_have_no_page_of_the_staff() {
         let reply = world.form(&session, path, &typed).await;
         reply.is(StatusCode::NOT_FOUND);
     }
-    for path in ["/portal", "/portal/profile", "/me"] {
+    for path in ["/portal", "/me"] {
         world.page(&session, path).await.is(StatusCode::OK);
     }
+    // One page says all about them, and is under Profile.
+    let profile = world.page(&session, "/portal/profile").await;
+    assert_eq!(profile.header("location"), Some("/me"));
+    let me = world.page(&session, "/me").await;
+    for text in [
+        "Northwind",
+        "Where you are signed in",
+        "href=\"/me\" aria-current",
+    ] {
+        assert!(me.text.contains(text), "{text}: {}", me.text);
+    }
+}
+
+#[tokio::test]
+async fn clients_find_a_ticket_by_its_words_and_are_refused_in_theirs() {
+    let world = World::new().await;
+    let account = world
+        .made("/api/v1/accounts", json!({ "name": "Northwind" }))
+        .await;
+    let client = json!({ "username": "cleo", "first_name": "Cleo", "account_id": account, "security_roles": ["External User"] });
+    let (contact, session) = world.person("contacts", client).await;
+    for title in ["The printer hums", "The door is stuck"] {
+        let ticket = json!({ "title": title, "contact_id": contact, "account_id": account });
+        world.made("/api/v1/tickets", ticket).await;
+    }
+    let found = world.page(&session, "/portal?search=printer").await;
+    found.is(StatusCode::OK);
+    assert!(found.text.contains("The printer hums"), "{}", found.text);
+    assert!(!found.text.contains("The door is stuck"));
+    let none = world.page(&session, "/portal?search=window").await;
+    assert!(none.text.contains("No ticket fits."), "{}", none.text);
+    let refused = world.page(&session, "/portal/invoices").await;
+    refused.is(StatusCode::FORBIDDEN);
+    assert!(
+        refused
+            .text
+            .contains("Your access does not include this page.")
+    );
+    assert!(!refused.text.contains("Finance") && !refused.text.contains("security role"));
 }

@@ -34,7 +34,7 @@ story("wrong input to a connection is refused where it was typed", { installed: 
   const typed = [
     ["tenant-unknown", { tenant: "nobody.example" }, "there is no such tenant", "each cloud knows only its own tenants"],
     ["application-id-wrong", { application: "abc" }, "`abc` is not an Application ID", "Overview page"],
-    ["key-missing", { key: "" }, "application_key is missing", "Value of the client secret"],
+    ["key-missing", { key: "" }, "Application Key is missing", "Value of the client secret"],
   ];
   for (const [screen, fields, what, cure] of typed) {
     await person.goes(guide);
@@ -172,7 +172,7 @@ story("a wrong rule comes back as it was typed", { installed: true }, async ({ w
   await person.chooses("Account", "Steelpeak Networks");
   await person.page.getByLabel("External User").uncheck();
   await person.presses("Save");
-  await person.reads("security_roles is empty");
+  await person.reads("Security roles are empty");
   assert.deepEqual((await world.api("GET", "/mapping-rules")).items, [], "nothing is half-done");
   await person.ticks("External User");
   await person.presses("Preview");
@@ -201,6 +201,8 @@ story("a rule that would lock many out is held, and what was done is undone", { 
   await person.follows("Staff");
   await person.page.getByLabel("On", { exact: true }).uncheck();
   await person.presses("Save");
+  await person.reads("Nothing has happened yet");
+  await person.presses("Save the rule");
   await person.reads(/waits|held/i, "Approve", "Reject");
   await person.looks("lockout-held");
   assert.equal(await employees(), before, "nobody lost anything");
@@ -219,6 +221,8 @@ story("a rule that would lock many out is held, and what was done is undone", { 
   await person.follows("Staff");
   await person.page.getByLabel("On", { exact: true }).uncheck();
   await person.presses("Save");
+  await person.reads("Nothing has happened yet");
+  await person.presses("Save the rule");
   const words = await person.page.getByText(/type that number/).innerText();
   const [losses] = words.match(/\d+/);
   await ask.fill(losses);

@@ -44,6 +44,10 @@ story("a contact on a phone has their own tickets, until they leave the group", 
   await person.reads("The X-ray viewer does not start");
   await person.readsNot("A new colleague begins on Monday", "Invoices", "Employees", "Auth & Provision");
   await person.looks("tickets");
+  await person.page.getByText("Menu:").click();
+  await person.follows("Profile");
+  await person.reads("Your account", "Lakeside Dental", "Where you are signed in");
+  await person.goes("/portal");
   await person.follows("New ticket");
   await person.types("What is it about, in one line", "The printer prints grey");
   await person.types("What happened, what should happen", "Since this morning.\nIt should print black.");
@@ -60,9 +64,11 @@ story("a contact on a phone has their own tickets, until they leave the group", 
   // Nothing else answers, whatever address is typed.
   const [theirs] = (await world.api("GET", `/tickets?contact_id=${anna.id}`)).items;
   assert.equal(await person.goes(`/portal/tickets/${theirs.id}`), 404);
-  for (const path of ["/hr/employees", "/crm/contacts", "/runs", "/portal/invoices"]) {
-    assert.equal(await person.goes(path), 403, path);
+  for (const path of ["/hr/employees", "/crm/contacts", "/runs"]) {
+    assert.equal(await person.goes(path), 404, path);
   }
+  assert.equal(await person.goes("/portal/invoices"), 403);
+  await person.reads("Your access does not include this page.");
   await person.looks("not-allowed");
 
   const group = await world.object(client.domain, "Portal Users");
@@ -91,5 +97,5 @@ story("a client's manager sees the whole company's tickets and invoices", { inst
   await person.reads("INV-2041", "840.00 GBP");
   await person.readsNot("INV-9999");
   const seen = await walks(person, "/portal");
-  assert.ok(seen.includes("/portal/profile") && seen.includes("/portal/tickets/{id}"), seen.join(" "));
+  assert.ok(seen.includes("/me") && seen.includes("/portal/tickets/{id}"), seen.join(" "));
 });

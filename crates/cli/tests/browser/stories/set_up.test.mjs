@@ -5,7 +5,8 @@ import { story } from "../support/story.mjs";
 
 async function choosesSync(person) {
   await person.follows("Auth & Provision");
-  await person.ticks("Azure AD Sync");
+  const follows = person.page.getByLabel("Azure AD Sync: the directories");
+  await follows.check();
   await person.types("Department", "General");
   await person.types("Location", "Head office");
   await person.types("Job Title", "Employee");
@@ -14,7 +15,8 @@ async function choosesSync(person) {
   await person.types("Employee Role", "Staff");
   await person.looks("auth-and-provision");
   await person.presses("Save");
-  assert.ok(await person.page.getByLabel("Azure AD Sync").isChecked());
+  await person.reads("Auth & Provision is saved.");
+  assert.ok(await follows.isChecked());
   assert.equal(await person.page.getByLabel("Department").inputValue(), "General");
 }
 

@@ -5,7 +5,7 @@ import { Demo } from "./demo.mjs";
 import { Person } from "./person.mjs";
 import { World } from "./world.mjs";
 
-const longest = 120_000;
+const longest = 240_000;
 
 /**
  * Tells one story. `told` gets the world, a function that lets a person arrive, and the test.

@@ -7,7 +7,7 @@ const mostVariants = 6;
 
 function kind(address) {
   const query = [...new URL(address).searchParams]
-    .filter(([name]) => !["after", "search", "sort", "status", "access"].includes(name))
+    .filter(([name]) => !["action", "after", "search", "sort", "status", "access"].includes(name))
     .map(([name, value]) => (/^[a-z_]+$/.test(value) ? `${name}=${value}` : name));
   return pattern(address) + (query.length ? `?${query.sort().join("&")}` : "");
 }

@@ -1,33 +1,40 @@
 //! The audit log: who did what to whom, filtered by the address, exported, and
 //! proved to be as it was written.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use provisioning::ids::RecordId;
 use serde::Deserialize;
 use serde_json::Value;
 use store::journal::{self, Entry, JournalFilter, Origin};
 
+use super::acts;
 use crate::AppState;
 use crate::api::audit as api;
 use crate::auth::{Caller, CurrentUser};
 use crate::error::{Problem, Result};
-use crate::pages::frame::{Choice, Frame, at, page, query, word};
+use crate::pages::frame::{Choice, Frame, page, query, word};
+use crate::pages::moment::{Timed, when};
+use crate::pages::tickets::record_names;
 
 const PAGE: u32 = 100;
 
 struct Row {
     seq: i64,
-    at: String,
+    at: Timed,
     who: String,
     origin: String,
     action: String,
     reason: String,
     changes: usize,
-    record: Option<String>,
+    /// Whom it is about: the record's id and name.
+    whom: Option<(String, String)>,
     run: Option<String>,
     connection: Option<String>,
 }
@@ -38,6 +45,10 @@ struct AuditPage {
     frame: Frame,
     wanted: Wanted,
     origins: Vec<Choice>,
+    acts: Vec<Choice>,
+    is_filtered: bool,
+    /// Whom the page is about, when it is about one person.
+    about: Option<String>,
     rows: Vec<Row>,
     next: Option<String>,
     proof: Option<(bool, String)>,
@@ -56,6 +67,18 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
+    fn is_filtered(&self) -> bool {
+        let all = [
+            &self.origin,
+            &self.actor,
+            &self.action,
+            &self.record_id,
+            &self.from,
+            &self.to,
+        ];
+        all.iter().any(|text| !text.trim().is_empty())
+    }
+
     fn filter(&self) -> Result<JournalFilter> {
         let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let origins = [Origin::Directory, Origin::User, Origin::Api, Origin::Undo];
@@ -90,7 +113,31 @@ fn day(name: &str, text: &str, later: i64) -> Result<Option<Timestamp>> {
     Ok(Some(zoned.timestamp()))
 }
 
-fn row(entry: &Entry) -> Row {
+fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Directory => "directory",
+        Origin::User => "by hand",
+        Origin::Api => "API",
+        Origin::Undo => "undo",
+    }
+}
+
+/// What an act may be asked for by; one that is not known is kept.
+fn choices(chosen: &str) -> Vec<Choice> {
+    let mut all = vec![("", "any")];
+    all.extend(acts::all());
+    let mut choices = Choice::list(&all, chosen);
+    if choices.iter().all(|one| !one.chosen) {
+        choices.push(Choice {
+            value: chosen.to_owned(),
+            label: acts::in_words(chosen),
+            chosen: true,
+        });
+    }
+    choices
+}
+
+fn row(entry: &Entry, names: &HashMap<RecordId, String>, now: Timestamp) -> Row {
     let seen = api::view(entry);
     let reason = match &seen["reason"] {
         Value::String(text) => text.clone(),
@@ -103,13 +150,19 @@ fn row(entry: &Entry) -> Row {
     let own = &entry.entry;
     Row {
         seq: entry.seq,
-        at: at(own.at),
+        at: when(own.at, now),
         who: own.actor.clone().unwrap_or_default(),
-        origin: word(&own.origin),
-        action: own.action.replace('_', " "),
+        origin: origin(own.origin).to_owned(),
+        action: acts::in_words(&own.action),
         reason,
         changes: seen["changes"].as_array().map_or(0, Vec::len),
-        record: own.record_id.map(|id| id.to_string()),
+        whom: own.record_id.map(|id| {
+            let name = names.get(&id).cloned();
+            (
+                id.to_string(),
+                name.unwrap_or_else(|| "somebody deleted".to_owned()),
+            )
+        }),
         run: own.run_id.map(|id| id.to_string()),
         connection: own.connection_id.map(|id| id.to_string()),
     }
@@ -118,7 +171,10 @@ fn row(entry: &Entry) -> Row {
 async fn build(state: &AppState, user: &CurrentUser, wanted: Wanted) -> Result<AuditPage> {
     Caller::from(user.clone()).administrates()?;
     let filter = wanted.filter()?;
-    let entries = journal::list(state.engine.db(), &filter, wanted.after, PAGE).await?;
+    let (db, now) = (state.engine.db(), state.engine.now());
+    let entries = journal::list(db, &filter, wanted.after, PAGE).await?;
+    let concerned = entries.iter().filter_map(|entry| entry.entry.record_id);
+    let names = record_names(db, concerned.chain(filter.record_id).collect()).await?;
     let is_full = entries.len() >= PAGE as usize;
     let last = entries.last().map(|entry| entry.seq.to_string());
     let next = last.filter(|_| is_full).map(|after| {
@@ -138,13 +194,19 @@ async fn build(state: &AppState, user: &CurrentUser, wanted: Wanted) -> Result<A
             &[
                 ("", "any"),
                 ("directory", "directory"),
-                ("user", "user"),
+                ("user", "by hand"),
                 ("api", "API"),
                 ("undo", "undo"),
             ],
             &wanted.origin,
         ),
-        rows: entries.iter().map(row).collect(),
+        acts: choices(&wanted.action.trim().replace(' ', "_")),
+        is_filtered: wanted.is_filtered(),
+        about: filter.record_id.and_then(|id| names.get(&id).cloned()),
+        rows: entries
+            .iter()
+            .map(|entry| row(entry, &names, now))
+            .collect(),
         wanted,
         next,
         proof: None,

@@ -11,6 +11,7 @@ use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::Result;
 use crate::pages::frame::{Frame, page, word};
+use crate::pages::moment::{Timed, told};
 
 struct Of {
     id: String,
@@ -23,7 +24,7 @@ struct Of {
 struct Line {
     subject: &'static str,
     state: String,
-    detail: String,
+    detail: Timed,
     cure: Option<String>,
 }
 
@@ -50,7 +51,7 @@ fn subject(line: &HealthLine) -> &'static str {
 
 pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
     looks(&user)?;
-    let mut all = Vec::new();
+    let (mut all, now) = (Vec::new(), state.engine.now());
     for connection in connections::list(state.engine.db()).await? {
         let lines = state.engine.health(&connection).await?;
         let worst = lines.iter().map(|line| line.severity).max();
@@ -66,7 +67,7 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
                 .map(|line| Line {
                     subject: subject(&line),
                     state: word(&line.severity),
-                    detail: line.detail,
+                    detail: told(&line.detail, now),
                     cure: line.cure,
                 })
                 .collect(),

@@ -16,6 +16,7 @@ use crate::api::security_roles as api;
 use crate::auth::{Caller, CurrentUser};
 use crate::error::{Problem, Result};
 use crate::extract::{Body, Id};
+use crate::front::escape;
 use crate::pages::frame::{Choice, Fields, Frame, go, page, sentence, word};
 
 const HERE: &str = "/admin/security-roles";
@@ -29,7 +30,7 @@ pub(crate) struct Line {
 /// One right in one module.
 pub(crate) struct Cell {
     name: String,
-    right: &'static str,
+    pub(crate) right: &'static str,
     pub(crate) reaches: &'static str,
     /// The roles that give it as far as this.
     pub(crate) from: String,
@@ -228,7 +229,7 @@ pub(crate) async fn create(
     };
     let caller = Caller::from(user.clone());
     match api::create(State(state), caller, Body(new)).await {
-        Ok(_) => Ok(go(HERE)),
+        Ok(_) => Ok(go(format!("{HERE}/{}", escape(&name)))),
         Err(problem) => {
             let mut shown = form(&user, None, &rights);
             shown.typed = name;
@@ -272,8 +273,9 @@ pub(crate) async fn update(
         rights: Some(rights.clone()),
         is_active: Some(fields.ticked("is_active")),
     };
+    let here = format!("{HERE}/{}", escape(&name));
     match api::update(State(state), caller, Id(name), headers, Body(change)).await {
-        Ok(_) => Ok(go(HERE)),
+        Ok(_) => Ok(go(here)),
         Err(problem) => refused(problem, form(&user, Some(&role), &rights)),
     }
 }

@@ -14,7 +14,8 @@ use crate::api::api_tokens as api;
 use crate::auth::{Caller, CurrentUser};
 use crate::error::{Problem, Result};
 use crate::extract::{Id, Paging};
-use crate::pages::frame::{Fields, Frame, ago, at, go, page, query, sentence};
+use crate::pages::frame::{Fields, Frame, go, page, query, sentence};
+use crate::pages::moment::{Timed, maybe, when};
 
 const HERE: &str = "/admin/api-tokens";
 
@@ -23,9 +24,9 @@ struct Row {
     name: String,
     scopes: String,
     by: String,
-    made: String,
-    used: String,
-    ends: String,
+    made: Timed,
+    used: Timed,
+    ends: Timed,
     state: &'static str,
 }
 
@@ -66,9 +67,9 @@ async fn build(state: &AppState, user: &CurrentUser, after: Option<String>) -> R
             name: token.name,
             scopes: scopes.join(", "),
             by: token.created_by.unwrap_or_default(),
-            made: at(token.created_at),
-            used: ago(token.last_used_at, now),
-            ends: token.expires_at.map_or_else(|| "never".to_owned(), at),
+            made: when(token.created_at, now),
+            used: maybe(token.last_used_at, now),
+            ends: maybe(token.expires_at, now),
             state: match (token.revoked_at, is_over) {
                 (Some(_), _) => "revoked",
                 (None, true) => "expired",

@@ -15,7 +15,8 @@ use crate::api::webhooks as api;
 use crate::auth::{Caller, CurrentUser};
 use crate::error::{Problem, Result};
 use crate::extract::{Body, Id};
-use crate::pages::frame::{Choice, Fields, Frame, ago, go, page, sentence, word};
+use crate::pages::frame::{Choice, Fields, Frame, at, go, page, sentence, word};
+use crate::pages::moment::{Timed, when};
 
 const HERE: &str = "/admin/webhooks";
 const DELIVERIES: i64 = 50;
@@ -120,7 +121,9 @@ struct Sent {
     event: &'static str,
     status: String,
     attempts: i64,
-    when: String,
+    when: Timed,
+    /// Tells it from others in so many words.
+    began: String,
     answer: String,
 }
 
@@ -151,7 +154,8 @@ pub(crate) async fn show(
         event: delivery.event.name(),
         status: word(&delivery.status),
         attempts: delivery.attempts,
-        when: ago(Some(delivery.created_at), now),
+        when: when(delivery.created_at, now),
+        began: at(delivery.created_at),
         answer: match (delivery.last_status, delivery.last_error) {
             (_, Some(error)) => error,
             (Some(status), None) => status.to_string(),
