@@ -9,6 +9,7 @@ const COMMANDS: &[&str] = &[
     "migrate",
     "doctor",
     "admin create-root",
+    "admin set-up-code",
     "admin reset-password",
     "admin reset-second-factor",
     "token create",
