@@ -16,7 +16,7 @@ mod serve;
 mod state;
 mod stream;
 
-pub use api::openapi_json;
+pub use api::{openapi_json, reseal_answers};
 pub use outside::BINDING_COOKIE;
 pub use router::router;
 pub use serve::{ServeLimits, serve, serve_within};

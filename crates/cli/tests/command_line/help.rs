@@ -12,6 +12,7 @@ const COMMANDS: &[&str] = &[
     "admin set-up-code",
     "admin reset-password",
     "admin reset-second-factor",
+    "secrets rotate",
     "token create",
     "connection list",
     "connection add",

@@ -10,6 +10,7 @@ mod help;
 mod installation;
 mod killed;
 mod main_path;
+mod master_key;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
