@@ -1,5 +1,7 @@
 //! `doctor`: looks at everything an installation needs, changes nothing.
 
+mod twins;
+
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -24,7 +26,7 @@ use crate::{compose, master_key};
 /// Check configuration, database, secrets, network, permissions, subscriptions.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Changes nothing. Exit code 1 when anything is off.
+    after_help = "Changes nothing. Exit code 1 when anything is off; a note, like two records with the same email, is none.
 
 Examples:
   rollcall doctor
@@ -133,6 +135,7 @@ impl Doctor {
                 "Run `rollcall admin create-root`.",
             ),
         }
+        twins::look(db, findings).await?;
         for connection in connections::list(db).await? {
             let name = installation::name(&connection);
             state(&connection, &name, findings);

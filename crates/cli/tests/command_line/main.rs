@@ -11,6 +11,7 @@ mod installation;
 mod killed;
 mod main_path;
 mod master_key;
+mod near_duplicates;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
