@@ -84,6 +84,9 @@ pub(crate) enum Command {
     /// Whether the audit log is as it was written
     #[command(subcommand)]
     Audit(commands::audit::Audit),
+    /// The master key
+    #[command(subcommand)]
+    Secrets(commands::secrets::Secrets),
     /// API tokens
     #[command(subcommand)]
     Token(commands::token::Token),

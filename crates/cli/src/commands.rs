@@ -10,6 +10,7 @@ pub(crate) mod plan;
 pub(crate) mod rule;
 mod rule_file;
 pub(crate) mod run;
+pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod sync;
 pub(crate) mod timeline;
@@ -38,6 +39,7 @@ pub(crate) async fn run(arguments: Arguments, output: Output) -> Result<ExitCode
         Command::Doctor(doctor) => return doctor.run(&global, output).await,
         Command::Admin(admin) => admin.run(&open(&global).await?, output).await?,
         Command::Audit(audit) => return audit.run(&open(&global).await?, output).await,
+        Command::Secrets(secrets) => secrets.run(&open(&global).await?, output).await?,
         Command::Token(token) => token.run(&open(&global).await?, output).await?,
         Command::Connection(command) => return command.run(&open(&global).await?, output).await,
         Command::Rule(rule) => return rule.run(&open(&global).await?, output).await,

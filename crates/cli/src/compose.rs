@@ -17,7 +17,7 @@ use crate::config::{Config, LogFormat, Notify};
 use crate::failure::curable;
 use crate::installation::Installation;
 use crate::mailer::Smtp;
-use crate::master_key;
+use crate::{key_files, master_key};
 
 /// What to do about migrations that are not applied yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,9 +119,12 @@ pub(crate) async fn installation(config: Config, migrate: Migrate) -> Result<Ins
         Migrate::Apply => db.migrate().await.context("the migrations failed")?,
         Migrate::Refuse => refuse_old_schema(&db).await?,
     }
-    let master = master_key::load(&config, &OsEntropy, true)?;
+    // A database that was sealed under a changed key is never given a new one.
+    let is_first = store::secrets::master_key_id(&db).await?.is_none();
+    let master = master_key::load(&config, &OsEntropy, is_first)?;
+    let sealer = key_files::settle(&config, &db, Sealer::new(master), true).await?;
     let options = engine_options(&config)?;
-    let engine = Engine::new(db, Sealer::new(master), environment(&config)?, options);
+    let engine = Engine::new(db, sealer, environment(&config)?, options);
     Ok(Installation { config, engine })
 }
 

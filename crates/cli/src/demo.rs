@@ -8,6 +8,7 @@ mod browser;
 mod churn;
 mod first_sync;
 mod local_records;
+mod people;
 mod place;
 mod setup;
 mod summary;
@@ -153,7 +154,8 @@ impl Running {
         Ok(json!({
             "base_url": self.api.base(), "emulator_url": self.world.base,
             "api_token": self.sign_ins.api_token, "root_username": self.sign_ins.username,
-            "root_password": self.sign_ins.password, "summary": serde_json::to_value(summary)?,
+            "root_password": self.sign_ins.password, "microsoft_sign_ins": people::as_json(),
+            "summary": serde_json::to_value(summary)?,
         }))
     }
 
@@ -171,7 +173,11 @@ impl Running {
                 self.installation.config.data_dir.display().to_string(),
             ),
         ]);
-        format!("{}\n\n{addresses}\n\nCtrl-c stops it.", summary.text())
+        format!(
+            "{}\n\n{addresses}\n\n{}\n\nCtrl-c stops it.",
+            summary.text(),
+            people::text()
+        )
     }
 
     /// Lets the directories change until told to stop.
@@ -211,9 +217,10 @@ impl Running {
 }
 
 async fn first_sync(api: &Api, world: &World, began: jiff::Timestamp) -> Result<Summary> {
-    let connections = setup::everything(api, world).await?;
-    first_sync::everyone(api, world, &connections).await?;
-    summary::read(api, world, &connections, began).await
+    let set_up = setup::everything(api, world).await?;
+    first_sync::everyone(api, world, &set_up).await?;
+    people::open(api, world).await?;
+    summary::read(api, world, &set_up.connections, began).await
 }
 
 fn ended_early(ended: Option<Result<Result<()>, tokio::task::JoinError>>) -> anyhow::Error {

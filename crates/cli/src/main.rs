@@ -9,6 +9,7 @@ mod demo;
 mod failure;
 mod first_start;
 mod installation;
+mod key_files;
 mod mailer;
 mod master_key;
 mod output;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use graph::Entropy;
-use secrecy::{ExposeSecretMut as _, SecretBox};
+use secrecy::{ExposeSecret as _, ExposeSecretMut as _, SecretBox};
 
 use crate::config::Config;
 use crate::failure::curable;
@@ -30,6 +30,32 @@ pub(crate) fn load(
     }
 }
 
+/// Whether the environment gives the key, and no file.
+pub(crate) fn is_given_by_environment() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
+/// The key in a file.
+pub(crate) fn read(file: &Path) -> Result<SecretBox<[u8; 32]>> {
+    let text = std::fs::read_to_string(file);
+    let text = text.with_context(|| format!("the master key {} cannot be read", file.display()))?;
+    parse(&text, &file.display().to_string())
+}
+
+/// A new key.
+pub(crate) fn new(entropy: &dyn Entropy) -> SecretBox<[u8; 32]> {
+    let mut key = SecretBox::new(Box::new([0; 32]));
+    entropy.fill(key.expose_secret_mut());
+    key
+}
+
+/// A key as a file holds it.
+pub(crate) fn text(key: &SecretBox<[u8; 32]>) -> String {
+    let mut text = STANDARD.encode(key.expose_secret());
+    text.push('\n');
+    text
+}
+
 fn from_file(file: &Path, entropy: &dyn Entropy, make: bool) -> Result<SecretBox<[u8; 32]>> {
     match std::fs::read_to_string(file) {
         Ok(text) => parse(&text, &file.display().to_string()),
@@ -42,7 +68,7 @@ fn from_file(file: &Path, entropy: &dyn Entropy, make: bool) -> Result<SecretBox
 }
 
 /// A key is 32 bytes in base64, or 64 hexadecimal digits.
-fn parse(text: &str, place: &str) -> Result<SecretBox<[u8; 32]>> {
+pub(crate) fn parse(text: &str, place: &str) -> Result<SecretBox<[u8; 32]>> {
     let text = text.trim();
     let decoded = if text.len() == 64 {
         hex(text)
@@ -74,10 +100,7 @@ fn write_new(file: &Path, entropy: &dyn Entropy) -> Result<SecretBox<[u8; 32]>> 
     if let Some(directory) = file.parent() {
         std::fs::create_dir_all(directory).with_context(what)?;
     }
-    let mut key = SecretBox::new(Box::new([0; 32]));
-    entropy.fill(key.expose_secret_mut());
-    let mut text = STANDARD.encode(key.expose_secret_mut());
-    text.push('\n');
+    let key = new(entropy);
     let opened = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -85,7 +108,7 @@ fn write_new(file: &Path, entropy: &dyn Entropy) -> Result<SecretBox<[u8; 32]>> 
         .open(file);
     match opened {
         Ok(mut new) => {
-            new.write_all(text.as_bytes())
+            new.write_all(text(&key).as_bytes())
                 .and_then(|()| new.sync_all())
                 .with_context(what)?;
             tracing::info!(file = %file.display(), "master key made: back it up, apart from the database");
@@ -106,7 +129,6 @@ pub(crate) fn is_exposed(file: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret as _;
 
     #[test]
     fn a_key_is_made_once_and_only_its_owner_reads_it() {

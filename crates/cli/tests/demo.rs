@@ -207,6 +207,13 @@ async fn the_first_sync_gives_exactly_the_people_the_directories_hold() {
             assert_eq!(linked, wanted, "{kind}s of {}", tenant["display_name"]);
         }
     }
+    people_sign_in_with_microsoft(&ready).await;
+    let failed = http.items(&format!("{api}/sync-runs")).await;
+    let failed: Vec<_> = failed
+        .iter()
+        .filter(|run| run["status"] != "done")
+        .collect();
+    assert!(failed.is_empty(), "a visitor reads no failures: {failed:?}");
     let summary = &ready["summary"];
     let linked = |records: &[Value]| {
         records
@@ -223,6 +230,84 @@ async fn the_first_sync_gives_exactly_the_people_the_directories_hold() {
         Some(0),
         "a stop that was asked for is no failure"
     );
+}
+
+/// A browser that shows what it is led to.
+struct Browser {
+    http: ReqwestTransport,
+    cookies: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Browser {
+    /// Sends a request and follows redirects; the last address and its page.
+    async fn go(&mut self, url: &str, form: Option<String>) -> (url::Url, u16, String) {
+        let (mut url, mut form) = (url::Url::parse(url).unwrap(), form);
+        for _ in 0..12 {
+            let jar = self.cookies.entry(url.authority().to_owned()).or_default();
+            let cookies: Vec<_> = jar
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            let request = match form {
+                None => http::Request::get(url.as_str()),
+                Some(_) => http::Request::post(url.as_str())
+                    .header("content-type", "application/x-www-form-urlencoded"),
+            };
+            let request = request
+                .header("accept", "text/html")
+                .header("cookie", cookies.join("; "))
+                .body(Bytes::from(form.take().unwrap_or_default()))
+                .unwrap();
+            let answer = self.http.send(request, 1 << 24).await.unwrap();
+            for header in answer.headers.get_all("set-cookie") {
+                let pair = header.to_str().unwrap().split(';').next().unwrap();
+                let (name, value) = pair.split_once('=').unwrap();
+                jar.insert(name.to_owned(), value.to_owned());
+            }
+            let Some(to) = answer.headers.get("location") else {
+                let page = String::from_utf8_lossy(&answer.body).into_owned();
+                return (url, answer.status.as_u16(), page);
+            };
+            url = url.join(to.to_str().unwrap()).unwrap();
+        }
+        panic!("the sign-in goes in circles");
+    }
+}
+
+/// Each of the sample's people by the real code flow: the account page, the
+/// code, the session, their own page.
+async fn people_sign_in_with_microsoft(ready: &Value) {
+    let base = ready["base_url"].as_str().unwrap();
+    let people = ready["microsoft_sign_ins"].as_array().unwrap();
+    assert_eq!(people.len(), 4);
+    for person in people {
+        let text = |key: &str| person[key].as_str().unwrap();
+        let mut browser = Browser {
+            http: ReqwestTransport::new(TransportOptions::default()).unwrap(),
+            cookies: BTreeMap::new(),
+        };
+        let start = format!("{base}/sign-in/microsoft");
+        let (at, _, page) = browser.go(&start, None).await;
+        assert!(at.path().ends_with("/authorize"), "{at}: {page}");
+        let button = page
+            .lines()
+            .find(|line| line.contains(text("user_principal_name")));
+        let button = button.unwrap_or_else(|| panic!("{person} is not offered: {page}"));
+        let value = button
+            .split("value=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        let (at, status, page) = browser
+            .go(at.as_str(), Some(format!("account={value}")))
+            .await;
+        assert_eq!((status, at.path()), (200, text("page")), "{person}: {page}");
+        assert!(at.as_str().starts_with(base), "{at}");
+        let first = text("user_principal_name").split('.').next().unwrap();
+        assert!(page.to_lowercase().contains(first), "{person}: {page}");
+    }
 }
 
 #[test]

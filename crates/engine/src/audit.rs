@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use store::journal_seals::{self, Link, Seal};
+use store::sealer::Sealer;
 use store::{Tx, settings};
 use tokio_util::sync::CancellationToken;
 
@@ -91,13 +92,24 @@ impl Engine {
     }
 
     async fn keep_head(&self, tx: &mut Tx, link: &Link) -> Result<()> {
+        self.keep_words(tx, self.sealer(), &words(link)).await
+    }
+
+    async fn keep_words(&self, tx: &mut Tx, sealer: &Sealer, words: &str) -> Result<()> {
         let random = |out: &mut [u8]| self.fill(out);
-        let plain = words(link);
-        let sealed = self
-            .sealer()
-            .seal(&random, HEAD, HEAD.as_bytes(), plain.as_bytes())?;
+        let sealed = sealer.seal(&random, HEAD, HEAD.as_bytes(), words.as_bytes())?;
         settings::put(tx, HEAD, &STANDARD.encode(sealed), None, self.now()).await?;
         Ok(())
+    }
+
+    /// Keeps the newest seal under another master key. One that does not open
+    /// stays as it is, so that it is found out as before.
+    pub(crate) async fn reseal_head(&self, tx: &mut Tx, new: &Sealer) -> Result<()> {
+        let kept: Option<(String, i64)> = settings::get(&mut *tx, HEAD).await?;
+        match kept.and_then(|(text, _)| self.open_head(&text)) {
+            Some(words) => self.keep_words(tx, new, &words).await,
+            None => Ok(()),
+        }
     }
 
     /// Reads the whole journal again and compares it with every seal.

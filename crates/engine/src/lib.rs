@@ -35,6 +35,7 @@ mod people;
 mod planning;
 mod recompute;
 mod removal;
+mod resealing;
 mod rules;
 mod run;
 mod saving;

@@ -16,7 +16,7 @@ use crate::sql::{Arg, Row};
 pub struct Account {
     /// Ours.
     pub id: AccountId,
-    /// Its name; two accounts may share one.
+    /// Its name, unique regardless of letter case.
     pub name: String,
     /// Whether it may be chosen.
     pub is_active: bool,
@@ -53,7 +53,8 @@ fn read(row: &Row) -> Result<Account> {
 const SELECT: &str =
     "SELECT id, name, is_active, version, created_at, updated_at FROM accounts WHERE ";
 
-/// Adds an account at version 1.
+/// Adds an account at version 1. A taken name is a conflict,
+/// `accounts_name_key`.
 pub async fn insert(tx: &mut Tx, account: &Account) -> Result<()> {
     let text = "INSERT INTO accounts
             (id, name, name_key, is_active, version, created_at, updated_at)
@@ -105,7 +106,7 @@ pub async fn list(
 }
 
 /// Changes name and activity, if the account is still at the expected version;
-/// the new version.
+/// the new version. A taken name is a conflict, `accounts_name_key`.
 pub async fn update(
     tx: &mut Tx,
     account: &Account,

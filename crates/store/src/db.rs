@@ -218,6 +218,17 @@ impl Db {
         }
     }
 
+    /// Waits until everything that was committed is on the disk. On SQLite a
+    /// crash of the machine may otherwise undo the last commits, whole;
+    /// PostgreSQL's commits have waited for it.
+    pub async fn reach_disk(&self) -> Result<()> {
+        if let Inner::Sqlite { writer, .. } = &self.0 {
+            let query = sqlx::query("PRAGMA wal_checkpoint(FULL)");
+            query.execute(writer).await?;
+        }
+        Ok(())
+    }
+
     /// Ends every connection, after what is running.
     pub async fn close(&self) {
         match &self.0 {
@@ -233,7 +244,8 @@ impl Db {
 }
 
 async fn open_postgres(options: &Options) -> Result<Db> {
-    let connect = PgConnectOptions::from_str(&options.url)?
+    let connect = PgConnectOptions::from_str(&options.url)?;
+    let connect = crate::postgres_tls::secure(&options.url, connect)
         .application_name("rollcall")
         .options([
             ("timezone", "UTC"),
@@ -244,14 +256,23 @@ async fn open_postgres(options: &Options) -> Result<Db> {
         .statement_cache_capacity(256)
         .disable_statement_logging();
     // A pool would try a refused connection again until its time-out.
-    let first = PgConnection::connect_with(&connect).await?;
-    first.close().await?;
+    let first = PgConnection::connect_with(&connect).await;
+    first.map_err(not_secured)?.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(2))
         .acquire_timeout(options.busy)
         .connect_with(connect)
         .await?;
     Ok(Db(Inner::Postgres(pool)))
+}
+
+/// Without TLS, or without a certificate that can be trusted, the cure is part
+/// of the error.
+fn not_secured(error: sqlx::Error) -> StoreError {
+    match error {
+        error @ sqlx::Error::Tls(_) => StoreError::NotSecured(error),
+        error => error.into(),
+    }
 }
 
 async fn open_sqlite(options: &Options) -> Result<Db> {

@@ -49,6 +49,14 @@ pub enum StoreError {
     /// No connection, or it was lost.
     #[error("the database cannot be reached")]
     Unavailable(#[source] sqlx::Error),
+    /// The way to the database cannot be secured as `sslmode` says.
+    #[error(
+        "the connection to PostgreSQL cannot be secured: beyond this machine it must be TLS with a certificate of the \
+         host's name (sslmode=verify-full). Turn TLS on at the server; name the authority of its certificate with \
+         ?sslrootcert=FILE in database.url where it is none that browsers trust; or accept less by saying so, \
+         ?sslmode=require (encrypted, not verified) or ?sslmode=disable (neither)"
+    )]
+    NotSecured(#[source] sqlx::Error),
     /// What is stored cannot be read: damage, or a newer program wrote it.
     #[error("stored data cannot be read: {what}")]
     Corrupt {

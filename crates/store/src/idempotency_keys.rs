@@ -86,6 +86,25 @@ pub async fn finish(tx: &mut Tx, principal: &str, key: &str, answer: &Replay) ->
     }
 }
 
+/// Gives every kept body to `change`, which makes another of it from principal,
+/// key and body, or `None` where it stays. How many were changed.
+pub async fn change_bodies(
+    tx: &mut Tx,
+    mut change: impl FnMut(&str, &str, &str) -> Option<String>,
+) -> Result<u64> {
+    let text = "SELECT principal, key, body FROM idempotency_keys WHERE body IS NOT NULL";
+    let mut changed = 0;
+    for row in tx.rows(text, args![]).await? {
+        let (principal, key): (String, String) = (row.get("principal")?, row.get("key")?);
+        let Some(body) = change(&principal, &key, &row.get::<String>("body")?) else {
+            continue;
+        };
+        let text = "UPDATE idempotency_keys SET body = $3 WHERE principal = $1 AND key = $2";
+        changed += tx.execute(text, args![principal, key, body]).await?;
+    }
+    Ok(changed)
+}
+
 /// Gives a key back: the request came to nothing.
 pub async fn forget(tx: &mut Tx, principal: &str, key: &str) -> Result<()> {
     let text = "DELETE FROM idempotency_keys WHERE principal = $1 AND key = $2";

@@ -38,6 +38,7 @@ pub mod page;
 pub mod pending;
 mod plan_guard;
 pub mod plans;
+mod postgres_tls;
 pub mod psa_ids;
 mod record_filter;
 pub mod record_list;

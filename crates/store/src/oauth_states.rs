@@ -85,3 +85,8 @@ pub async fn take(
         created_at: row.get("created_at")?,
     }))
 }
+
+/// Forgets every state: what was under way begins again. How many there were.
+pub async fn clear(tx: &mut Tx) -> Result<u64> {
+    tx.execute("DELETE FROM oauth_states", args![]).await
+}

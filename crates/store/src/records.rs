@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use provisioning::ids::RecordId;
-use provisioning::psa::Record;
+use provisioning::psa::{Kind, Record, Status};
 use serde::{Deserialize, Serialize};
 
 use crate::db::Source;
@@ -242,4 +242,45 @@ pub async fn password_hash(on: impl Into<Source<'_>>, id: RecordId) -> Result<Op
 
 pub(crate) fn names(list: &[String]) -> Result<String> {
     json::text(&list)
+}
+
+/// Who has an email address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    /// The record.
+    pub id: RecordId,
+    /// Employee or contact.
+    pub kind: Kind,
+    /// Whether it is in use.
+    pub status: Status,
+    /// The default address as it was written.
+    pub email: String,
+    /// The form of it that records are found by.
+    pub email_key: String,
+}
+
+/// The default addresses of all records that are not archived, in the order of
+/// their keys, after the one that was read last.
+pub async fn addressees(
+    on: impl Into<Source<'_>>,
+    after: Option<&Addressee>,
+    limit: i64,
+) -> Result<Vec<Addressee>> {
+    let text = "SELECT id, kind, status, email, email_key FROM records
+        WHERE email_key IS NOT NULL AND email_key >= $1 AND (email_key > $1 OR id > $2)
+            AND status <> 'archived'
+        ORDER BY email_key, id LIMIT $3";
+    let key = after.map_or("", |last| last.email_key.as_str());
+    let id = after.map_or(RecordId(uuid::Uuid::nil()), |last| last.id);
+    let rows = on.into().rows(text, args![key, id, limit]).await?;
+    let read = |row: &Row| {
+        Ok(Addressee {
+            id: row.get("id")?,
+            kind: row.named("kind")?,
+            status: row.named("status")?,
+            email: row.maybe("email")?.unwrap_or_default(),
+            email_key: row.get("email_key")?,
+        })
+    };
+    rows.iter().map(read).collect()
 }

@@ -7,9 +7,13 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::args;
-use crate::db::{Source, Tx};
+use crate::db::{Db, Source, Tx};
 use crate::error::{Result, StoreError};
 use crate::sealer::{DataKey, Random, Sealer};
+use crate::settings;
+
+/// The setting that says which master key the database is sealed under.
+const MASTER_KEY_ID: &str = "master_key_id";
 
 /// Whose secret, and what for; both are bound to the ciphertext.
 #[derive(Debug, Clone, Copy)]
@@ -131,6 +135,43 @@ pub async fn rotate(tx: &mut Tx, old: &Sealer, new: &Sealer, random: &impl Rando
         let text = "UPDATE data_keys SET key_id = $2, wrapped = $3 WHERE id = $1";
         let args = args![id, new.key_id(), new.wrap(random, id, &key)?];
         tx.execute(text, args).await?;
+    }
+    Ok(rows.len() as u64)
+}
+
+/// Which master key the database is sealed under, by its id; `None` where none
+/// was ever changed.
+pub async fn master_key_id(on: impl Into<Source<'_>>) -> Result<Option<String>> {
+    let kept = settings::get(on, MASTER_KEY_ID).await?;
+    Ok(kept.map(|(id, _)| id))
+}
+
+/// Says which master key the database is sealed under.
+pub async fn set_master_key_id(tx: &mut Tx, id: &str, now: Timestamp) -> Result<()> {
+    settings::put(tx, MASTER_KEY_ID, &id, None, now).await?;
+    Ok(())
+}
+
+/// Opens every data key and every secret; how many secrets.
+/// [`StoreError::Sealed`] at the first that does not open.
+pub async fn open_all(db: &Db, sealer: &Sealer) -> Result<u64> {
+    let mut tx = db.snapshot().await?;
+    let text = "SELECT id, key_id, wrapped FROM data_keys";
+    for row in tx.rows(text, args![]).await? {
+        let wrapped: Vec<u8> = row.get("wrapped")?;
+        sealer.unwrap(row.get("id")?, &row.get::<String>("key_id")?, &wrapped)?;
+    }
+    let rows = tx
+        .rows("SELECT owner_id, purpose FROM secrets", args![])
+        .await?;
+    for row in &rows {
+        get(
+            &mut tx,
+            sealer,
+            row.get("owner_id")?,
+            &row.get::<String>("purpose")?,
+        )
+        .await?;
     }
     Ok(rows.len() as u64)
 }

@@ -28,6 +28,7 @@ use provisioning::psa::Kind;
 use serde_json::{Value, json};
 use store::references::Reference;
 
+pub use idempotency::reseal_answers;
 pub(crate) use openapi::openapi;
 pub use openapi::openapi_json;
 use routes::Routes;

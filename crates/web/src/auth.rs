@@ -12,7 +12,11 @@ pub(crate) mod second_factor;
 mod session;
 pub(crate) mod token;
 
-pub use bootstrap::{Refused, bootstrap, make_token, reset_password, reset_second_factor};
+pub(crate) use bootstrap::{CODE_IS_WHERE, asks_for_code, check_set_up_code};
+pub use bootstrap::{
+    Refused, awaited_set_up_code, bootstrap, make_token, reset_password, reset_second_factor,
+    set_up_code,
+};
 pub(crate) use bootstrap::{create_root, needs_root};
 pub(crate) use caller::{Caller, authenticate};
 pub(crate) use client::Client;

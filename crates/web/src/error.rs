@@ -255,6 +255,8 @@ fn of_conflict(code: &str, detail: &str) -> Problem {
                 .cure("Employees and contacts share one pool of usernames: choose another.")
         }
         "records_is_root" => Problem::conflict("root_exists", "there is a root user already"),
+        "accounts_name_key" => Problem::conflict("name_taken", "an account has this name already")
+            .cure("Use the account that is there, or choose another name."),
         "connections_tenant_id" => Problem::conflict(
             "tenant_already_connected",
             "this tenant has a connection already",
@@ -286,6 +288,7 @@ mod tests {
         let table = [
             ("records_username_key", "username_taken", 409),
             ("departments_name_key", "name_taken", 409),
+            ("accounts_name_key", "name_taken", 409),
             ("account_in_use", "record_in_use", 409),
             ("foreign_key", "validation", 422),
             ("something_else", "conflict", 409),

@@ -12,10 +12,12 @@ mod measure;
 mod outside;
 mod pages;
 mod router;
+mod serve;
 mod state;
 mod stream;
 
-pub use api::openapi_json;
+pub use api::{openapi_json, reseal_answers};
 pub use outside::BINDING_COOKIE;
-pub use router::{router, serve};
+pub use router::router;
+pub use serve::{ServeLimits, serve, serve_within};
 pub use state::{AppState, WebOptions};

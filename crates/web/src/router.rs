@@ -1,13 +1,9 @@
-//! Puts the server together, and serves it.
-
-use std::net::SocketAddr;
+//! Puts the server together.
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::{Router, extract::Request};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::error::Problem;
@@ -33,18 +29,6 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), front::headers))
         .layer(from_fn_with_state(state.clone(), front::record))
         .with_state(state)
-}
-
-/// Serves until stopped; requests that run are finished.
-pub async fn serve(
-    listener: TcpListener,
-    state: AppState,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
 }
 
 /// 404 for whatever no route answers.

@@ -11,4 +11,5 @@ mod oauth;
 mod outgoing;
 mod pages;
 mod probes;
+mod serving;
 mod world;

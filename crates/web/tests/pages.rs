@@ -6,4 +6,5 @@ mod frame;
 mod me;
 mod people;
 mod runs;
+mod set_up;
 mod tickets;

@@ -190,6 +190,13 @@ impl World {
         self
     }
 
+    /// A server with other options over another database.
+    pub(crate) fn moved(mut self, db: Db, change: impl FnOnce(&mut EngineOptions)) -> Self {
+        self.engine = engine(db, self.transport.clone(), change);
+        self.app = web::router(AppState::new(self.engine.clone(), WebOptions::default()));
+        self
+    }
+
     /// Sends a request. What the API answers is held against its description.
     pub(crate) async fn send(&self, call: Call) -> Reply {
         let mut request = Request::builder()

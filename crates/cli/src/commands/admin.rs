@@ -27,6 +27,15 @@ pub(crate) enum Admin {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Print the code that the set-up page asks for
+    #[command(
+        after_help = "The page asks for it where server.public_url is not this machine's own address; once there is a
+root user it is worth nothing. `rollcall serve` prints it at its start.
+
+Example:
+  rollcall admin set-up-code"
+    )]
+    SetUpCode,
     /// Give root, or a local user, a new password; their sessions end
     #[command(after_help = "Examples:
   rollcall admin reset-password
@@ -76,6 +85,16 @@ impl Admin {
                 output.show(&json!({ "id": id, "username": username }), || {
                     format!("The root user is `{username}`.")
                 })
+            }
+            Self::SetUpCode => {
+                if records::root(installation.db()).await?.is_some() {
+                    return Err(curable(
+                        "there is a root user already",
+                        "Use `rollcall admin reset-password` when the password is lost.",
+                    ));
+                }
+                let code = web::auth::set_up_code(&installation.engine);
+                output.show(&json!({ "code": code }), || code.clone())
             }
             Self::ResetPassword {
                 username,

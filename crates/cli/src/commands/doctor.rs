@@ -1,5 +1,7 @@
 //! `doctor`: looks at everything an installation needs, changes nothing.
 
+mod twins;
+
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -16,17 +18,20 @@ use super::connection::mark;
 use crate::arguments::Global;
 use crate::config::Config;
 use crate::installation::{self, Installation};
+use crate::key_files::{self, KeyFiles};
 use crate::mailer::Smtp;
 use crate::output::{self, Output};
 use crate::{compose, master_key};
 
 /// Check configuration, database, secrets, network, permissions, subscriptions.
 #[derive(Debug, Args)]
-#[command(after_help = "Changes nothing. Exit code 1 when anything is off.
+#[command(
+    after_help = "Changes nothing. Exit code 1 when anything is off; a note, like two records with the same email, is none.
 
 Examples:
   rollcall doctor
-  rollcall doctor --offline --json")]
+  rollcall doctor --offline --json"
+)]
 pub(crate) struct Doctor {
     /// Leave Microsoft alone
     #[arg(long)]
@@ -91,7 +96,7 @@ impl Doctor {
         );
         mail(&config, &mut findings).await?;
         if let Some(db) = database(&config, &mut findings).await
-            && let Some(installation) = assemble(&config, db, &mut findings)?
+            && let Some(installation) = assemble(&config, db, &mut findings).await?
         {
             self.look_inside(&installation, &mut findings).await?;
         }
@@ -130,6 +135,7 @@ impl Doctor {
                 "Run `rollcall admin create-root`.",
             ),
         }
+        twins::look(db, findings).await?;
         for connection in connections::list(db).await? {
             let name = installation::name(&connection);
             state(&connection, &name, findings);
@@ -210,8 +216,13 @@ async fn database(config: &Config, findings: &mut Findings) -> Option<Db> {
     }
 }
 
-/// An engine over what is there; the master key is not made.
-fn assemble(config: &Config, db: Db, findings: &mut Findings) -> Result<Option<Installation>> {
+/// An engine over what is there; the master key is not made, and a change of it
+/// that was cut off not finished.
+async fn assemble(
+    config: &Config,
+    db: Db,
+    findings: &mut Findings,
+) -> Result<Option<Installation>> {
     let master = match master_key::load(config, &OsEntropy, false) {
         Ok(master) => master,
         Err(error) => {
@@ -220,6 +231,27 @@ fn assemble(config: &Config, db: Db, findings: &mut Findings) -> Result<Option<I
             return Ok(None);
         }
     };
+    let read = Sealer::new(master);
+    let read_id = read.key_id().to_owned();
+    let sealer = match key_files::settle(config, &db, read, false).await {
+        Ok(sealer) => sealer,
+        Err(error) => {
+            let cure = "Give back the master key this database was last sealed under.";
+            findings.bad("master key", format!("{error:#}"), cure);
+            return Ok(None);
+        }
+    };
+    if sealer.key_id() != read_id {
+        let detail = "a change of it was cut off";
+        let cure = "The next start puts the key that fits in its place.".to_owned();
+        findings.add("master key", None, detail, Some(cure));
+    }
+    let old = KeyFiles::of(config).old;
+    if old.exists() {
+        let detail = format!("an earlier one is kept in {}", old.display());
+        let cure = "Move it to where the backups are that need it, or remove it.".to_owned();
+        findings.add("master key", None, detail, Some(cure));
+    }
     let file = config.master_key_file();
     if master_key::is_exposed(&file) {
         let detail = format!("{} is readable by others", file.display());
@@ -228,12 +260,7 @@ fn assemble(config: &Config, db: Db, findings: &mut Findings) -> Result<Option<I
         findings.good("master key", "there, and nobody else's");
     }
     let options: EngineOptions = compose::engine_options(config)?;
-    let engine = Engine::new(
-        db,
-        Sealer::new(master),
-        compose::environment(config)?,
-        options,
-    );
+    let engine = Engine::new(db, sealer, compose::environment(config)?, options);
     Ok(Some(Installation {
         config: config.clone(),
         engine,

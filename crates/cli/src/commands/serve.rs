@@ -100,6 +100,12 @@ pub(crate) async fn serve(
     let address = listener.local_addr()?;
     let public_url = installation.config.public_url();
     tracing::info!(%address, %public_url, "serving");
+    if let Some(code) = web::auth::awaited_set_up_code(&installation.engine).await? {
+        tracing::warn!(
+            "there is no root user yet: the page {}/set-up makes one for whoever enters the set-up code {code}",
+            public_url.as_str().trim_end_matches('/')
+        );
+    }
     let options = web::WebOptions {
         allow_private_webhooks: installation.config.webhooks.allow_private,
         trust_forwarded_for: installation.config.server.trust_forwarded_for,

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::api::{Api, text};
-use super::setup::Connections;
+use super::setup::{self, SetUp};
 use super::world::World;
 use crate::progress;
 
@@ -17,17 +17,14 @@ const LOOK: Duration = Duration::from_millis(100);
 const APPROVALS: usize = 5;
 
 /// Syncs every tenant: the clients beside each other, then the MSP.
-pub(super) async fn everyone(api: &Api, world: &World, connections: &Connections) -> Result<()> {
+pub(super) async fn everyone(api: &Api, world: &World, set_up: &SetUp) -> Result<()> {
     let bar = progress::bar(Some(world.tenants.len() as u64));
     let (msp, clients): (Vec<_>, Vec<_>) = world.tenants.iter().partition(|tenant| tenant.is_msp);
     for round in [clients, msp] {
         let mut started = Vec::new();
         for tenant in round {
-            let path = format!("/connections/{}/sync", connections[&tenant.id]);
-            let run = api
-                .post(&path, &json!({ "mode": "full", "reapply": false }))
-                .await?;
-            started.push((tenant, text(&run, "run_id")?.to_owned()));
+            let run = start(api, set_up, &set_up.connections[&tenant.id]).await?;
+            started.push((tenant, run));
         }
         for (tenant, run) in started {
             bar.set_message(tenant.name.clone());
@@ -45,6 +42,21 @@ pub(super) async fn everyone(api: &Api, world: &World, connections: &Connections
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// Lets a connection go on; the run that reads it whole. A new connection's run
+/// waits since its rules were saved.
+async fn start(api: &Api, set_up: &SetUp, connection: &str) -> Result<String> {
+    let path = format!("/connections/{connection}");
+    if text(&api.get(&path).await?, "status")? == "paused" {
+        setup::pause(api, connection, false).await?;
+    }
+    if let Some(run) = set_up.first_syncs.get(connection) {
+        return Ok(run.clone());
+    }
+    let whole = json!({ "mode": "full", "reapply": false });
+    let run = api.post(&format!("{path}/sync"), &whole).await?;
+    Ok(text(&run, "run_id")?.to_owned())
 }
 
 /// Waits until a run has ended; approves it when it waits for a person.

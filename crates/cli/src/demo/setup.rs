@@ -22,6 +22,15 @@ const CALLBACK: &str = "/OAuth/IntegrationCallback.aspx";
 /// Connection ids by tenant id.
 pub(super) type Connections = BTreeMap<String, String>;
 
+/// What was set up.
+pub(super) struct SetUp {
+    /// The connections.
+    pub(super) connections: Connections,
+    /// The first sync that saving the rules asked for, by connection id. It waits
+    /// until the connection is resumed.
+    pub(super) first_syncs: BTreeMap<String, String>,
+}
+
 /// A rule of the sample: group, roles, whether nested groups count.
 struct Rule {
     group: &'static str,
@@ -54,7 +63,7 @@ const CONTACTS: &[Rule] = &[
 ];
 
 /// Sets everything up; at an existing installation only the consents are renewed.
-pub(super) async fn everything(api: &Api, world: &World) -> Result<Connections> {
+pub(super) async fn everything(api: &Api, world: &World) -> Result<SetUp> {
     let known = api.items("/connections").await?;
     let is_new = known.is_empty();
     let bar = progress::bar(Some(world.tenants.len() as u64));
@@ -78,10 +87,22 @@ pub(super) async fn everything(api: &Api, world: &World) -> Result<Connections> 
         bar.inc(1);
     }
     bar.finish_and_clear();
+    let mut first_syncs = BTreeMap::new();
     if is_new {
-        rules(api, world, &connections, &accounts).await?;
+        first_syncs = rules(api, world, &connections, &accounts).await?;
     }
-    Ok(connections)
+    Ok(SetUp {
+        connections,
+        first_syncs,
+    })
+}
+
+/// Pauses a connection, or lets it go on.
+pub(super) async fn pause(api: &Api, connection: &str, paused: bool) -> Result<()> {
+    let path = format!("/connections/{connection}");
+    let body = json!({ "paused": paused });
+    api.answer(Method::PATCH, &path, Some(&body)).await?;
+    Ok(())
 }
 
 async fn add(api: &Api, world: &World, tenant: &Tenant) -> Result<String> {
@@ -147,17 +168,21 @@ async fn group_id(api: &Api, connection: &str, name: &str) -> Result<String> {
 }
 
 /// Clients first: their people are at home there, also where they are guests.
+/// Each connection is paused meanwhile, so that one first sync does what all its
+/// rules say instead of one beginning with each rule.
 async fn rules(
     api: &Api,
     world: &World,
     connections: &Connections,
     accounts: &BTreeMap<String, String>,
-) -> Result<()> {
+) -> Result<BTreeMap<String, String>> {
+    let mut first_syncs = BTreeMap::new();
     let (msp, clients): (Vec<_>, Vec<_>) = world.tenants.iter().partition(|tenant| tenant.is_msp);
     let bar = progress::bar(Some(world.tenants.len() as u64));
     for (place, tenant) in clients.into_iter().chain(msp).enumerate() {
         bar.set_message(format!("mapping rules of {}", tenant.name));
         let connection = &connections[&tenant.id];
+        pause(api, connection, true).await?;
         let list = if tenant.is_msp { EMPLOYEES } else { CONTACTS };
         for (at, rule) in list.iter().enumerate() {
             let first = if tenant.is_msp { 0 } else { 100 * (place + 1) };
@@ -172,11 +197,12 @@ async fn rules(
                 body["name"] = json!(format!("{}: {}", tenant.name, rule.group));
                 body["account_id"] = json!(accounts[&tenant.id]);
             }
-            // Its plan waits; the first sync asked for at the end takes its place.
-            api.post("/mapping-rules", &body).await?;
+            let saved = api.post("/mapping-rules", &body).await?;
+            let run = text(&saved, "run_id")?.to_owned();
+            first_syncs.insert(connection.clone(), run);
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(())
+    Ok(first_syncs)
 }

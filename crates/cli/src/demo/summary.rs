@@ -52,10 +52,6 @@ pub(super) async fn read(
 ) -> Result<Summary> {
     let mut runs = Vec::new();
     for run in api.items("/sync-runs").await? {
-        // Plans of single rules, whose place the first sync took.
-        if run["hold"]["code"] == "superseded" {
-            continue;
-        }
         let connection = run["connection_id"].as_str().unwrap_or_default();
         let tenant = world
             .tenants

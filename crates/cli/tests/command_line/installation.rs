@@ -171,3 +171,23 @@ fn the_exported_rules_of_an_empty_installation_import_again() {
     let output = run(here.path(), &["rule", "import", "rules.toml"]);
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn the_set_up_code_is_printed_until_there_is_a_root_user() {
+    let here = tempfile::tempdir().unwrap();
+    run(here.path(), &["migrate"]);
+    let code = json(&run(here.path(), &["admin", "set-up-code", "--json"]));
+    let code = code["code"].as_str().unwrap().to_owned();
+    assert_eq!(code.len(), 19, "{code}");
+    let again = run(here.path(), &["admin", "set-up-code"]);
+    assert_eq!(
+        text(&again.stdout).trim(),
+        code,
+        "every process has the same"
+    );
+    let root = ["admin", "create-root", "--password-stdin"];
+    run_with(here.path(), &root, PASSWORD);
+    let refused = run(here.path(), &["admin", "set-up-code"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(!text(&refused.stderr).contains(&code));
+}

@@ -10,6 +10,8 @@ mod help;
 mod installation;
 mod killed;
 mod main_path;
+mod master_key;
+mod near_duplicates;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -13,14 +13,14 @@ use crate::{json, rollcall, text};
 const PASSWORD: &str = "correct horse battery staple";
 
 /// An installation whose Microsoft is an emulator.
-struct Installation {
+pub(crate) struct Installation {
     here: tempfile::TempDir,
     directory: Directory,
     database: Option<String>,
 }
 
 impl Installation {
-    async fn new(database: Option<String>) -> Self {
+    pub(crate) async fn new(database: Option<String>) -> Self {
         let directory = Directory::new().await;
         let here = tempfile::tempdir().unwrap();
         let file = format!(
@@ -35,7 +35,7 @@ impl Installation {
         }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = rollcall(self.path(), arguments);
         command.envs(
             self.database
@@ -45,12 +45,12 @@ impl Installation {
         command
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.here.path()
     }
 
     /// Runs it off the test's threads: the emulator answers on them.
-    async fn run_with(&self, arguments: &[&str], input: &'static str) -> Output {
+    pub(crate) async fn run_with(&self, arguments: &[&str], input: &'static str) -> Output {
         use std::io::Write as _;
         let mut command = self.command(arguments);
         command
@@ -66,18 +66,18 @@ impl Installation {
         tokio::task::spawn_blocking(run).await.unwrap()
     }
 
-    async fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
         self.run_with(arguments, "").await
     }
 
     /// What it prints with `--json`; it must have succeeded.
-    async fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
         let mut all = arguments.to_vec();
         all.push("--json");
         json(&self.run(&all).await)
     }
 
-    async fn refused(&self, arguments: &[&str], code: i32, says: &[&str]) {
+    pub(crate) async fn refused(&self, arguments: &[&str], code: i32, says: &[&str]) {
         let output = self.run(arguments).await;
         let told = text(&output.stderr) + &text(&output.stdout);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
@@ -87,7 +87,7 @@ impl Installation {
     }
 
     /// Schema, root, tenant.
-    async fn set_up(&self) {
+    pub(crate) async fn set_up(&self) {
         self.json(&["migrate"]).await;
         let root = ["admin", "create-root", "--password-stdin", "--json"];
         json(&self.run_with(&root, PASSWORD).await);

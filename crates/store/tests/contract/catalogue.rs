@@ -82,7 +82,7 @@ async fn names(db: &Db, filter: &AccountFilter, limit: i64) -> Vec<Vec<String>> 
 both! {
     accounts_are_listed_by_name_page_by_page(db) {
         let mut tx = db.begin().await.unwrap();
-        for (n, name) in [(1, "Zeta"), (2, "alpha"), (3, "Alpha"), (4, "Älpler"), (5, "Beta")] {
+        for (n, name) in [(1, "Zeta"), (2, "alpha"), (3, "Alpha 2"), (4, "Älpler"), (5, "Beta")] {
             let mut account = account(n, name);
             account.is_active = n != 5;
             accounts::insert(&mut tx, &account).await.unwrap();
@@ -90,10 +90,10 @@ both! {
         tx.commit().await.unwrap();
         let all = AccountFilter::default();
         let pages = names(&db, &all, 2).await;
-        assert_eq!(pages, [vec!["alpha", "Alpha"], vec!["Beta", "Zeta"], vec!["Älpler"]]);
+        assert_eq!(pages, [vec!["alpha", "Alpha 2"], vec!["Beta", "Zeta"], vec!["Älpler"]]);
         assert_eq!(names(&db, &all, 5).await.len(), 1);
         let table: [(AccountFilter, &[&str]); 4] = [
-            (AccountFilter { search: Some(" AL".into()), ..all.clone() }, &["alpha", "Alpha"]),
+            (AccountFilter { search: Some(" AL".into()), ..all.clone() }, &["alpha", "Alpha 2"]),
             (AccountFilter { search: Some("äl".into()), ..all.clone() }, &["Älpler"]),
             (AccountFilter { name: Some("ZETA".into()), ..all.clone() }, &["Zeta"]),
             (AccountFilter { is_active: Some(false), ..all.clone() }, &["Beta"]),
@@ -121,6 +121,48 @@ both! {
         assert!(matches!(stale, Err(StoreError::Stale { .. })));
         accounts::delete(&mut tx, alpha.id, 2).await.unwrap();
         assert!(accounts::get(&mut tx, &[alpha.id]).await.unwrap().is_empty());
+    }
+
+    a_name_is_one_accounts_in_any_letter_case(db) {
+        let mut tx = db.begin().await.unwrap();
+        let mut other = account(2, "Émile & Co");
+        accounts::insert(&mut tx, &account(1, "Alpha")).await.unwrap();
+        accounts::insert(&mut tx, &other).await.unwrap();
+        tx.commit().await.unwrap();
+        for taken in ["Alpha", "ALPHA", " alpha ", "émile & co"] {
+            let mut tx = db.begin().await.unwrap();
+            let refused = accounts::insert(&mut tx, &account(3, taken)).await.unwrap_err();
+            assert!(refused.is_conflict("accounts_name_key"), "{taken}: {refused:?}");
+        }
+        let mut tx = db.begin().await.unwrap();
+        other.name = "ÉMILE & CO".to_owned();
+        assert_eq!(accounts::update(&mut tx, &other, 1, time(1)).await.unwrap(), 2, "its own name");
+        other.name = "alphA".to_owned();
+        let refused = accounts::update(&mut tx, &other, 2, time(1)).await.unwrap_err();
+        assert!(refused.is_conflict("accounts_name_key"), "{refused:?}");
+    }
+
+    accounts_that_shared_a_name_before_keep_apart_after_the_migration(db) {
+        let mut tx = db.begin().await.unwrap();
+        // As the schema was, and what it allowed.
+        tx.execute("DROP INDEX accounts_name_key", vec![]).await.unwrap();
+        tx.execute("CREATE INDEX accounts_by_name ON accounts (name_key, id)", vec![]).await.unwrap();
+        for (n, name) in [(0x3a, "alpha"), (0x1b, "Alpha"), (0x2c, "ALPHA"), (0x4d, "Beta")] {
+            let mut one = account(n, name);
+            one.created_at = time(i64::try_from(n).unwrap());
+            accounts::insert(&mut tx, &one).await.unwrap();
+        }
+        let migration = match db.backend() {
+            store::Backend::Sqlite => include_str!("../../migrations/sqlite/0004_account_names.sql"),
+            store::Backend::Postgres => include_str!("../../migrations/postgres/0004_account_names.sql"),
+        };
+        for statement in migration.split(";\n").filter(|text| !text.trim().is_empty()) {
+            tx.execute(statement.to_owned(), vec![]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let all = names(&db, &AccountFilter::default(), 10).await;
+        let expected = ["Alpha", "ALPHA (duplicate 00000000002c)", "alpha (duplicate 00000000003a)", "Beta"];
+        assert_eq!(all, [expected.to_vec()], "the oldest keeps the name");
     }
 
     an_account_with_contacts_stays(db) {

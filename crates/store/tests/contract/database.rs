@@ -204,3 +204,26 @@ async fn a_server_that_is_not_there_is_unavailable() {
         "{error:?}"
     );
 }
+
+/// The server says that it has no TLS.
+#[tokio::test]
+async fn a_server_without_the_tls_that_is_asked_for_is_refused_with_a_cure() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 8];
+        stream.read_exact(&mut request).await.unwrap();
+        stream.write_all(b"N").await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await
+    });
+    let url = format!("postgres://rollcall:hunter2@127.0.0.1:{port}/db?sslmode=verify-full");
+    let error = Db::open(&Options::new(url)).await.unwrap_err();
+    assert!(matches!(error, StoreError::NotSecured(_)), "{error:?}");
+    let told = error.to_string();
+    for wanted in ["sslrootcert", "sslmode", "database.url"] {
+        assert!(told.contains(wanted), "{told}");
+    }
+    assert!(!format!("{error:?}").contains("hunter2"));
+}

@@ -145,6 +145,25 @@ async fn keep(
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
+/// Seals every kept answer under another master key, in the caller's
+/// transaction; how many. One that does not open any more stays as it is.
+pub async fn reseal_answers(
+    engine: &engine::Engine,
+    tx: &mut store::Tx,
+    new: &store::sealer::Sealer,
+) -> store::Result<u64> {
+    let random = |out: &mut [u8]| engine.fill(out);
+    let again = |principal: &str, key: &str, body: &str| {
+        let (sealed, owner) = (STANDARD.decode(body).ok()?, owner(principal, key));
+        let plain = engine.sealer().open(SEAL, &owner, &sealed).ok()?;
+        let sealed = new
+            .seal(&random, SEAL, &owner, plain.expose_secret())
+            .ok()?;
+        Some(STANDARD.encode(sealed))
+    };
+    idempotency_keys::change_bodies(tx, again).await
+}
+
 fn replayed(state: &AppState, principal: &str, key: &str, replay: &Replay) -> Result<Response> {
     let sealed = STANDARD
         .decode(&replay.body)

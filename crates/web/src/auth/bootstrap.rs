@@ -102,6 +102,57 @@ pub async fn reset_second_factor(engine: &Engine, id: RecordId) -> Result<bool, 
     Ok(second_factor::reset(&state, id, &actor, "second_factor_reset").await?)
 }
 
+/// What proves at the set-up page that somebody can read this installation's log
+/// or use its command line. Every process of an installation has the same; it
+/// is worth nothing once there is a root user.
+pub fn set_up_code(engine: &Engine) -> String {
+    engine.sealer().code("set-up")
+}
+
+/// The code the set-up page asks for as things stand: there is no root user, and
+/// others than this machine reach the page.
+pub async fn awaited_set_up_code(engine: &Engine) -> Result<Option<String>, Refused> {
+    let state = AppState::new(engine.clone(), crate::WebOptions::default());
+    let is_asked = asks_for_code(engine) && needs_root(&state).await?;
+    Ok(is_asked.then(|| set_up_code(engine)))
+}
+
+/// Whether whoever first opens the page might be anybody: the public address is
+/// not this machine's own.
+pub(crate) fn asks_for_code(engine: &Engine) -> bool {
+    match engine.options().public_url.host() {
+        Some(url::Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name != "localhost" && !name.ends_with(".localhost")
+        }
+        Some(url::Host::Ipv4(address)) => !address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => !address.to_canonical().is_loopback(),
+        None => true,
+    }
+}
+
+/// Refuses a wrong set-up code, where one is asked for. Blanks, hyphens and
+/// letter case do not count.
+pub(crate) fn check_set_up_code(engine: &Engine, given: &str) -> Result<()> {
+    let plain = |text: &str| -> String {
+        let letters = text.chars().filter(char::is_ascii_alphanumeric);
+        letters.map(|letter| letter.to_ascii_uppercase()).collect()
+    };
+    // Digests compare: how long it takes says nothing of the code.
+    let digest = |text: &str| token::digest(&plain(text));
+    if !asks_for_code(engine) || digest(given) == digest(&set_up_code(engine)) {
+        return Ok(());
+    }
+    let status = axum::http::StatusCode::FORBIDDEN;
+    Err(
+        Problem::new(status, "wrong_set_up_code", "this is not the set-up code")
+            .cure(CODE_IS_WHERE),
+    )
+}
+
+/// Where whoever runs the server finds the code.
+pub(crate) const CODE_IS_WHERE: &str = "The server's log has it from its start; on the server's machine `rollcall admin set-up-code` prints it again.";
+
 /// How the journal names whoever sits at the machine.
 const OPERATOR: &str = "command line";
 

@@ -40,7 +40,10 @@ struct CodePage {
 struct SetUpPage {
     frame: Frame,
     username: String,
+    /// Where the set-up code is found, when one is asked for.
+    code_is_where: Option<&'static str>,
     failure: Option<String>,
+    cure: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -148,15 +151,16 @@ pub(crate) async fn set_up_form(State(state): State<AppState>) -> Result<Respons
     if !auth::needs_root(&state).await? {
         return Ok(go("/sign-in"));
     }
-    set_up_page(String::new(), None)
+    set_up_page(&state, String::new(), None)
 }
 
-fn set_up_page(username: String, failure: Option<String>) -> Result<Response> {
-    let frame = Frame::new("Set up Rollcall", "", None);
+fn set_up_page(state: &AppState, username: String, problem: Option<&Problem>) -> Result<Response> {
     page(&SetUpPage {
-        frame,
+        frame: Frame::new("Set up Rollcall", "", None),
         username,
-        failure,
+        code_is_where: auth::asks_for_code(&state.engine).then_some(auth::CODE_IS_WHERE),
+        failure: problem.map(|problem| sentence(problem.detail())),
+        cure: problem.and_then(|problem| problem.cure_text().map(str::to_owned)),
     })
 }
 
@@ -168,7 +172,10 @@ pub(crate) async fn set_up(
 ) -> Result<Response> {
     let username = fields.text("username").unwrap_or_default();
     let password = fields.verbatim("password");
-    let made = if password == fields.verbatim("again") {
+    let code = fields.text("code").unwrap_or_default();
+    let made = if let Err(problem) = auth::check_set_up_code(&state.engine, &code) {
+        Err(problem)
+    } else if password == fields.verbatim("again") {
         auth::create_root(&state, &username, SecretString::from(password)).await
     } else {
         Err(Problem::invalid("the two passwords differ"))
@@ -179,7 +186,7 @@ pub(crate) async fn set_up(
             Ok(([(SET_COOKIE, cookie)], go("/")).into_response())
         }
         Err(problem) => {
-            let shown = set_up_page(username, Some(sentence(problem.detail())))?;
+            let shown = set_up_page(&state, username, Some(&problem))?;
             Ok((problem.status(), shown).into_response())
         }
     }

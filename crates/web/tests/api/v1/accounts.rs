@@ -38,3 +38,18 @@ async fn an_account_is_made_read_found_changed_and_deleted() {
     let missing = world.post("/api/v1/accounts", json!({})).await;
     missing.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "validation");
 }
+
+#[tokio::test]
+async fn a_second_account_of_the_same_name_is_refused() {
+    let world = World::new().await;
+    let accounts = "/api/v1/accounts";
+    world.made(accounts, json!({ "name": "Northwind" })).await;
+    let other = world.made(accounts, json!({ "name": "Fabrikam" })).await;
+    let again = world.post(accounts, json!({ "name": "NORTHWIND " })).await;
+    again.is_problem(StatusCode::CONFLICT, "name_taken");
+    let path = format!("{accounts}/{other}");
+    let renamed = world.patch(&path, json!({ "name": "northwind" })).await;
+    renamed.is_problem(StatusCode::CONFLICT, "name_taken");
+    let own = world.patch(&path, json!({ "name": "FABRIKAM" })).await;
+    assert_eq!(own.is(StatusCode::OK).body["name"], "FABRIKAM");
+}
