@@ -6,6 +6,7 @@ mod admin;
 mod assets;
 mod auth_provision;
 mod chart;
+mod confirm;
 mod connections;
 mod entrance;
 mod frame;
@@ -89,6 +90,10 @@ fn of_staff() -> Router<AppState> {
         .route(
             "/crm/accounts/{id}",
             get(accounts::show).post(accounts::update),
+        )
+        .route(
+            "/crm/accounts/{id}/delete",
+            get(accounts::ask_delete).post(accounts::delete),
         )
         .route("/crm/contacts", get(people::contacts))
         .route("/people/{id}", get(person::find))
