@@ -24,6 +24,7 @@ mod rules;
 mod runs;
 mod tickets;
 mod undo;
+mod words;
 
 use askama::Template;
 use axum::Router;
@@ -38,6 +39,8 @@ use crate::AppState;
 use crate::auth::{self, CurrentUser};
 use crate::error::Problem;
 use frame::{Frame, sentence};
+pub(crate) use people::account_names;
+pub(crate) use tickets::record_names;
 
 /// Every page's route.
 pub(crate) fn router(state: &AppState) -> Router<AppState> {
@@ -110,7 +113,11 @@ fn of_staff() -> Router<AppState> {
             "/service-desk/tickets/{id}",
             get(tickets::show).post(tickets::update),
         )
-        .route("/finance/invoices", get(invoices::list))
+        .route(
+            "/finance/invoices",
+            get(invoices::list).post(invoices::create),
+        )
+        .route("/finance/invoices/new", get(invoices::new))
         .route("/finance/invoices/{id}", get(invoices::show))
 }
 
@@ -151,9 +158,10 @@ fn by_hand(base: &str, kind: Kind) -> Router<AppState> {
         )
         .route(
             &at("/{id}/{act}"),
-            get(move |state, user, path| person_acts::ask(kind, state, user, path)).post(
-                move |state, user, path, fields| person_acts::act(kind, state, user, path, fields),
-            ),
+            get(move |state, user, path, query| person_acts::ask(kind, state, user, path, query))
+                .post(move |state, user, path, fields| {
+                    person_acts::act(kind, state, user, path, fields)
+                }),
         )
 }
 

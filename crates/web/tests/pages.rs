@@ -4,4 +4,5 @@ mod admin;
 mod auth_provision;
 mod me;
 mod people;
+mod plans;
 mod tickets;
