@@ -9,6 +9,7 @@ mod chart;
 mod confirm;
 mod connections;
 mod entrance;
+mod field_policies;
 mod frame;
 mod home;
 mod invoices;
@@ -61,6 +62,7 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
 fn of_staff() -> Router<AppState> {
     let provision = Router::new()
         .route("/", get(auth_provision::show).post(auth_provision::save))
+        .route("/field-policies", post(field_policies::save))
         .route("/connections", post(connections::add))
         .route("/connections/new", get(connections::form))
         .route(
