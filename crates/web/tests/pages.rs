@@ -5,4 +5,5 @@ mod auth_provision;
 mod me;
 mod people;
 mod plans;
+mod review;
 mod tickets;
