@@ -185,7 +185,7 @@ fn person(row: DecisionRow, names: &Names) -> Person {
         is_loss: action.kind.is_loss(),
         loses_roles: action.loses_roles(),
         is_new: action.changes.iter().all(|change| change.old.is_none()),
-        told: told(action.record_kind, &action.changes, names),
+        told: told(action.record_kind, &action.changes, names).beside(&action.reason.cause),
         reason: sentence(&action.reason.cause.describe()),
     });
     Person {

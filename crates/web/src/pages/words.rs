@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use provisioning::field::{Field, FieldChange, Value};
 use provisioning::ids::{AccountId, RecordId};
 use provisioning::psa::Kind;
-use provisioning::reason::AccessReason;
+use provisioning::reason::{AccessReason, Cause};
 use store::Db;
 
 use super::people::account_names;
@@ -93,6 +93,24 @@ pub(crate) fn told(kind: Kind, changes: &[FieldChange], names: &Names) -> Told {
         }
     }
     told
+}
+
+impl Told {
+    /// Without what the reason of the decision says already.
+    #[must_use]
+    pub(crate) fn beside(mut self, cause: &Cause) -> Self {
+        let says = match cause {
+            Cause::NoRule => AccessReason::NoRule,
+            Cause::Disabled => AccessReason::Disabled,
+            Cause::Deleted => AccessReason::Deleted,
+            Cause::ConnectionRemoved => AccessReason::ConnectionRemoved,
+            Cause::Undone => AccessReason::Undone,
+            _ => return self,
+        };
+        let said = no_access(says.code());
+        self.notes.retain(|note| *note != said);
+        self
+    }
 }
 
 /// A field's name, as the forms have it.
@@ -189,6 +207,11 @@ mod tests {
         assert_eq!(told.changes.len(), 1);
         let one = &told.changes[0];
         assert_eq!((one.label, one.new.as_deref()), ("Job title", None));
+        let told = told.beside(&Cause::NoRule);
+        assert_eq!(told.notes.len(), 1);
+        let no_rule = [change(Field::AccessReason, None, Some("no_rule"))];
+        let told = super::told(Kind::Employee, &no_rule, &Names::default());
+        assert!(told.beside(&Cause::NoRule).notes.is_empty());
     }
 
     #[test]

@@ -136,7 +136,7 @@ fn in_words(limits: &Limits) -> String {
             window(limit)
         )
     };
-    LOSSES.map(one).join("; ")
+    super::super::words::capital(&LOSSES.map(one).join("; "))
 }
 
 /// What the form changes.

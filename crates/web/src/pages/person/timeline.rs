@@ -4,6 +4,7 @@ use provisioning::action::ActionKind;
 use provisioning::field::FieldChange;
 use provisioning::ids::RecordId;
 use provisioning::psa::Kind;
+use provisioning::reason::Cause;
 use serde_json::Value;
 use store::Db;
 use store::journal::Entry;
@@ -50,7 +51,10 @@ pub(super) async fn story(
             what: what(&entry.entry.action),
             reason: reason(&entry, id),
             is_new: changes.iter().all(|change| change.old.is_none()),
-            told: told(kind, &changes, &names),
+            told: match decided_by(&entry, id) {
+                Some(cause) => told(kind, &changes, &names).beside(cause),
+                None => told(kind, &changes, &names),
+            },
             run: entry.entry.run_id.map(|run| run.to_string()),
             can_be_undone: takes_back && is_decided && is_new,
             who: entry
@@ -93,13 +97,18 @@ fn by_hand(change: &Value, kind: Kind) -> Option<FieldChange> {
     })
 }
 
+/// Why a decision did what the entry says.
+fn decided_by(entry: &Entry, id: RecordId) -> Option<&Cause> {
+    let acts = &entry.decision.as_ref()?.actions;
+    let mut mine = acts.iter().filter(|act| act.record_id == Some(id));
+    let this = mine.find(|act| act.kind.name() == entry.entry.action);
+    this.map(|act| &act.reason.cause)
+}
+
 fn reason(entry: &Entry, id: RecordId) -> String {
     let body = entry.entry.body.as_ref();
     let given = body.and_then(|body| body.get("reason")?.as_str());
-    let acts = entry.decision.iter().flat_map(|decision| &decision.actions);
-    let mut mine = acts.filter(|act| act.record_id == Some(id));
-    let this = mine.find(|act| act.kind.name() == entry.entry.action);
-    let decided = this.map(|act| act.reason.cause.describe());
+    let decided = decided_by(entry, id).map(Cause::describe);
     let text = decided.or_else(|| given.map(str::to_owned));
     text.map(|text| sentence(&text)).unwrap_or_default()
 }
