@@ -16,6 +16,7 @@ mod review_items;
 mod routes;
 pub(crate) mod security_roles;
 pub(crate) mod sessions;
+mod sheet;
 mod sync_runs;
 pub(crate) mod tickets;
 mod undo;
@@ -111,6 +112,7 @@ fn routes() -> Routes {
                 .delete(security_roles::remove),
         )
         .route("/tickets", get(tickets::list).post(tickets::create))
+        .route("/tickets/export", get(tickets::export::export))
         .route("/invoices", get(finance::list).post(finance::create))
         .route(
             "/tickets/{id}",

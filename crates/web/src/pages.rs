@@ -7,8 +7,10 @@ mod agent;
 mod assets;
 mod auth_provision;
 mod chart;
+mod confirm;
 mod connections;
 mod entrance;
+mod field_policies;
 mod flash;
 mod frame;
 mod home;
@@ -24,6 +26,7 @@ mod portal;
 mod review;
 mod rules;
 mod runs;
+mod sentences;
 mod tickets;
 mod undo;
 mod words;
@@ -41,6 +44,8 @@ use crate::AppState;
 use crate::auth::{self, CurrentUser};
 use crate::error::Problem;
 use frame::{Frame, sentence};
+pub(crate) use people::account_names;
+pub(crate) use tickets::record_names;
 
 /// Every page's route.
 pub(crate) fn router(state: &AppState) -> Router<AppState> {
@@ -65,6 +70,7 @@ pub(crate) fn router(state: &AppState) -> Router<AppState> {
 fn of_staff() -> Router<AppState> {
     let provision = Router::new()
         .route("/", get(auth_provision::show).post(auth_provision::save))
+        .route("/field-policies", post(field_policies::save))
         .route("/connections", post(connections::add))
         .route("/connections/new", get(connections::form))
         .route(
@@ -98,6 +104,10 @@ fn of_staff() -> Router<AppState> {
             "/crm/accounts/{id}",
             get(accounts::show).post(accounts::update),
         )
+        .route(
+            "/crm/accounts/{id}/delete",
+            get(accounts::ask_delete).post(accounts::delete),
+        )
         .route("/crm/contacts", get(people::contacts))
         .route("/people/{id}", get(person::find))
         .route("/hr/employees/{id}", get(person::employee))
@@ -113,7 +123,11 @@ fn of_staff() -> Router<AppState> {
             "/service-desk/tickets/{id}",
             get(tickets::show).post(tickets::update),
         )
-        .route("/finance/invoices", get(invoices::list))
+        .route(
+            "/finance/invoices",
+            get(invoices::list).post(invoices::create),
+        )
+        .route("/finance/invoices/new", get(invoices::new))
         .route("/finance/invoices/{id}", get(invoices::show))
 }
 
@@ -154,9 +168,10 @@ fn by_hand(base: &str, kind: Kind) -> Router<AppState> {
         )
         .route(
             &at("/{id}/{act}"),
-            get(move |state, user, path| person_acts::ask(kind, state, user, path)).post(
-                move |state, user, path, fields| person_acts::act(kind, state, user, path, fields),
-            ),
+            get(move |state, user, path, query| person_acts::ask(kind, state, user, path, query))
+                .post(move |state, user, path, fields| {
+                    person_acts::act(kind, state, user, path, fields)
+                }),
         )
 }
 

@@ -5,6 +5,8 @@ mod auth_provision;
 mod frame;
 mod me;
 mod people;
+mod plans;
+mod review;
 mod runs;
 mod set_up;
 mod tickets;

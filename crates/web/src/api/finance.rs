@@ -21,13 +21,13 @@ use crate::extract::{Body, Id, Paging, Query, expected_version, given, list as a
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct New {
-    number: String,
-    account_id: AccountId,
-    contact_id: Option<RecordId>,
-    amount: Option<Amount>,
-    currency: Option<Currency>,
-    status: Option<InvoiceStatus>,
-    issued_on: Option<jiff::civil::Date>,
+    pub(crate) number: String,
+    pub(crate) account_id: AccountId,
+    pub(crate) contact_id: Option<RecordId>,
+    pub(crate) amount: Option<Amount>,
+    pub(crate) currency: Option<Currency>,
+    pub(crate) status: Option<InvoiceStatus>,
+    pub(crate) issued_on: Option<jiff::civil::Date>,
 }
 
 #[derive(Default, Deserialize)]
@@ -91,6 +91,12 @@ pub(crate) async fn create(
     caller: Caller,
     Body(new): Body<New>,
 ) -> Result<Response> {
+    let invoice = issue(&state, &caller, new).await?;
+    Ok(tagged(StatusCode::CREATED, 1, &invoice))
+}
+
+/// Makes an invoice.
+pub(crate) async fn issue(state: &AppState, caller: &Caller, new: New) -> Result<Invoice> {
     caller.may(Finance, Create)?;
     if new.number.trim().is_empty() {
         return Err(Problem::invalid("number is empty"));
@@ -119,7 +125,7 @@ pub(crate) async fn create(
     let mut tx = state.engine.db().begin().await?;
     invoices::insert(&mut tx, &invoice).await?;
     tx.commit().await?;
-    Ok(tagged(StatusCode::CREATED, 1, &invoice))
+    Ok(invoice)
 }
 
 /// Holds a filter to what the caller reaches.

@@ -228,6 +228,17 @@ fn check(role_type: RoleType, rights: &Rights) -> Result<()> {
     Ok(())
 }
 
+/// Who and what names a role, in words.
+pub(crate) async fn users_of(state: &AppState, name: &str) -> Result<Vec<String>> {
+    let mut tx = state.engine.db().begin().await?;
+    let users = users(&mut tx, name).await?;
+    let words = users.iter().map(|one| {
+        let text = |member: &str| one[member].as_str().unwrap_or_default();
+        format!("{} ({})", text("label"), text("kind").replace('_', " "))
+    });
+    Ok(words.collect())
+}
+
 /// Who and what names a role.
 async fn users(tx: &mut Tx, name: &str) -> Result<Vec<Value>> {
     let holders = security_roles::holders(&mut *tx, name, 100).await?;

@@ -1,6 +1,7 @@
 //! `/tickets`: what people ask for; a reason an archived record must stay.
 
 pub(crate) mod comments;
+pub(super) mod export;
 
 use axum::Json;
 use axum::extract::State;
@@ -62,6 +63,19 @@ pub(crate) struct Filter {
     after: Option<String>,
 }
 
+impl Filter {
+    fn wanted(self) -> TicketFilter {
+        TicketFilter {
+            status: self.status,
+            account_id: self.account_id,
+            contact_id: self.contact_id,
+            assignee_id: self.assignee_id,
+            search: self.search,
+            priority: self.priority,
+        }
+    }
+}
+
 fn view(ticket: &Ticket) -> Value {
     json!({
         "id": ticket.id, "number": ticket.number, "title": ticket.title,
@@ -80,17 +94,9 @@ pub(crate) async fn list(
     let reach = caller.reach(ServiceDesk, View)?;
     let paging = Paging {
         limit: filter.limit,
-        after: filter.after,
+        after: filter.after.clone(),
     };
-    let filter = TicketFilter {
-        status: filter.status,
-        account_id: filter.account_id,
-        contact_id: filter.contact_id,
-        assignee_id: filter.assignee_id,
-        search: filter.search,
-        priority: filter.priority,
-    };
-    let filter = within(filter, reach, &caller);
+    let filter = within(filter.wanted(), reach, &caller);
     let after = paging.after()?;
     let page = tickets::list(state.engine.db(), &filter, after.as_ref(), paging.limit()).await?;
     let next = page.cursor();

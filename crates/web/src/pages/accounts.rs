@@ -14,6 +14,7 @@ use store::references::ReferenceKind;
 use store::rights::{Module, Right};
 use store::tickets::{self, TicketFilter};
 
+use super::confirm::Confirm;
 use super::frame::{Fields, Frame, go, needs, page, sentence, word};
 use super::moment::{Timed, when};
 use super::people::full_name;
@@ -133,6 +134,7 @@ struct Of {
 #[template(path = "account.html")]
 struct AccountPage {
     frame: Frame,
+    failure: Option<(String, Option<String>)>,
     account: Account,
     contacts: Vec<Of>,
     /// How many there are, when not all are shown.
@@ -141,6 +143,7 @@ struct AccountPage {
     tickets: Vec<Of>,
     sees_invoices: bool,
     invoices: Vec<Of>,
+    may_invoice: bool,
     may_edit: bool,
     may_delete: bool,
 }
@@ -213,35 +216,42 @@ pub(crate) async fn show(
     user: CurrentUser,
     Id(id): Id<AccountId>,
 ) -> Result<Response> {
-    needs(&user, Module::Crm, Right::View)?;
+    page(&one(&state, &user, id).await?)
+}
+
+async fn one(state: &AppState, user: &CurrentUser, id: AccountId) -> Result<AccountPage> {
+    needs(user, Module::Crm, Right::View)?;
     let account = api::found(state.engine.db(), id).await?;
-    let sees = |module| needs(&user, module, Right::View).is_ok();
+    let sees = |module| needs(user, module, Right::View).is_ok();
     let (sees_tickets, sees_invoices) = (sees(Module::ServiceDesk), sees(Module::Finance));
-    let contacts = contacts_of(&state, id).await?;
+    let contacts = contacts_of(state, id).await?;
     let is_cut = i64::try_from(contacts.len()).is_ok_and(|shown| shown >= SHOWN);
-    page(&AccountPage {
-        frame: Frame::new(&account.name, "accounts", Some(&user)),
+    Ok(AccountPage {
+        frame: Frame::new(&account.name, "accounts", Some(user)),
+        failure: None,
         contacts,
         all_contacts: match is_cut {
-            true => Some(contact_count(&state, id).await?),
+            true => Some(contact_count(state, id).await?),
             false => None,
         },
         tickets: match sees_tickets {
-            true => tickets_of(&state, id).await?,
+            true => tickets_of(state, id).await?,
             false => Vec::new(),
         },
         invoices: match sees_invoices {
-            true => invoices_of(&state, id).await?,
+            true => invoices_of(state, id).await?,
             false => Vec::new(),
         },
         sees_tickets,
         sees_invoices,
-        may_edit: needs(&user, Module::Crm, Right::Edit).is_ok(),
-        may_delete: needs(&user, Module::Crm, Right::Delete).is_ok(),
+        may_invoice: needs(user, Module::Finance, Right::Create).is_ok(),
+        may_edit: needs(user, Module::Crm, Right::Edit).is_ok(),
+        may_delete: needs(user, Module::Crm, Right::Delete).is_ok(),
         account,
     })
 }
 
+/// Changes an account; what is refused comes back as it was typed.
 pub(crate) async fn update(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -249,15 +259,76 @@ pub(crate) async fn update(
     fields: Fields,
 ) -> Result<Response> {
     let seen = fields.parse("version", "a version")?;
-    let caller = Caller::from(user);
-    if fields.text("do").as_deref() == Some("delete") {
-        api::delete(&state, &caller, id, seen).await?;
-        return Ok(go(HERE));
-    }
+    let name = fields.text("name").unwrap_or_default();
     let change = api::Change {
-        name: Some(fields.text("name").unwrap_or_default()),
+        name: Some(name.clone()),
         is_active: Some(fields.ticked("is_active")),
     };
-    api::change(&state, &caller, id, seen, change).await?;
-    Ok(go(format!("{HERE}/{id}")))
+    let caller = Caller::from(user.clone());
+    let problem = match api::change(&state, &caller, id, seen, change).await {
+        Ok(_) => return Ok(go(format!("{HERE}/{id}"))),
+        Err(problem) => problem,
+    };
+    let mendable = [
+        StatusCode::UNPROCESSABLE_ENTITY,
+        StatusCode::CONFLICT,
+        StatusCode::PRECONDITION_FAILED,
+    ];
+    if !mendable.contains(&problem.status()) {
+        return Err(problem);
+    }
+    let mut shown = one(&state, &user, id).await?;
+    (shown.account.name, shown.account.is_active) = (name, fields.ticked("is_active"));
+    let cure = problem.cure_text().map(str::to_owned);
+    shown.failure = Some((sentence(problem.detail()), cure));
+    Ok((problem.status(), page(&shown)?).into_response())
+}
+
+/// What deleting an account does, before it is done.
+async fn asked(state: &AppState, user: &CurrentUser, id: AccountId) -> Result<Confirm> {
+    needs(user, Module::Crm, Right::Delete)?;
+    let account = api::found(state.engine.db(), id).await?;
+    let held = accounts::references(state.engine.db(), id, SHOWN).await?;
+    let is_refused = !held.is_empty();
+    let says = if is_refused {
+        let have = "The account cannot be deleted while something refers to it. Give these to another account first, or make the account inactive:";
+        let held = held.iter().map(|one| one.label.clone());
+        std::iter::once(have.to_owned()).chain(held).collect()
+    } else {
+        vec![
+            "Nothing refers to the account: no contact, ticket, invoice or mapping rule loses anything.".to_owned(),
+            "This cannot be undone.".to_owned(),
+        ]
+    };
+    Ok(Confirm {
+        frame: Frame::new(&format!("Delete {}", account.name), "accounts", Some(user)),
+        list: ("Accounts", HERE),
+        back: format!("{HERE}/{id}"),
+        action: format!("{HERE}/{id}/delete"),
+        version: Some(account.version),
+        says,
+        button: "Delete",
+        is_refused,
+        failure: None,
+    })
+}
+
+pub(crate) async fn ask_delete(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<AccountId>,
+) -> Result<Response> {
+    page(&asked(&state, &user, id).await?)
+}
+
+pub(crate) async fn delete(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<AccountId>,
+    fields: Fields,
+) -> Result<Response> {
+    let asked = asked(&state, &user, id).await?;
+    let seen = fields.parse("version", "a version")?;
+    let done = api::delete(&state, &Caller::from(user), id, seen).await;
+    asked.done(done.map(|()| StatusCode::NO_CONTENT))
 }

@@ -28,10 +28,21 @@ pub(crate) fn router() -> Router<AppState> {
             "/security-roles/{name}",
             get(roles::show).post(roles::update),
         )
+        .route(
+            "/security-roles/{name}/delete",
+            get(roles::ask_delete).post(roles::delete),
+        )
         .route("/api-tokens", get(tokens::list).post(tokens::create))
-        .route("/api-tokens/{id}/revoke", post(tokens::revoke))
+        .route(
+            "/api-tokens/{id}/revoke",
+            get(tokens::ask_revoke).post(tokens::revoke),
+        )
         .route("/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/webhooks/{id}", get(webhooks::show).post(webhooks::update))
+        .route(
+            "/webhooks/{id}/remove",
+            get(webhooks::ask_remove).post(webhooks::remove),
+        )
         .route(
             "/webhooks/{id}/deliveries/{delivery}",
             post(webhooks::again),

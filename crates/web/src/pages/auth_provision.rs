@@ -1,5 +1,5 @@
 //! Admin > My Company > Auth & Provision: the radio button, Employee
-//! Defaults, and the tabs with connections and mapping rules.
+//! Defaults, and the tabs with connections, mapping rules and field policies.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,14 @@ use engine::ProvisioningMode;
 use provisioning::defaults::EmployeeDefaults;
 use provisioning::ids::{ConnectionId, RecordId};
 use provisioning::mapping_rule::{MappingRule, RoleType};
+use provisioning::policy::FieldPolicies;
 use provisioning::precedence;
 use provisioning::psa::Kind;
 use serde::Deserialize;
 use store::rights::{Module, Right};
 use store::{connections, mapping_rules, records, security_roles};
 
+use super::field_policies::{self, OfKind};
 use super::frame::{Choice, Fields, Frame, go, needs, page, sentence};
 use super::home::{Card, card};
 use crate::AppState;
@@ -45,16 +47,18 @@ struct Row {
 
 #[derive(Template)]
 #[template(path = "auth_provision.html")]
-struct AuthProvisionPage {
+pub(super) struct AuthProvisionPage {
     frame: Frame,
     is_synced: bool,
-    shows_rules: bool,
+    /// Which tab is open.
+    tab: &'static str,
+    policies: Vec<OfKind>,
     defaults: EmployeeDefaults,
     manager: String,
     roles: Vec<Choice>,
     missing: String,
-    failure: Option<String>,
-    cure: Option<String>,
+    pub(super) failure: Option<String>,
+    pub(super) cure: Option<String>,
     cards: Vec<Card>,
     rules: Vec<Row>,
 }
@@ -135,20 +139,41 @@ pub(crate) async fn show(
     Query(query): Query<Tab>,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::View)?;
+    let tab = match query.tab.as_str() {
+        "rules" => Shown::Rules,
+        "fields" => Shown::Fields(state.engine.field_policies().await?),
+        _ => Shown::Connections,
+    };
+    page(&with(&state, &user, tab).await?)
+}
+
+/// The tab that is open.
+pub(super) enum Shown {
+    Connections,
+    Rules,
+    Fields(FieldPolicies),
+}
+
+/// The page with what is saved, and this tab.
+pub(super) async fn with(
+    state: &AppState,
+    user: &CurrentUser,
+    tab: Shown,
+) -> Result<AuthProvisionPage> {
     let engine = &state.engine;
     let defaults = engine.defaults().await?;
     let saved = Typed {
         mode: engine.provisioning_mode().await?,
-        manager: manager_name(&state, defaults.manager_id).await?,
+        manager: manager_name(state, defaults.manager_id).await?,
         defaults,
     };
-    page(&shown(&state, &user, query.tab == "rules", saved).await?)
+    shown(state, user, tab, saved).await
 }
 
 async fn shown(
     state: &AppState,
     user: &CurrentUser,
-    shows_rules: bool,
+    tab: Shown,
     typed: Typed,
 ) -> Result<AuthProvisionPage> {
     let engine = &state.engine;
@@ -167,7 +192,15 @@ async fn shown(
     Ok(AuthProvisionPage {
         frame: Frame::new("Auth & Provision", "provision", Some(user)),
         is_synced: typed.mode == ProvisioningMode::AzureAdSync,
-        shows_rules,
+        tab: match &tab {
+            Shown::Connections => "",
+            Shown::Rules => "rules",
+            Shown::Fields(_) => "fields",
+        },
+        policies: match &tab {
+            Shown::Fields(policies) => field_policies::lines(policies),
+            Shown::Connections | Shown::Rules => Vec::new(),
+        },
         manager: typed.manager,
         roles: roles.collect(),
         missing: defaults.missing().join(", ").replace('_', " "),
@@ -232,7 +265,7 @@ pub(crate) async fn save(
         defaults,
         manager: fields.text("manager").unwrap_or_default(),
     };
-    let mut again = shown(&state, &user, false, typed).await?;
+    let mut again = shown(&state, &user, Shown::Connections, typed).await?;
     again.failure = Some(sentence(problem.detail()));
     again.cure = problem.cure_text().map(str::to_owned);
     Ok((problem.status(), page(&again)?).into_response())
@@ -257,5 +290,14 @@ async fn saved(
     let change = engine
         .put_defaults(defaults, plan_only, &user.actor())
         .await?;
+    if plan_only && change.plan_id.is_none() {
+        return Err(nobody_concerned());
+    }
     Ok(super::plan::after(&change, plan_only, HERE))
+}
+
+/// A preview that has nobody to show.
+pub(super) fn nobody_concerned() -> Problem {
+    Problem::invalid("nobody is concerned yet: no connection has people")
+        .cure("Save keeps it for the first sync.")
 }

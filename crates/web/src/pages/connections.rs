@@ -1,23 +1,26 @@
 //! Azure AD Connections: the guide with its form, one connection with its
 //! self-check, and what can be done to it.
 
+mod settings;
+
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::HeaderMap;
 use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use engine::{CheckLine, ConnectionChange, Mode, NewConnection, PeopleOnRemoval, SyncRequest};
+use engine::{CheckLine, Mode, NewConnection, PeopleOnRemoval, SyncRequest};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use provisioning::ids::ConnectionId;
 use secrecy::SecretString;
 use serde::Deserialize;
-use store::connections::{self, Auth, Configuration};
+use store::connections::{self, Auth};
 use store::rights::{Module, Right};
 
+use self::settings::Settings;
 use super::auth_provision::HERE;
-use super::frame::{Choice, Fields, Frame, go, needs, page, sentence, word};
+use super::frame::{Fields, Frame, go, needs, page, sentence};
 use super::home::{Card, card};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -52,12 +55,12 @@ struct ConnectionPage {
     redirect_url: String,
     is_app_only: bool,
     has_consent: bool,
-    secret_ends: String,
     version: i64,
-    emails: Vec<Choice>,
-    disabled: Vec<Choice>,
-    provision_employees: bool,
-    provision_contacts: bool,
+    settings: Settings,
+    /// How the sync was asked for: everything again, over local edits.
+    full: bool,
+    reapply: bool,
+    deactivates: bool,
     checked: bool,
     lines: Vec<CheckLine>,
     failure: Option<String>,
@@ -152,42 +155,25 @@ pub(crate) struct Check {
 async fn shown(state: &AppState, user: &CurrentUser, id: ConnectionId) -> Result<ConnectionPage> {
     let found = connections::get(state.engine.db(), id).await?;
     let found = found.ok_or_else(|| Problem::not_found("connection"))?;
-    let (settings, version) = (found.configuration.clone(), found.version);
+    let (configuration, version) = (found.configuration.clone(), found.version);
     let has_consent = found.consent.is_some();
     let card = card(state, found, state.engine.now()).await?;
     Ok(ConnectionPage {
         frame: Frame::new(&card.name, "provision", Some(user)),
         card,
         redirect_url: redirect_url(state),
-        is_app_only: settings.auth == Auth::Application,
+        is_app_only: configuration.auth == Auth::Application,
         has_consent,
-        secret_ends: settings
-            .secret_expires_at
-            .map(|at| at.strftime("%Y-%m-%d").to_string())
-            .unwrap_or_default(),
         version,
-        emails: emails(&settings),
-        disabled: disabled(&settings),
-        provision_employees: settings.provision_employees,
-        provision_contacts: settings.provision_contacts,
+        settings: Settings::of(&configuration, &state.engine.options().limits),
+        full: false,
+        reapply: false,
+        deactivates: false,
         checked: false,
         lines: Vec::new(),
         failure: None,
         cure: None,
     })
-}
-
-fn emails(of: &Configuration) -> Vec<Choice> {
-    let all = [("upn", "User Principal Name"), ("mail", "mail attribute")];
-    Choice::list(&all, &word(&of.email_source))
-}
-
-fn disabled(of: &Configuration) -> Vec<Choice> {
-    let all = [
-        ("deactivate", "deactivates the record"),
-        ("ignore", "is ignored"),
-    ];
-    Choice::list(&all, &word(&of.on_disabled))
 }
 
 pub(crate) async fn show(
@@ -211,7 +197,29 @@ pub(crate) async fn show(
     page(&shown)
 }
 
-/// Saves what the form changes; an empty Application Key keeps the old one.
+/// The page again, with what is wrong about what was asked for; `keep` puts
+/// back what was typed.
+async fn refused(
+    state: &AppState,
+    user: &CurrentUser,
+    id: ConnectionId,
+    problem: Problem,
+    keep: impl FnOnce(&mut ConnectionPage),
+) -> Result<Response> {
+    let status = problem.status();
+    let is_told = status.is_client_error() || status == StatusCode::BAD_GATEWAY;
+    if !is_told || status == StatusCode::NOT_FOUND {
+        return Err(problem);
+    }
+    let mut shown = shown(state, user, id).await?;
+    shown.failure = Some(sentence(problem.detail()));
+    shown.cure = problem.cure_text().map(str::to_owned);
+    keep(&mut shown);
+    Ok((status, page(&shown)?).into_response())
+}
+
+/// Saves what the form changes; an empty Application Key keeps the old one. A
+/// new key or certificate is tried at once.
 pub(crate) async fn change(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -220,39 +228,32 @@ pub(crate) async fn change(
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
     match changed(&state, &user, id, &fields).await {
-        Ok(()) => Ok(go(format!("{HERE}/connections/{id}"))),
-        Err(problem) if problem.status().is_server_error() => Err(problem),
+        Ok(true) => Ok(go(format!("{HERE}/connections/{id}?check=1"))),
+        Ok(false) => Ok(go(format!("{HERE}/connections/{id}"))),
         Err(problem) => {
-            let mut shown = shown(&state, &user, id).await?;
-            shown.failure = Some(sentence(problem.detail()));
-            shown.cure = problem.cure_text().map(str::to_owned);
-            Ok((problem.status(), page(&shown)?).into_response())
+            refused(&state, &user, id, problem, |page| {
+                page.settings.keep(&fields)
+            })
+            .await
         }
     }
 }
 
+/// Whether there is something to check now.
 async fn changed(
     state: &AppState,
     user: &CurrentUser,
     id: ConnectionId,
     fields: &Fields,
-) -> Result<()> {
-    let change = ConnectionChange {
-        application_id: application_id(fields)?,
-        application_key: fields.text("application_key").map(SecretString::from),
-        secret_expires_at: Some(secret_ends(fields)?),
-        email_source: Some(fields.choice("email_source")?),
-        on_disabled: Some(fields.choice("on_disabled")?),
-        provision_employees: Some(fields.ticked("provision_employees")),
-        provision_contacts: Some(fields.ticked("provision_contacts")),
-        ..ConnectionChange::default()
-    };
+) -> Result<bool> {
+    let change = settings::change(fields)?;
+    let is_proof = change.application_key.is_some() || change.certificate.is_some();
     let version = fields.parse("version", "a version")?;
     let engine = &state.engine;
-    engine
+    let changed = engine
         .update_connection(id, change, version, &user.actor())
         .await?;
-    Ok(())
+    Ok(is_proof && changed.consent.is_some())
 }
 
 /// The end of the day a secret ends on.
@@ -278,6 +279,24 @@ pub(crate) async fn remove(
         Some("deactivate") => PeopleOnRemoval::Deactivate,
         _ => PeopleOnRemoval::Keep,
     };
+    match removed(&state, &user, id, people).await {
+        Ok(response) => Ok(response),
+        Err(problem) => {
+            let deactivates = people == PeopleOnRemoval::Deactivate;
+            refused(&state, &user, id, problem, |page| {
+                page.deactivates = deactivates;
+            })
+            .await
+        }
+    }
+}
+
+async fn removed(
+    state: &AppState,
+    user: &CurrentUser,
+    id: ConnectionId,
+    people: PeopleOnRemoval,
+) -> Result<Response> {
     let (engine, actor) = (&state.engine, user.actor());
     let seen = engine.remove_connection(id, people, true, &actor).await?;
     if seen.plan_id.is_some() {
@@ -303,7 +322,10 @@ pub(crate) async fn connect(
     let found = connections::get(state.engine.db(), id).await?;
     let found = found.ok_or_else(|| Problem::not_found("connection"))?;
     let (binding, cookie) = bind(&state, &headers);
-    let url = state.engine.connect(id, &binding).await?;
+    let url = match state.engine.connect(id, &binding).await {
+        Ok(url) => url,
+        Err(error) => return refused(&state, &user, id, error.into(), |_| {}).await,
+    };
     if found.configuration.auth == Auth::Application {
         return Ok(go(format!("{HERE}/connections/{id}?check=1")));
     }
@@ -326,8 +348,15 @@ pub(crate) async fn sync(
         reapply: fields.ticked("reapply"),
         plan_only: fields.text("do").as_deref() == Some("plan"),
     };
-    let run = state.engine.sync(id, request, &user.actor()).await?;
-    Ok(go(format!("/runs/{run}")))
+    match state.engine.sync(id, request, &user.actor()).await {
+        Ok(run) => Ok(go(format!("/runs/{run}"))),
+        Err(error) => {
+            refused(&state, &user, id, error.into(), |page| {
+                (page.full, page.reapply) = (fields.ticked("full"), fields.ticked("reapply"));
+            })
+            .await
+        }
+    }
 }
 
 pub(crate) async fn pause(

@@ -16,7 +16,7 @@ use store::rights::{Module, Right};
 use super::assets;
 use super::flash;
 use super::people::full_name;
-pub(crate) use super::words::sentence;
+pub(crate) use super::sentences::sentence;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
 use crate::front::escape;

@@ -1,17 +1,22 @@
-//! Finance > Invoices: the list and one invoice.
+//! Finance > Invoices: the list, one invoice, and making one.
+
+mod new;
+
+pub(crate) use new::{create, new};
 
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use provisioning::ids::{AccountId, RecordId};
 use serde::Deserialize;
 use store::invoices::{self, Invoice, InvoiceFilter, InvoiceKey, InvoiceStatus};
 use store::page::decode;
 use store::psa_ids::InvoiceId;
 use store::rights::{Module, Right};
 
-use super::frame::{Choice, Frame, page, query, word};
+use super::frame::{Choice, Frame, needs, page, query, word};
 use super::people::account_names;
-use super::tickets::record_names;
+use super::tickets::{record_names, sees_clients};
 use crate::AppState;
 use crate::api::finance;
 use crate::auth::CurrentUser;
@@ -25,7 +30,11 @@ pub(crate) struct Bill {
     pub(crate) id: String,
     pub(crate) number: String,
     pub(crate) account: String,
+    /// For those who may look at it.
+    pub(crate) account_id: Option<AccountId>,
     pub(crate) contact: String,
+    /// For those who may look at them.
+    pub(crate) contact_id: Option<RecordId>,
     pub(crate) status: String,
     pub(crate) issued: String,
     pub(crate) amount: String,
@@ -33,14 +42,20 @@ pub(crate) struct Bill {
 }
 
 /// Invoices with the names of those they concern.
-pub(crate) async fn bills(state: &AppState, all: Vec<Invoice>) -> Result<Vec<Bill>> {
-    let db = state.engine.db();
+pub(crate) async fn bills(
+    state: &AppState,
+    user: &CurrentUser,
+    all: Vec<Invoice>,
+) -> Result<Vec<Bill>> {
+    let (db, leads) = (state.engine.db(), sees_clients(user));
     let people = record_names(db, all.iter().filter_map(|one| one.contact_id).collect()).await?;
     let accounts = account_names(db, all.iter().map(|one| one.account_id).collect()).await?;
     let bill = |one: Invoice| Bill {
         id: one.id.to_string(),
         number: one.number,
         account: accounts.get(&one.account_id).cloned().unwrap_or_default(),
+        account_id: leads.then_some(one.account_id),
+        contact_id: one.contact_id.filter(|_| leads),
         contact: one
             .contact_id
             .and_then(|id| people.get(&id).cloned())
@@ -59,6 +74,7 @@ struct ListPage {
     frame: Frame,
     search: String,
     statuses: Vec<Choice>,
+    may_create: bool,
     invoices: Vec<Bill>,
     first: bool,
     next: Option<String>,
@@ -113,7 +129,8 @@ pub(crate) async fn list(
             ],
             &wanted.status,
         ),
-        invoices: bills(&state, found.items).await?,
+        may_create: needs(&user, Module::Finance, Right::Create).is_ok(),
+        invoices: bills(&state, &user, found.items).await?,
         search: wanted.search,
         first: after.is_some(),
         next,
@@ -124,8 +141,6 @@ pub(crate) async fn list(
 #[template(path = "invoice.html")]
 struct InvoicePage {
     frame: Frame,
-    account_id: String,
-    contact_id: Option<String>,
     bill: Bill,
 }
 
@@ -136,13 +151,10 @@ pub(crate) async fn show(
 ) -> Result<Response> {
     let reach = user.reach(Module::Finance, Right::View)?;
     let invoice = finance::found(state.engine.db(), reach, id).await?;
-    let (account_id, contact_id) = (invoice.account_id, invoice.contact_id);
     let title = format!("Invoice {}", invoice.number);
-    let bill = bills(&state, vec![invoice]).await?.pop();
+    let bill = bills(&state, &user, vec![invoice]).await?.pop();
     page(&InvoicePage {
         frame: Frame::new(&title, "invoices", Some(&user)),
-        account_id: account_id.to_string(),
-        contact_id: contact_id.map(|id| id.to_string()),
         bill: bill.ok_or_else(|| Problem::not_found("invoice"))?,
     })
 }

@@ -12,12 +12,12 @@ use provisioning::psa::Kind;
 use serde_json::{Map, Value, json};
 use store::accounts::{self, AccountFilter};
 use store::records::RecordRow;
-use store::rights::Right;
+use store::rights::{Module, Right};
 use store::{Db, security_roles};
 
 use super::frame::{Choice, Fields, Frame, go, needs, page, sentence};
 use super::people::{Where, full_name, place};
-use super::person::label;
+use super::words::label;
 use crate::AppState;
 use crate::api::people::draft::Draft;
 use crate::api::people::{edit as by_hand, found};
@@ -48,7 +48,7 @@ const OF_EMPLOYEES: &[Field] = &[
 
 struct Input {
     name: &'static str,
-    label: String,
+    label: &'static str,
     value: String,
 }
 
@@ -155,7 +155,7 @@ async fn form(
     };
     let inputs = texts(kind).map(|field| Input {
         name: field.name(),
-        label: label(field),
+        label: label(field, kind),
         value: value(field).unwrap_or_default(),
     });
     let roles = roles(db, kind, row, typed).await?;
@@ -266,7 +266,17 @@ pub(crate) async fn create(
         Err(problem) => Err(problem),
     };
     match made {
-        Ok(id) => Ok(go(format!("{}/{id}", place(kind).base))),
+        Ok(id) => {
+            let base = place(kind).base;
+            // Nobody signs in without a password, unless the directory comes to know them.
+            let is_next = fields.text("access").as_deref() == Some("granted")
+                && needs(&user, Module::Admin, Right::Edit).is_ok();
+            Ok(go(if is_next {
+                format!("{base}/{id}/password?made=1")
+            } else {
+                format!("{base}/{id}")
+            }))
+        }
         Err(problem) => refused(&state, &user, kind, None, &fields, problem).await,
     }
 }

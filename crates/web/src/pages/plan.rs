@@ -3,10 +3,10 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use engine::Change;
 use provisioning::action::ActionKind;
-use provisioning::field::{Field, FieldChange, Value};
 use provisioning::ids::PlanId;
 use serde::Deserialize;
 use store::connections;
@@ -14,7 +14,8 @@ use store::decisions::{self, DecisionFilter, DecisionRow};
 use store::plans::{self, PlanStatus};
 use store::rights::{Module, Right};
 
-use super::frame::{Fields, Frame, ago, go, needs, page, word};
+use super::frame::{Fields, Frame, ago, go, needs, page, sentence, word};
+use super::words::{Names, Told, told, values};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
@@ -27,9 +28,6 @@ const ELSEWHERE: usize = 100;
 /// People on one page.
 const PEOPLE: u32 = 100;
 
-/// A field's change in words: field, old, new.
-pub(crate) type Changed = (String, String, String);
-
 struct Act {
     kind: &'static str,
     record: &'static str,
@@ -37,7 +35,7 @@ struct Act {
     loses_roles: bool,
     /// Every field was blank before: what is new is enough to know.
     is_new: bool,
-    changes: Vec<Changed>,
+    told: Told,
     reason: String,
 }
 
@@ -94,7 +92,7 @@ impl Saves {
                 )
             }
             "fields" => {
-                let here = PROVISION.to_owned();
+                let here = format!("{PROVISION}?tab=fields");
                 ("New field policies".to_owned(), "Save the policies", here)
             }
             "remove" => {
@@ -127,6 +125,9 @@ struct Elsewhere {
 #[template(path = "plan.html")]
 struct PlanPage {
     frame: Frame,
+    failure: Option<(String, Option<String>)>,
+    /// The number that was typed.
+    typed: String,
     id: String,
     hash: String,
     status: String,
@@ -163,29 +164,6 @@ pub(crate) struct Wanted {
     all: bool,
 }
 
-/// A value, or a dash for none.
-pub(crate) fn shown(value: Option<&Value>) -> String {
-    value.map_or_else(|| "(blank)".to_owned(), Value::show)
-}
-
-/// The changes of fields in words.
-pub(crate) fn changed(list: &[FieldChange]) -> Vec<Changed> {
-    let one = |change: &FieldChange| {
-        let words = |value: Option<&Value>| match change.field {
-            // The reason is kept as a code.
-            Field::AccessReason => shown(value).replace('_', " "),
-            _ => shown(value),
-        };
-        let field = change.field.name().replace('_', " ");
-        (
-            field,
-            words(change.old.as_ref()),
-            words(change.new.as_ref()),
-        )
-    };
-    list.iter().map(one).collect()
-}
-
 /// What an action does to somebody, in a word that fits one and many, before
 /// and after.
 pub(crate) fn in_a_word(kind: ActionKind) -> &'static str {
@@ -204,7 +182,7 @@ pub(crate) fn in_a_word(kind: ActionKind) -> &'static str {
     }
 }
 
-fn person(row: DecisionRow) -> Person {
+fn person(row: DecisionRow, names: &Names) -> Person {
     let decision = row.decision;
     let acts = decision.actions.iter().map(|action| Act {
         kind: in_a_word(action.kind),
@@ -212,8 +190,8 @@ fn person(row: DecisionRow) -> Person {
         is_loss: action.kind.is_loss(),
         loses_roles: action.loses_roles(),
         is_new: action.changes.iter().all(|change| change.old.is_none()),
-        changes: changed(&action.changes),
-        reason: action.reason.cause.describe(),
+        told: told(action.record_kind, &action.changes, names).beside(&action.reason.cause),
+        reason: sentence(&action.reason.cause.describe()),
     });
     Person {
         seq: row.seq,
@@ -247,6 +225,15 @@ pub(crate) async fn show(
     Query(wanted): Query<Wanted>,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::View)?;
+    page(&build(&state, &user, id, wanted).await?)
+}
+
+async fn build(
+    state: &AppState,
+    user: &CurrentUser,
+    id: PlanId,
+    wanted: Wanted,
+) -> Result<PlanPage> {
     let (db, now) = (state.engine.db(), state.engine.now());
     let plan = plans::get(db, id)
         .await?
@@ -267,6 +254,8 @@ pub(crate) async fn show(
     let rows = decisions::page(db, id, wanted.after, PEOPLE, &filter).await?;
     let is_full = rows.len() == PEOPLE as usize;
     let next = rows.last().filter(|_| is_full).map(|row| row.seq);
+    let acts = rows.iter().flat_map(|row| &row.decision.actions);
+    let names = Names::of(db, acts.flat_map(|act| values(&act.changes))).await?;
     let counts = ActionKind::ALL.into_iter().map(|kind| Count {
         kind: kind.name(),
         words: in_a_word(kind),
@@ -279,8 +268,10 @@ pub(crate) async fn show(
         .hold
         .as_ref()
         .and_then(|hold| hold.get("message")?.as_str());
-    page(&PlanPage {
-        frame: Frame::new("Plan", "runs", Some(&user)),
+    Ok(PlanPage {
+        frame: Frame::new("Plan", "runs", Some(user)),
+        failure: None,
+        typed: String::new(),
         id: id.to_string(),
         status: word(&plan.status),
         is_held: plan.status == PlanStatus::Held,
@@ -294,7 +285,7 @@ pub(crate) async fn show(
             .as_ref()
             .filter(|_| plan.status == PlanStatus::Preview)
             .and_then(Saves::new),
-        elsewhere: elsewhere(&state, &wanted.also).await?,
+        elsewhere: elsewhere(state, &wanted.also).await?,
         differs,
         shows_all,
         made: ago(Some(plan.created_at), now),
@@ -304,13 +295,36 @@ pub(crate) async fn show(
         counts,
         search: wanted.search,
         action: wanted.action,
-        shown: rows.into_iter().map(person).collect(),
+        shown: rows.into_iter().map(|row| person(row, &names)).collect(),
         next,
         run: plan.run_id.map(|run| run.to_string()),
         notice: wanted.changed.map(
             |_| "The directory or the rules moved since you saw the plan: this is what is new.",
         ),
     })
+}
+
+/// The plan again, with what is wrong about what was pressed or typed.
+async fn refused(
+    state: &AppState,
+    user: &CurrentUser,
+    id: PlanId,
+    fields: &Fields,
+    problem: Problem,
+) -> Result<Response> {
+    let mendable = [
+        StatusCode::UNPROCESSABLE_ENTITY,
+        StatusCode::CONFLICT,
+        StatusCode::PRECONDITION_FAILED,
+    ];
+    if !mendable.contains(&problem.status()) {
+        return Err(problem);
+    }
+    let mut shown = build(state, user, id, Wanted::default()).await?;
+    let cure = problem.cure_text().map(str::to_owned);
+    shown.failure = Some((sentence(problem.detail()), cure));
+    shown.typed = fields.text("losses").unwrap_or_default();
+    Ok((problem.status(), page(&shown)?).into_response())
 }
 
 /// The plans of the same change that do something.
@@ -346,6 +360,18 @@ pub(crate) async fn approve(
     fields: Fields,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
+    match approved(&state, &user, id, &fields).await {
+        Ok(response) => Ok(response),
+        Err(problem) => refused(&state, &user, id, &fields, problem).await,
+    }
+}
+
+async fn approved(
+    state: &AppState,
+    user: &CurrentUser,
+    id: PlanId,
+    fields: &Fields,
+) -> Result<Response> {
     let plan = plans::get(state.engine.db(), id).await?;
     let plan = plan.ok_or_else(|| Problem::not_found("plan"))?;
     let hash = fields.text("hash").unwrap_or_default();
@@ -359,11 +385,14 @@ pub(crate) async fn approve(
         };
     }
     let losses = plan.counts.losses() + plan.roles_lost;
-    if losses > 0 && fields.parse("losses", "a number")? != Some(losses) {
-        return Err(Problem::invalid(format!(
-            "the plan takes something away {losses} times, and that is not the number you typed"
-        ))
-        .cure("Go back, look at who loses what, and type the number shown."));
+    if plan.status == PlanStatus::Held && losses > 0 {
+        let typed = fields.text("losses").unwrap_or_default();
+        if typed.parse() != Ok(losses) {
+            return Err(Problem::invalid(format!(
+                "the plan takes something away {losses} times, and that is not the number you typed"
+            ))
+            .cure("Look at who loses what, and type the number shown. Nothing was approved."));
+        }
     }
     match state.engine.approve(id, &hash, &user.actor()).await {
         Ok(run) => Ok(go(format!("/runs/{run}"))),
@@ -385,8 +414,11 @@ pub(crate) async fn reject(
     State(state): State<AppState>,
     user: CurrentUser,
     Id(id): Id<PlanId>,
+    fields: Fields,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
-    state.engine.reject(id, &user.actor()).await?;
-    Ok(go(format!("/plans/{id}")))
+    match state.engine.reject(id, &user.actor()).await {
+        Ok(_) => Ok(go(format!("/plans/{id}"))),
+        Err(error) => refused(&state, &user, id, &fields, error.into()).await,
+    }
 }

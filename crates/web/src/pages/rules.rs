@@ -3,7 +3,7 @@
 
 mod form;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use engine::{RuleDraft, RuleScope};
 use provisioning::ids::{ConnectionId, RuleId};
@@ -12,7 +12,7 @@ use provisioning::psa::Kind;
 use store::rights::{Module, Right};
 use store::{connections, mapping_rules};
 
-use self::form::{Picked, Typed};
+use self::form::Typed;
 use super::frame::{Fields, go, needs, page};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -22,22 +22,22 @@ use crate::extract::Id;
 pub(crate) async fn new(
     State(state): State<AppState>,
     user: CurrentUser,
-    Query(picked): Query<Picked>,
+    fields: Fields,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
-    page(&form::empty(&state, &user, picked).await?)
+    page(&form::empty(&state, &user, &fields).await?)
 }
 
 pub(crate) async fn edit(
     State(state): State<AppState>,
     user: CurrentUser,
     Id(id): Id<RuleId>,
-    Query(picked): Query<Picked>,
+    fields: Fields,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
     let row = mapping_rules::get(state.engine.db(), id).await?;
     let row = row.ok_or_else(|| Problem::not_found("mapping rule"))?;
-    page(&form::of(&state, &user, &row.rule, picked).await?)
+    page(&form::of(&state, &user, &row.rule, &fields).await?)
 }
 
 fn draft(fields: &Fields) -> Result<RuleDraft> {

@@ -1,32 +1,32 @@
-//! Service Desk > Tickets: the list, one ticket with what was said, opening,
-//! assigning, commenting and closing.
+//! Service Desk > Tickets: the list, and tickets as other lists show them.
+
+mod new;
+mod one;
+
+pub(crate) use new::{create, new};
+pub(crate) use one::{show, update};
 
 use std::collections::HashMap;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use provisioning::ids::{AccountId, RecordId};
 use provisioning::psa::{Kind, Status};
 use serde::Deserialize;
-use store::psa_ids::TicketId;
 use store::record_list::{self, Order, RecordFilter};
 use store::rights::{Module, Right};
-use store::ticket_comments::{self, TicketComment};
 use store::tickets::{self, Ticket, TicketFilter, TicketStatus};
 use store::{Db, records};
 
-use super::frame::{Choice, Fields, Frame, ago, at, go, page, query, word};
+use super::frame::{Choice, Frame, ago, needs, page, query, word};
 use super::people::{account_names, full_name};
 use crate::AppState;
-use crate::api::tickets::{self as desk, comments};
-use crate::auth::{Caller, CurrentUser};
+use crate::api::tickets as desk;
+use crate::auth::{Caller, CurrentUser, Reach};
 use crate::error::{Problem, Result};
-use crate::extract::Id;
 
 const PAGE: i64 = 50;
-const COMMENTS: i64 = 200;
 /// How many employees a ticket can be given to by the list.
 const ASSIGNEES: i64 = 300;
 
@@ -36,8 +36,13 @@ pub(crate) struct Slip {
     pub(crate) number: i64,
     pub(crate) title: String,
     pub(crate) status: String,
+    pub(crate) priority: String,
     pub(crate) account: String,
+    /// For those who may look at it.
+    pub(crate) account_id: Option<AccountId>,
     pub(crate) contact: String,
+    /// For those who may look at them.
+    pub(crate) contact_id: Option<RecordId>,
     pub(crate) assignee: String,
     pub(crate) changed: String,
 }
@@ -77,116 +82,45 @@ pub(crate) async fn slips(state: &AppState, all: Vec<Ticket>) -> Result<Vec<Slip
         number: one.number,
         title: one.title,
         status: word(&one.status),
+        priority: word(&one.priority),
         account: account(one.account_id),
+        account_id: None,
         contact: person(one.contact_id),
+        contact_id: None,
         assignee: person(one.assignee_id),
         changed: ago(Some(one.updated_at), now),
     };
     Ok(all.into_iter().map(slip).collect())
 }
 
-#[derive(Template)]
-#[template(path = "tickets.html")]
-struct ListPage {
-    frame: Frame,
-    search: String,
-    statuses: Vec<Choice>,
-    tickets: Vec<Slip>,
-    may_create: bool,
-    first: bool,
-    next: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Wanted {
-    search: String,
-    status: Option<String>,
-    after: Option<i64>,
-}
-
-pub(crate) async fn list(
-    State(state): State<AppState>,
-    user: CurrentUser,
-    Query(wanted): Query<Wanted>,
-) -> Result<Response> {
-    let reach = user.reach(Module::ServiceDesk, Right::View)?;
-    // Open ones, unless others are asked for.
-    let status = wanted.status.unwrap_or_else(|| "open".to_owned());
-    let filter = TicketFilter {
-        status: match status.as_str() {
-            "open" => Some(TicketStatus::Open),
-            "closed" => Some(TicketStatus::Closed),
-            _ => None,
-        },
-        search: Some(wanted.search.trim().to_owned()).filter(|text| !text.is_empty()),
-        ..TicketFilter::default()
-    };
-    let caller = Caller::from(user.clone());
-    let filter = desk::within(filter, reach, &caller);
-    let db = state.engine.db();
-    let found = tickets::list(db, &filter, wanted.after.as_ref(), PAGE).await?;
-    let next = found.next.map(|number| {
-        let after = number.to_string();
-        query(&[
-            ("search", &wanted.search),
-            ("status", &status),
-            ("after", &after),
-        ])
-    });
-    page(&ListPage {
-        frame: Frame::new("Tickets", "tickets", Some(&user)),
-        statuses: Choice::list(
-            &[("open", "open"), ("closed", "closed"), ("any", "any")],
-            &status,
-        ),
-        tickets: slips(&state, found.items).await?,
-        may_create: user.rights.allows(Module::ServiceDesk, Right::Create),
-        search: wanted.search,
-        first: wanted.after.is_some(),
-        next,
-    })
-}
-
-/// A comment as it is shown.
-struct Said {
-    who: String,
-    when: String,
-    body: String,
-    is_internal: bool,
-}
-
-#[derive(Template)]
-#[template(path = "ticket.html")]
-struct TicketPage {
-    frame: Frame,
-    id: String,
-    version: i64,
-    number: i64,
-    status: String,
-    is_open: bool,
-    description: String,
-    opened: String,
-    closed: Option<String>,
-    account: Option<(String, String)>,
-    contact: Option<(String, String)>,
-    assignees: Vec<Choice>,
-    assignee: String,
-    said: Vec<Said>,
-    may_edit: bool,
-}
-
-fn said(comment: TicketComment) -> Said {
-    Said {
-        who: comment.author_name,
-        when: at(comment.created_at),
-        body: comment.body,
-        is_internal: comment.is_internal,
+/// Tickets whose account and contact lead to their pages, for those who may
+/// look at them.
+pub(crate) async fn linked_slips(
+    state: &AppState,
+    user: &CurrentUser,
+    all: Vec<Ticket>,
+) -> Result<Vec<Slip>> {
+    let ids: Vec<_> = all
+        .iter()
+        .map(|one| (one.account_id, one.contact_id))
+        .collect();
+    let mut slips = slips(state, all).await?;
+    if sees_clients(user) {
+        for (slip, (account, contact)) in slips.iter_mut().zip(ids) {
+            (slip.account_id, slip.contact_id) = (account, contact);
+        }
     }
+    Ok(slips)
 }
 
-/// Active employees, the one who has it always among them.
-async fn assignees(db: &Db, chosen: Option<RecordId>) -> Result<Vec<Choice>> {
+/// Whether somebody may look at accounts and contacts.
+pub(super) fn sees_clients(user: &CurrentUser) -> bool {
+    needs(user, Module::Crm, Right::View).is_ok()
+}
+
+/// Active employees whom a ticket can be given to; the chosen one always among
+/// them.
+async fn assignees(db: &Db, chosen: Option<RecordId>, nobody: &'static str) -> Result<Vec<Choice>> {
     let mut filter = RecordFilter::new(Kind::Employee);
     filter.status = Some(Status::Active);
     let found = record_list::list(db, &filter, Order::default(), None, ASSIGNEES).await?;
@@ -196,7 +130,7 @@ async fn assignees(db: &Db, chosen: Option<RecordId>) -> Result<Vec<Choice>> {
     }
     let nobody = Choice {
         value: String::new(),
-        label: "(nobody)".to_owned(),
+        label: nobody.to_owned(),
         chosen: chosen.is_none(),
     };
     let one = |row: &records::RecordRow| Choice {
@@ -209,177 +143,88 @@ async fn assignees(db: &Db, chosen: Option<RecordId>) -> Result<Vec<Choice>> {
         .collect())
 }
 
-pub(crate) async fn show(
-    State(state): State<AppState>,
-    user: CurrentUser,
-    Id(id): Id<TicketId>,
-) -> Result<Response> {
-    let reach = user.reach(Module::ServiceDesk, Right::View)?;
-    let db = state.engine.db();
-    let ticket = desk::found(db, reach, id).await?;
-    let people = [ticket.contact_id, ticket.assignee_id];
-    let people = record_names(db, people.into_iter().flatten().collect()).await?;
-    let accounts = account_names(db, ticket.account_id.into_iter().collect()).await?;
-    let name = |id: RecordId| people.get(&id).cloned().unwrap_or_else(|| id.to_string());
-    let comments = ticket_comments::list(db, id, true, None, COMMENTS).await?;
-    let reach = user.reach(Module::ServiceDesk, Right::Edit);
-    let may_edit = reach.is_ok_and(|reach| reach.covers(desk::belongs(&ticket)));
-    page(&TicketPage {
-        frame: Frame::new(&ticket.title, "tickets", Some(&user)),
-        id: id.to_string(),
-        version: ticket.version,
-        number: ticket.number,
-        status: word(&ticket.status),
-        is_open: ticket.status == TicketStatus::Open,
-        description: ticket.description,
-        opened: at(ticket.created_at),
-        closed: ticket.closed_at.map(at),
-        account: ticket.account_id.map(|id| {
-            (
-                id.to_string(),
-                accounts.get(&id).cloned().unwrap_or_else(|| id.to_string()),
-            )
-        }),
-        contact: ticket.contact_id.map(|id| (id.to_string(), name(id))),
-        assignees: if may_edit {
-            assignees(db, ticket.assignee_id).await?
-        } else {
-            Vec::new()
-        },
-        assignee: ticket.assignee_id.map_or_else(|| "nobody".to_owned(), name),
-        said: comments.items.into_iter().map(said).collect(),
-        may_edit,
-    })
-}
+const PRIORITIES: &[(&str, &str)] = &[
+    ("low", "low"),
+    ("normal", "normal"),
+    ("high", "high"),
+    ("critical", "critical"),
+];
 
 #[derive(Template)]
-#[template(path = "ticket_new.html")]
-struct NewPage {
+#[template(path = "tickets.html")]
+struct ListPage {
     frame: Frame,
-    failure: Option<String>,
-    title: String,
-    description: String,
-    contact: Option<(String, String)>,
     search: String,
-    found: Vec<(String, String, String)>,
+    statuses: Vec<Choice>,
+    /// Empty for those who see their own alone.
+    assignees: Vec<Choice>,
+    csv: String,
+    tickets: Vec<Slip>,
+    may_create: bool,
+    first: Option<String>,
+    next: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-pub(crate) struct Picked {
-    contact_id: String,
+pub(crate) struct Wanted {
     search: String,
+    status: Option<String>,
+    assignee_id: String,
+    after: Option<i64>,
 }
 
-async fn blank(state: &AppState, user: &CurrentUser, picked: Picked) -> Result<NewPage> {
+pub(crate) async fn list(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response> {
+    let reach = user.reach(Module::ServiceDesk, Right::View)?;
+    // Open ones, unless others are asked for.
+    let status = wanted.status.unwrap_or_else(|| "open".to_owned());
+    let assignee = Some(wanted.assignee_id.trim()).filter(|text| !text.is_empty());
+    let assignee: Option<RecordId> = assignee.map(str::parse).transpose().map_err(|_| {
+        Problem::invalid("assignee_id: not the id of an employee")
+            .cure("Choose the assignee from the list.")
+    })?;
+    let filter = TicketFilter {
+        status: match status.as_str() {
+            "open" => Some(TicketStatus::Open),
+            "closed" => Some(TicketStatus::Closed),
+            _ => None,
+        },
+        assignee_id: assignee,
+        search: Some(wanted.search.trim().to_owned()).filter(|text| !text.is_empty()),
+        ..TicketFilter::default()
+    };
+    let caller = Caller::from(user.clone());
+    let filter = desk::within(filter, reach, &caller);
     let db = state.engine.db();
-    let contact = match picked.contact_id.parse::<RecordId>() {
-        Ok(id) => record_names(db, vec![id])
-            .await?
-            .remove(&id)
-            .map(|name| (id.to_string(), name)),
-        Err(_) => None,
+    let found = tickets::list(db, &filter, wanted.after.as_ref(), PAGE).await?;
+    let again = |status: &str, after: &str| {
+        query(&[
+            ("search", &wanted.search),
+            ("status", status),
+            ("assignee_id", &wanted.assignee_id),
+            ("after", after),
+        ])
     };
-    let mut found = Vec::new();
-    if !picked.search.trim().is_empty() {
-        let mut filter = RecordFilter::new(Kind::Contact);
-        filter.search = Some(picked.search.trim().to_owned());
-        let rows = record_list::list(db, &filter, Order::default(), None, 20).await?;
-        for row in rows.items {
-            let email = row.record.email.clone().unwrap_or_default();
-            found.push((row.record.id.to_string(), full_name(&row.record), email));
-        }
-    }
-    Ok(NewPage {
-        frame: Frame::new("New ticket", "tickets", Some(user)),
-        failure: None,
-        title: String::new(),
-        description: String::new(),
-        contact,
-        search: picked.search,
-        found,
+    let exported = if status == "any" { "" } else { status.as_str() };
+    page(&ListPage {
+        frame: Frame::new("Tickets", "tickets", Some(&user)),
+        statuses: Choice::list(
+            &[("open", "open"), ("closed", "closed"), ("any", "any")],
+            &status,
+        ),
+        assignees: match reach {
+            Reach::All => assignees(db, assignee, "anybody").await?,
+            Reach::Account(_) | Reach::Own(_) => Vec::new(),
+        },
+        csv: format!("/api/v1/tickets/export{}", again(exported, "")),
+        first: wanted.after.map(|_| again(&status, "")),
+        next: found.next.map(|number| again(&status, &number.to_string())),
+        tickets: linked_slips(&state, &user, found.items).await?,
+        may_create: user.rights.allows(Module::ServiceDesk, Right::Create),
+        search: wanted.search,
     })
-}
-
-pub(crate) async fn new(
-    State(state): State<AppState>,
-    user: CurrentUser,
-    Query(picked): Query<Picked>,
-) -> Result<Response> {
-    user.reach(Module::ServiceDesk, Right::Create)?;
-    page(&blank(&state, &user, picked).await?)
-}
-
-pub(crate) async fn create(
-    State(state): State<AppState>,
-    user: CurrentUser,
-    fields: Fields,
-) -> Result<Response> {
-    let contact_id: Option<RecordId> = fields.parse("contact_id", "the id of a contact")?;
-    let rows = records::get(state.engine.db(), contact_id.as_slice()).await?;
-    let new = desk::New {
-        title: fields.text("title").unwrap_or_default(),
-        description: fields.text("description").unwrap_or_default(),
-        account_id: rows.first().and_then(|row| row.record.account_id),
-        contact_id,
-        assignee_id: Some(user.record.record.id),
-        ..desk::New::default()
-    };
-    match desk::open(&state, &Caller::from(user.clone()), new).await {
-        Ok(ticket) => Ok(go(format!("/service-desk/tickets/{}", ticket.id))),
-        Err(problem) if problem.status() == StatusCode::UNPROCESSABLE_ENTITY => {
-            let picked = Picked {
-                contact_id: fields.text("contact_id").unwrap_or_default(),
-                search: String::new(),
-            };
-            let form = NewPage {
-                failure: Some(problem.detail().to_owned()),
-                title: fields.text("title").unwrap_or_default(),
-                description: fields.text("description").unwrap_or_default(),
-                ..blank(&state, &user, picked).await?
-            };
-            Ok((problem.status(), page(&form)?).into_response())
-        }
-        Err(problem) => Err(problem),
-    }
-}
-
-/// Assigns, closes or opens again; and writes under it, if anything was typed.
-pub(crate) async fn update(
-    State(state): State<AppState>,
-    user: CurrentUser,
-    Id(id): Id<TicketId>,
-    fields: Fields,
-) -> Result<Response> {
-    let caller = Caller::from(user);
-    let seen: Option<i64> = fields.parse("version", "a version")?;
-    let change = match fields.text("do").as_deref() {
-        Some("assign") => Some(desk::Change {
-            assignee_id: Some(fields.parse("assignee_id", "the id of an employee")?),
-            ..desk::Change::default()
-        }),
-        Some("close") => Some(status(TicketStatus::Closed)),
-        Some("open") => Some(status(TicketStatus::Open)),
-        Some("comment") => None,
-        _ => return Err(Problem::invalid("do: none of the buttons")),
-    };
-    let body = fields.text("body");
-    if change.is_none() && body.is_none() {
-        return Err(Problem::invalid("the comment is empty").cure("Write something first."));
-    }
-    if let Some(change) = change {
-        desk::amend(&state, &caller, id, seen, change).await?;
-    }
-    if let Some(body) = body {
-        let is_internal = fields.ticked("is_internal");
-        comments::say(&state, &caller, id, comments::New { body, is_internal }).await?;
-    }
-    Ok(go(format!("/service-desk/tickets/{id}")))
-}
-
-fn status(status: TicketStatus) -> desk::Change {
-    desk::Change {
-        status: Some(status),
-        ..desk::Change::default()
-    }
 }

@@ -14,6 +14,7 @@ use store::{mapping_rules, plans};
 use super::frame::{Fields, Frame, go, needs, page};
 use super::people::{full_name, place};
 use super::runs::in_words;
+use super::words::{field_at, label};
 use crate::AppState;
 use crate::api::people::found;
 use crate::auth::CurrentUser;
@@ -69,7 +70,8 @@ async fn undo(
     let plan = plan.ok_or_else(|| Problem::not_found("plan"))?;
     let conflicting = undone.conflicting.iter().map(|one| Conflict {
         name: one.name.clone(),
-        field: one.field,
+        field: field_at(one.field, Kind::Employee)
+            .map_or(one.field, |field| label(field, Kind::Employee)),
         written: words(one.written.as_ref()),
         found: words(one.found.as_ref()),
     });

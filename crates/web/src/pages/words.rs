@@ -1,111 +1,188 @@
-//! Words of the API as people read them on pages: sentences, and the names of
-//! fields as the forms call them.
+//! Fields, values and reasons as the forms call them, for timelines, plans and
+//! explanations: labels, names instead of ids, codes as sentences. Looks names
+//! up; decides nothing.
 
-/// Fields of the API and of forms, and what the pages call them.
-const LABELS: &[(&str, &str)] = &[
-    ("account_id", "Account"),
-    ("application_id", "Application ID"),
-    ("application_key", "Application Key"),
-    ("assignee_id", "Assignee"),
-    ("body", "Text"),
-    ("connection_id", "Tenant"),
-    ("contact_id", "Contact"),
-    ("days", "Ends after days"),
-    ("department", "Department"),
-    ("description", "Description"),
-    ("email", "Email"),
-    ("employee_id", "Employee id"),
-    ("employee_role", "Employee Role"),
-    ("employment_type", "Employment type"),
-    ("events", "Events"),
-    ("exclude", "Leave out"),
-    ("expires_at", "Ends"),
-    ("first_name", "First name"),
-    ("from", "From"),
-    ("group_id", "Group Object ID"),
-    ("job_title", "Job title"),
-    ("last_name", "Last name"),
-    ("location", "Location"),
-    ("losses", "The number"),
-    ("manager", "Manager"),
-    ("manager_id", "Manager"),
-    ("mobile_phone", "Mobile phone"),
-    ("name", "Name"),
-    ("order", "Order"),
-    ("phone", "Phone"),
-    ("record_id", "Record"),
-    ("scopes", "Scopes"),
-    ("secret_ends", "The key ends on"),
-    ("security_role", "Security Role"),
-    ("security_roles", "Security roles"),
-    ("tenant", "Tenant"),
-    ("title", "Title"),
-    ("to", "Through"),
-    ("url", "Address"),
-    ("username", "Username"),
-];
+use std::collections::HashMap;
 
-/// Names of which there are several.
-const MANY: [&str; 3] = ["events", "scopes", "security_roles"];
+use provisioning::field::{Field, FieldChange, Value};
+use provisioning::ids::{AccountId, RecordId};
+use provisioning::psa::Kind;
+use provisioning::reason::{AccessReason, Cause};
+use store::Db;
 
-/// What a page calls a field.
-fn label(name: &str) -> Option<&'static str> {
-    let found = LABELS.binary_search_by(|(known, _)| known.cmp(&name));
-    found.ok().map(|at| LABELS[at].1)
+use super::people::account_names;
+use super::tickets::record_names;
+use crate::error::Result;
+
+/// A field's change in words; blank is none.
+pub(crate) struct Changed {
+    pub(crate) label: &'static str,
+    pub(crate) old: Option<String>,
+    pub(crate) new: Option<String>,
 }
 
-/// A message with the names of fields as the page has them: `account_id: ...`,
-/// `account_id is missing`, and names with an underscore anywhere.
-fn with_labels(text: &str) -> String {
-    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
-    let end = text.find(|c| !is_name(c)).unwrap_or(text.len());
-    let (name, rest) = text.split_at(end);
-    let names_a_field = rest.starts_with(':')
-        || rest.starts_with(" is ") && (name.contains('_') || label(name).is_some());
-    let (first, rest) = match label(name).filter(|_| names_a_field) {
-        Some(label) if MANY.contains(&name) => match rest.strip_prefix(" is ") {
-            Some(rest) => (label, format!(" are {rest}")),
-            None => (label, rest.to_owned()),
-        },
-        Some(label) => (label, rest.to_owned()),
-        None => ("", text.to_owned()),
-    };
-    // What is quoted was typed by somebody, and stays.
-    let parts = rest.split('`').enumerate().map(|(at, part)| {
-        if at % 2 == 1 {
-            return part.to_owned();
-        }
-        let words = part.split(' ').map(|word| {
-            let (name, rest) = word.split_at(word.trim_end_matches([',', ':', ';']).len());
-            match label(name).filter(|_| name.contains('_')) {
-                Some(label) => format!("{label}{rest}"),
-                None => word.to_owned(),
+/// What changed, and what is said about it in sentences.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) changes: Vec<Changed>,
+    pub(crate) notes: Vec<String>,
+}
+
+/// The names of those whom fields refer to.
+#[derive(Default)]
+pub(crate) struct Names {
+    people: HashMap<RecordId, String>,
+    accounts: HashMap<AccountId, String>,
+}
+
+impl Names {
+    /// Of everybody whom these values name.
+    pub(crate) async fn of<'a>(
+        db: &Db,
+        values: impl Iterator<Item = (Field, &'a Value)>,
+    ) -> Result<Self> {
+        let (mut people, mut accounts) = (Vec::new(), Vec::new());
+        for (field, value) in values {
+            match (field, value) {
+                (Field::Manager, Value::Id(id)) => people.push(RecordId(*id)),
+                (Field::Account, Value::Id(id)) => accounts.push(AccountId(*id)),
+                _ => {}
             }
-        });
-        words.collect::<Vec<_>>().join(" ")
-    });
-    first.to_owned() + &parts.collect::<Vec<_>>().join("`")
+        }
+        Ok(Self {
+            people: record_names(db, people).await?,
+            accounts: account_names(db, accounts).await?,
+        })
+    }
+
+    /// A value as a person reads it. Who is gone by now has no name any more.
+    pub(crate) fn show(&self, field: Field, value: &Value) -> String {
+        let known = match (field, value) {
+            (Field::Manager, Value::Id(id)) => self.people.get(&RecordId(*id)),
+            (Field::Account, Value::Id(id)) => self.accounts.get(&AccountId(*id)),
+            _ => return value.show(),
+        };
+        known.cloned().unwrap_or_else(|| "deleted since".to_owned())
+    }
 }
 
-/// A problem's words as a sentence for people.
-pub(crate) fn sentence(text: &str) -> String {
-    let text = with_labels(text);
-    let word = text.split(' ').next().unwrap_or_default();
-    let mut letters = text.chars();
-    let mut out = match letters.next() {
-        Some(first)
-            if word
-                .chars()
-                .all(|c| c.is_alphabetic() || c == ':' || c == ',') =>
-        {
-            first.to_uppercase().chain(letters).collect()
+/// The values that changes name, before and after.
+pub(crate) fn values(changes: &[FieldChange]) -> impl Iterator<Item = (Field, &Value)> {
+    let both = changes
+        .iter()
+        .flat_map(|change| [(change.field, &change.old), (change.field, &change.new)]);
+    both.filter_map(|(field, value)| Some((field, value.as_ref()?)))
+}
+
+/// Changes in words. What only the sync needs to know is left out.
+pub(crate) fn told(kind: Kind, changes: &[FieldChange], names: &Names) -> Told {
+    let mut told = Told::default();
+    for FieldChange { field, old, new } in changes {
+        let show = |value: &Option<Value>| value.as_ref().map(|value| names.show(*field, value));
+        match field {
+            Field::OriginalUsername | Field::OriginalEmail | Field::DeactivatedBySync => {}
+            Field::AccessReason => {
+                let code = new.as_ref().and_then(Value::as_text);
+                told.notes.extend(code.map(no_access));
+            }
+            field => told.changes.push(Changed {
+                label: label(*field, kind),
+                old: show(old),
+                new: show(new),
+            }),
         }
-        _ => text.clone(),
+    }
+    told
+}
+
+impl Told {
+    /// Without what the reason of the decision says already.
+    #[must_use]
+    pub(crate) fn beside(mut self, cause: &Cause) -> Self {
+        let says = match cause {
+            Cause::NoRule => AccessReason::NoRule,
+            Cause::Disabled => AccessReason::Disabled,
+            Cause::Deleted => AccessReason::Deleted,
+            Cause::ConnectionRemoved => AccessReason::ConnectionRemoved,
+            Cause::Undone => AccessReason::Undone,
+            _ => return self,
+        };
+        let said = no_access(says.code());
+        self.notes.retain(|note| *note != said);
+        self
+    }
+}
+
+/// A field's name, as the forms have it.
+pub(crate) fn label(field: Field, kind: Kind) -> &'static str {
+    match field {
+        Field::FirstName => "First name",
+        Field::LastName => "Last name",
+        Field::Username => "Username",
+        Field::Email => "Email",
+        Field::Phone => "Phone",
+        Field::MobilePhone => "Mobile phone",
+        Field::JobTitle => "Job title",
+        Field::Department => "Department",
+        Field::Location => "Location",
+        Field::Manager => "Manager",
+        Field::EmploymentType => "Employment type",
+        Field::EmployeeId => "Employee ID",
+        Field::EmployeeRoles => "Employee roles",
+        Field::SecurityRoles => "Security roles",
+        Field::Account => "Account",
+        Field::Status => "Status",
+        Field::Access if kind == Kind::Contact => "Client portal access",
+        Field::Access => "Sign-in",
+        Field::AccessReason => "Why no access",
+        Field::DeactivatedBySync => "Deactivated by the sync",
+        Field::OriginalUsername => "Username before archiving",
+        Field::OriginalEmail => "Email before archiving",
+    }
+}
+
+/// The field that the API's path names.
+pub(crate) fn field_at(path: &str, kind: Kind) -> Option<Field> {
+    let all = Field::ALL.into_iter();
+    let mut fitting = all.filter(|field| field.path(kind) == path || field.name() == path);
+    fitting.next()
+}
+
+/// Why somebody has no access, as a sentence; a code we do not know is shown.
+pub(crate) fn no_access(code: &str) -> String {
+    let known = serde_json::from_value(code.into()).ok();
+    let why = match known {
+        Some(AccessReason::NoRule) => "no mapping rule applies",
+        Some(AccessReason::Disabled) => "the account is disabled in the directory",
+        Some(AccessReason::Deleted) => "the account was deleted in the directory",
+        Some(AccessReason::Archived) => "a record of the other kind took its place",
+        Some(AccessReason::ByHand) => "it was taken away by hand",
+        Some(AccessReason::ConnectionRemoved) => "the connection was removed",
+        Some(AccessReason::Undone) => "the change that gave it was undone",
+        None => code,
     };
-    if !out.ends_with(['.', '!', '?', ':']) {
-        out.push('.');
+    format!("No access: {why}.")
+}
+
+/// Text with names in quotation marks instead of backticks.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    for (place, part) in text.split('`').enumerate() {
+        if place > 0 {
+            out.push(if place % 2 == 1 { '“' } else { '”' });
+        }
+        out.push_str(part);
     }
     out
+}
+
+/// Text with a capital at its beginning.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -113,37 +190,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn problems_read_as_sentences_with_the_labels_of_the_page() {
-        let table = [
-            ("you have no access here", "You have no access here."),
-            ("account_id is missing", "Account is missing."),
-            ("security_roles is empty", "Security roles are empty."),
-            (
-                "a contact needs an account_id",
-                "A contact needs an Account.",
-            ),
-            (
-                "secret_ends: `first_name` is not a day",
-                "The key ends on: `first_name` is not a day.",
-            ),
-            (
-                "first_name, last_name or email: at least one is needed",
-                "First name, Last name or email: at least one is needed.",
-            ),
-            ("from here on it fails", "From here on it fails."),
-            ("body: 1 to 9 characters", "Text: 1 to 9 characters."),
-            ("Try again.", "Try again."),
-            ("http://x is no address", "http://x is no address."),
+    fn what_only_the_sync_needs_is_not_told_and_codes_are_sentences() {
+        let change = |field, old: Option<&str>, new: Option<&str>| FieldChange {
+            field,
+            old: old.map(Value::from),
+            new: new.map(Value::from),
+        };
+        let changes = [
+            change(Field::OriginalEmail, None, Some("ada@contoso.com")),
+            change(Field::AccessReason, None, Some("by_hand")),
+            change(Field::AccessReason, Some("by_hand"), None),
+            change(Field::JobTitle, Some("Engineer"), None),
         ];
-        for (given, expected) in table {
-            assert_eq!(sentence(given), expected, "{given:?}");
-        }
+        let told = told(Kind::Employee, &changes, &Names::default());
+        assert_eq!(told.notes, ["No access: it was taken away by hand."]);
+        assert_eq!(told.changes.len(), 1);
+        let one = &told.changes[0];
+        assert_eq!((one.label, one.new.as_deref()), ("Job title", None));
+        let told = told.beside(&Cause::NoRule);
+        assert_eq!(told.notes.len(), 1);
+        let no_rule = [change(Field::AccessReason, None, Some("no_rule"))];
+        let told = super::told(Kind::Employee, &no_rule, &Names::default());
+        assert!(told.beside(&Cause::NoRule).notes.is_empty());
     }
 
     #[test]
-    fn every_label_is_found() {
-        for (name, expected) in LABELS {
-            assert_eq!(label(name), Some(*expected), "{name}: out of order");
+    fn every_path_of_the_journal_names_its_field() {
+        for kind in [Kind::Employee, Kind::Contact] {
+            for field in Field::ALL {
+                assert_eq!(field_at(field.path(kind), kind), Some(field));
+            }
         }
+        assert_eq!(field_at("shoe_size", Kind::Contact), None);
+    }
+
+    #[test]
+    fn names_stand_in_quotation_marks() {
+        assert_eq!(
+            quoted("In the group of `A`: `B` decides"),
+            "In the group of “A”: “B” decides"
+        );
     }
 }

@@ -57,18 +57,44 @@ async fn a_security_role_is_made_changed_and_removed_on_its_matrix() {
             refused.text
         );
     }
+    let told = world
+        .page(&root, "/admin/security-roles/Dispatcher/delete")
+        .await;
+    shows(&told, &["Nobody has the role", "cannot be undone"]);
     world
-        .form(
-            &root,
-            "/admin/security-roles/Dispatcher",
-            "version=2&do=delete",
-        )
+        .get("/api/v1/security-roles/Dispatcher")
+        .await
+        .is(StatusCode::OK);
+    let at = "/admin/security-roles/Dispatcher/delete";
+    let stale = world.form(&root, at, "version=1").await;
+    stale.is(StatusCode::PRECONDITION_FAILED);
+    assert!(stale.text.contains("role=\"alert\""), "{}", stale.text);
+    world
+        .form(&root, at, "version=2")
         .await
         .is(StatusCode::SEE_OTHER);
     world
         .get("/api/v1/security-roles/Dispatcher")
         .await
         .is(StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_role_that_somebody_has_is_not_offered_for_deletion() {
+    let world = World::new().await;
+    let root = world.root().await;
+    let form = "name=Dispatcher&type=internal&service_desk.view=all";
+    world.form(&root, "/admin/security-roles", form).await;
+    let body =
+        json!({ "username": "tess", "first_name": "Tess", "security_roles": ["Dispatcher"] });
+    world.made("/api/v1/employees", body).await;
+    let at = "/admin/security-roles/Dispatcher/delete";
+    let told = world.page(&root, at).await;
+    shows(&told, &["cannot be deleted while", "Tess (employee)"]);
+    assert!(!told.text.contains(">Delete</button>"), "{}", told.text);
+    let refused = world.form(&root, at, "version=1").await;
+    refused.is(StatusCode::CONFLICT);
+    assert!(refused.text.contains("role=\"alert\""), "{}", refused.text);
 }
 
 #[tokio::test]
@@ -138,15 +164,18 @@ async fn a_token_is_shown_once_and_ends_when_revoked() {
         .unwrap()["id"]
         .clone();
     let path = format!("/admin/api-tokens/{}/revoke", id.as_str().unwrap());
+    let told = world.page(&root, &path).await;
+    shows(&told, &["“Backup” is refused at once", "cannot be undone"]);
+    world.send(call()).await.is(StatusCode::OK);
     world.form(&root, &path, "").await.is(StatusCode::SEE_OTHER);
     world.send(call()).await.is(StatusCode::UNAUTHORIZED);
-    let refused = world.form(&root, "/admin/api-tokens", "name=Nothing").await;
+    shows(&world.page(&root, &path).await, &["revoked already"]);
+    let form = "scopes=people&days=9";
+    let refused = world.form(&root, "/admin/api-tokens", form).await;
     refused.is(StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(
-        refused.text.contains("value=\"Nothing\""),
-        "{}",
-        refused.text
-    );
+    for kept in ["value=\"people\" checked", "value=\"9\""] {
+        assert!(refused.text.contains(kept), "{kept}: {}", refused.text);
+    }
 }
 
 #[tokio::test]
@@ -186,8 +215,23 @@ async fn a_webhook_is_added_changed_and_removed() {
         "{}",
         refused.text
     );
+    let nothing = "version=2&url=https%3A%2F%2Fops.example%2Fthird&description=Night";
+    let refused = world.form(&root, &at, nothing).await;
+    refused.is(StatusCode::UNPROCESSABLE_ENTITY);
+    for kept in ["Nothing was saved", "https://ops.example/third", "Night"] {
+        assert!(refused.text.contains(kept), "{kept}: {}", refused.text);
+    }
+    let told = world.page(&root, &format!("{at}/remove")).await;
+    shows(
+        &told,
+        &[
+            "https://ops.example/other is told nothing",
+            "cannot be undone",
+        ],
+    );
+    assert_eq!(world.get("/api/v1/webhooks").await.items().len(), 1);
     world
-        .form(&root, &at, "version=2&do=delete")
+        .form(&root, &format!("{at}/remove"), "version=2")
         .await
         .is(StatusCode::SEE_OTHER);
     assert!(world.get("/api/v1/webhooks").await.items().is_empty());

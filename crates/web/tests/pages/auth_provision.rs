@@ -210,6 +210,25 @@ async fn local_only_is_said_everywhere_and_syncs_nothing() {
 }
 
 #[tokio::test]
+async fn a_preview_that_concerns_nobody_says_so_and_keeps_what_was_typed() {
+    let world = World::new().await;
+    let defaults = "mode=azure_ad_sync&department=Night+shift&do=preview";
+    let fields = "employee.job_title=on_create&do=preview";
+    for (path, form, kept) in [
+        ("", defaults, "value=\"Night shift\""),
+        ("/field-policies", fields, "value=\"on_create\" selected"),
+    ] {
+        let told = world.browser(Method::POST, path, form).await;
+        told.is(StatusCode::UNPROCESSABLE_ENTITY);
+        for text in ["Nobody is concerned yet", "role=\"alert\"", kept] {
+            assert!(told.text.contains(text), "{text}: {}", told.text);
+        }
+    }
+    let saved = world.get("/api/v1/employee-defaults").await.body;
+    assert_eq!(saved["department"], json!(null));
+}
+
+#[tokio::test]
 async fn a_refused_rule_comes_back_as_it_was_typed() {
     let world = World::new().await;
     let id = world.connect().await;
@@ -236,6 +255,297 @@ async fn a_refused_rule_comes_back_as_it_was_typed() {
     }
     let rules = world.get("/api/v1/mapping-rules").await;
     assert!(rules.items().is_empty());
+}
+
+#[tokio::test]
+async fn searching_and_picking_a_group_keeps_everything_that_was_typed() {
+    let world = World::new().await;
+    let id = world.connect().await;
+    let group = world.add_group("Guests").await;
+    let typed = format!(
+        "connection_id={id}&scope=assigned&group_id=&name=&order=77&kind=contact&exclude=svc-*\
+         &external=External+User&roles_mode=add&members=guests&enabled=on&search=Gue"
+    );
+    let kept = [
+        "value=\"77\"",
+        "value=\"contact\" checked",
+        "value=\"External User\" checked",
+        "value=\"add\" selected",
+        "value=\"guests\" selected",
+        "svc-*",
+        "name=\"enabled\" checked",
+    ];
+    let found = world
+        .browser(Method::GET, &format!("/rules/new?{typed}"), "")
+        .await;
+    found.is(StatusCode::OK);
+    let pick = format!("name=\"pick\" value=\"{group} Guests\"");
+    for text in [pick.as_str(), "value=\"Gue\""].into_iter().chain(kept) {
+        assert!(found.text.contains(text), "{text}: {}", found.text);
+    }
+    assert!(!found.text.contains("name=\"include_nested\" checked"));
+    let path = format!("/rules/new?{typed}&pick={group}+Guests");
+    let picked = world.browser(Method::GET, &path, "").await;
+    let is = format!("name=\"group_id\" value=\"{group}\"");
+    let now = [
+        is.as_str(),
+        "is the group <b>Guests</b>",
+        "name=\"name\" value=\"Guests\"",
+        "value=\"group\" checked",
+    ];
+    for text in now.into_iter().chain(kept) {
+        assert!(picked.text.contains(text), "{text}: {}", picked.text);
+    }
+    // Another id by hand is not that group any more.
+    let other = path.replace("&pick", "&group_name=Guests&named_group=other&no");
+    let other = world.browser(Method::GET, &other, "").await;
+    assert!(!other.text.contains("is the group"), "{}", other.text);
+    let nobody = typed.replace("search=Gue", "search=Zzz");
+    let nobody = world
+        .browser(Method::GET, &format!("/rules/new?{nobody}"), "")
+        .await;
+    assert!(
+        nobody.text.contains("name begins with “Zzz”"),
+        "{}",
+        nobody.text
+    );
+}
+
+#[tokio::test]
+async fn a_rules_page_is_called_as_the_rule_and_names_its_group() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let rule = world.get("/api/v1/mapping-rules").await.items()[0].clone();
+    let path = format!("/rules/{}", rule["id"].as_str().unwrap());
+    let page = world.browser(Method::GET, &path, "").await;
+    let title = format!("<h1>{}</h1>", rule["name"].as_str().unwrap());
+    for text in [title.as_str(), "is the group <b>Staff</b>"] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+    // A search on it keeps the version and what was changed.
+    let query = format!(
+        "version=1&connection_id={}&scope=group&group_id={}&name=Crew&order=9&search=St",
+        rule["connection_id"].as_str().unwrap(),
+        rule["group_id"].as_str().unwrap(),
+    );
+    let page = world
+        .browser(Method::GET, &format!("{path}?{query}"), "")
+        .await;
+    for text in [
+        title.as_str(),
+        "value=\"Crew\"",
+        "name=\"version\" value=\"1\"",
+    ] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+}
+
+#[tokio::test]
+async fn a_sync_that_cannot_be_is_refused_on_the_connections_page() {
+    let world = World::new().await;
+    let (id, _) = world.staffed(&["ada"]).await;
+    let at = format!("/connections/{id}");
+    let pause = world
+        .browser(Method::POST, &format!("{at}/pause"), "do=pause")
+        .await;
+    pause.is(StatusCode::SEE_OTHER);
+    let sync = format!("{at}/sync");
+    let refused = world
+        .browser(Method::POST, &sync, "full=on&reapply=on&do=sync")
+        .await;
+    refused.is(StatusCode::CONFLICT);
+    for text in [
+        "The connection is paused",
+        "Resume the connection, then sync",
+        "role=\"alert\"",
+        "name=\"full\" checked",
+        "name=\"reapply\" checked",
+    ] {
+        assert!(refused.text.contains(text), "{text}: {}", refused.text);
+    }
+    world
+        .browser(Method::POST, &format!("{at}/pause"), "do=resume")
+        .await;
+    world
+        .browser(Method::POST, "", "mode=local_only&do=save")
+        .await
+        .is(StatusCode::SEE_OTHER);
+    let refused = world.browser(Method::POST, &sync, "do=sync").await;
+    refused.is(StatusCode::CONFLICT);
+    for text in ["Local only", "Settings", "role=\"alert\""] {
+        assert!(refused.text.contains(text), "{text}: {}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn the_circuit_breaker_is_set_on_the_connections_page() {
+    let world = World::new().await;
+    let id = world.connect().await;
+    let (at, api) = (
+        format!("/connections/{id}"),
+        format!("/api/v1/connections/{id}"),
+    );
+    let page = world.browser(Method::GET, &at, "").await;
+    for text in [
+        "value=\"shared\" checked",
+        "25 people or 10 % in 24h",
+        "name=\"revoke_window\" value=\"24h\"",
+        "name=\"auto_approve\">",
+    ] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+    let form = |change: &str| {
+        format!(
+            "application_id={}&email_source=upn&on_disabled=deactivate&provision_contacts=on\
+             &auto_approve=on&limits=own&deactivate_count=3&deactivate_percent=2.5\
+             &deactivate_window=12h&archive_count=4&archive_percent=5&archive_window=24h\
+             &revoke_count=6&revoke_percent=7&revoke_window=48h{change}",
+            crate::world::APPLICATION,
+        )
+    };
+    let wrong = [
+        (
+            "deactivate_count=3",
+            "deactivate_count=few",
+            "“few” is not a number of people",
+        ),
+        (
+            "archive_percent=5",
+            "archive_percent=500",
+            "“500” is not between 0 and 100",
+        ),
+        (
+            "revoke_window=48h",
+            "revoke_window=soon",
+            "“soon” is not a duration",
+        ),
+        (
+            "revoke_window=48h",
+            "revoke_window=",
+            "the window is missing",
+        ),
+    ];
+    for (right, typed, why) in wrong {
+        let refused = world
+            .browser(Method::POST, &at, &form("").replace(right, typed))
+            .await;
+        refused.is(StatusCode::UNPROCESSABLE_ENTITY);
+        let (name, value) = typed.split_once('=').unwrap();
+        let kept = format!("name=\"{name}\" value=\"{value}\"");
+        for text in [
+            why,
+            &kept,
+            "name=\"auto_approve\" checked",
+            "value=\"own\" checked",
+        ] {
+            assert!(refused.text.contains(text), "{text}: {}", refused.text);
+        }
+    }
+    assert_eq!(world.get(&api).await.body["limits"], json!(null));
+    let saved = world.browser(Method::POST, &at, &form("")).await;
+    saved.is(StatusCode::SEE_OTHER);
+    let now = world.get(&api).await.body;
+    assert_eq!(now["auto_approve"], true);
+    assert_eq!(
+        now["limits"]["deactivate"],
+        json!({ "count": 3, "percent": 2.5, "window": "12h" })
+    );
+    assert_eq!(now["limits"]["revoke"]["window"], "48h");
+    let shared = form("").replace("limits=own", "limits=shared");
+    world
+        .browser(Method::POST, &at, &shared)
+        .await
+        .is(StatusCode::SEE_OTHER);
+    assert_eq!(world.get(&api).await.body["limits"], json!(null));
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_taken_on_the_page_and_never_shown() {
+    let world = World::new().await;
+    let id = world.connect().await;
+    let at = format!("/connections/{id}");
+    let form = |certificate: &str, key: &str| {
+        format!(
+            "application_id={}&email_source=upn&on_disabled=deactivate&provision_contacts=on\
+             &certificate={certificate}&application_key={key}",
+            crate::world::APPLICATION,
+        )
+    };
+    let pem = "-----BEGIN+CERTIFICATE-----%0AMIIB%0A-----END+CERTIFICATE-----%0A\
+               -----BEGIN+PRIVATE+KEY-----%0AMIIC%0A-----END+PRIVATE+KEY-----";
+    for (certificate, key, why) in [
+        ("MIIB", "", "with its private key in PEM"),
+        (pem, "a-key", "not both"),
+    ] {
+        let refused = world
+            .browser(Method::POST, &at, &form(certificate, key))
+            .await;
+        refused.is(StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.text.contains(why), "{why}: {}", refused.text);
+        for secret in ["MIIB", "MIIC", "a-key"] {
+            assert!(!refused.text.contains(secret), "{secret}: {}", refused.text);
+        }
+    }
+    let saved = world.browser(Method::POST, &at, &form(pem, "")).await;
+    saved.is(StatusCode::SEE_OTHER);
+    // It is tried at once.
+    assert!(saved.header("location").unwrap().ends_with("?check=1"));
+    let page = world.browser(Method::GET, &at, "").await;
+    assert!(page.text.contains("a certificate is used"), "{}", page.text);
+    assert!(!page.text.contains("MIIC"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn field_policies_are_looked_at_first_and_then_saved() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let page = world.browser(Method::GET, "?tab=fields", "").await;
+    for text in [
+        "Field Policies",
+        "Employees: Job title",
+        "Contacts: Mobile phone",
+        "name=\"employee.job_title\"",
+        "value=\"off\" selected",
+    ] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+    let before = world.get("/api/v1/field-policies").await.body;
+    let form = "employee.job_title=keep_local&employee.phone=fill_blank&contact.email=on_create\
+                &employee.department=source&employee.department.blank_clears=on&do=";
+    let shown = world
+        .browser(Method::POST, "/field-policies", &format!("{form}preview"))
+        .await;
+    assert_eq!(world.get("/api/v1/field-policies").await.body, before);
+    let root = world.root().await;
+    let plan = world.page(&root, shown.header("location").unwrap()).await;
+    assert!(plan.text.contains("New field policies"), "{}", plan.text);
+    assert!(plan.text.contains("?tab=fields"), "{}", plan.text);
+    world
+        .saves(&shown, "Save the policies")
+        .await
+        .is(StatusCode::SEE_OTHER);
+    let now = world.get("/api/v1/field-policies").await.body;
+    assert_eq!(now["employee"]["job_title"]["policy"], "keep_local");
+    assert_eq!(now["employee"]["phone"]["policy"], "fill_blank");
+    assert_eq!(now["contact"]["email"]["policy"], "on_create");
+    let department = json!({ "policy": "source", "blank_clears": true, "enabled": true });
+    assert_eq!(now["employee"]["department"], department);
+    // What the form does not name stays; what is switched off keeps its policy.
+    assert_eq!(now["contact"]["phone"], before["contact"]["phone"]);
+    let saved = world
+        .browser(
+            Method::POST,
+            "/field-policies",
+            "employee.job_title=off&do=save",
+        )
+        .await;
+    saved.is(StatusCode::SEE_OTHER);
+    let now = world.get("/api/v1/field-policies").await.body;
+    let off = json!({ "policy": "keep_local", "blank_clears": false, "enabled": false });
+    assert_eq!(now["employee"]["job_title"], off);
+    let wrong = "employee.job_title=whenever&do=save";
+    let refused = world.browser(Method::POST, "/field-policies", wrong).await;
+    refused.is(StatusCode::UNPROCESSABLE_ENTITY);
 }
 
 #[tokio::test]

@@ -110,13 +110,13 @@ async fn a_record_says_where_its_values_are_from_and_what_was_edited_here() {
     );
     // Re-apply says first what goes.
     let told = world.page(&root, &format!("{at}/reapply")).await;
-    shows(&told, &["`Countess`, edited here, goes back"]);
+    shows(&told, &["“Countess”, edited here, goes back"]);
     shows(
         &world.page(&root, &format!("{at}?tab=why")).await,
         &["Winning rule", "Staff"],
     );
     let timeline = world.page(&root, &format!("{at}?tab=timeline")).await;
-    shows(&timeline, &["job title: Engineer -&gt; Countess"]);
+    shows(&timeline, &["Job title: Engineer → Countess"]);
 }
 
 #[tokio::test]
@@ -194,6 +194,194 @@ async fn acts_are_told_first_and_then_done() {
 }
 
 #[tokio::test]
+async fn acts_that_would_change_nothing_are_not_offered() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let (root, id) = (world.root().await, world.employee("ada").await);
+    let at = format!("/hr/employees/{id}");
+    let nothing = world.page(&root, &format!("{at}/reapply")).await;
+    shows(&nothing, &["there is nothing to re-apply"]);
+    for absent in ["class=\"danger\"", "<form class=\"panel"] {
+        assert!(!nothing.text.contains(absent), "{absent}: {}", nothing.text);
+    }
+    let active = world.page(&root, &format!("{at}/restore")).await;
+    active.is(StatusCode::CONFLICT);
+    assert!(
+        active.text.contains("nothing to restore"),
+        "{}",
+        active.text
+    );
+    world.form(&root, &format!("{at}/deactivate"), "").await;
+    let again = world.page(&root, &format!("{at}/deactivate")).await;
+    again.is(StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn an_administrator_gives_a_local_user_a_password_and_sessions_end() {
+    let world = World::new().await;
+    let root = world.root().await;
+    let form = "first_name=Lena&username=lena&security_roles=User&access=granted";
+    let made = world.form(&root, "/hr/employees/new", form).await;
+    let next = made.header("location").unwrap().to_owned();
+    let told = world.page(&root, &next).await;
+    shows(&told, &["Lena is made", "signs in as lena", "ends at once"]);
+    let at = next.strip_suffix("?made=1").unwrap();
+    let person = at.strip_suffix("/password").unwrap();
+    let none = world.page(&root, person).await;
+    shows(&none, &["none yet: nobody can sign in", "Set password…"]);
+    for (typed, why) in [
+        ("password=short&again=short", "at least 12 characters"),
+        (
+            "password=a+long+enough+one&again=another+one",
+            "are not the same",
+        ),
+    ] {
+        let refused = world.form(&root, at, typed).await;
+        refused.is(StatusCode::UNPROCESSABLE_ENTITY);
+        for words in [why, "role=\"alert\""] {
+            assert!(refused.text.contains(words), "{words}: {}", refused.text);
+        }
+        assert!(!refused.text.contains("long enough one"));
+    }
+    let typed = "password=a+long+enough+one&again=a+long+enough+one";
+    let set = world.form(&root, at, typed).await;
+    let done = world.page(&root, set.header("location").unwrap()).await;
+    shows(&done, &["The password is set", "set another…"]);
+    let signed_in = world.sign_in("lena", "a long enough one").await;
+    let session = signed_in.cookie("rollcall_session").unwrap();
+    let me = || bare(Method::GET, "/api/v1/me").cookie(&session);
+    world.send(me()).await.is(StatusCode::OK);
+    // Only administrators; and a new one ends what is open.
+    world.page(&session, at).await.is(StatusCode::FORBIDDEN);
+    let other = world.form(&session, at, typed).await;
+    other.is(StatusCode::FORBIDDEN);
+    let typed = "password=another+long+one&again=another+long+one";
+    world.form(&root, at, typed).await.is(StatusCode::SEE_OTHER);
+    world.send(me()).await.is(StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn whom_the_directory_signs_in_gets_no_password_here() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let (root, id) = (world.root().await, world.employee("ada").await);
+    let at = format!("/hr/employees/{id}");
+    assert!(!world.page(&root, &at).await.text.contains("Set password"));
+    let refused = world.page(&root, &format!("{at}/password")).await;
+    refused.is(StatusCode::CONFLICT);
+    assert!(
+        refused.text.contains("signs in with Microsoft"),
+        "{}",
+        refused.text
+    );
+}
+
+#[tokio::test]
+async fn the_explanation_links_rules_and_says_where_each_value_is_from() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let (root, id) = (world.root().await, world.employee("ada").await);
+    let rule = world.get("/api/v1/mapping-rules").await.each("id")[0].to_owned();
+    let why = world
+        .page(&root, &format!("/hr/employees/{id}?tab=why"))
+        .await;
+    shows(
+        &why,
+        &[
+            &format!("/rules/{rule}\">"),
+            "Through the groups",
+            "givenName",
+            "from the mapping rule",
+            "Out of the group of “",
+            " UTC",
+        ],
+    );
+    assert!(
+        !why.text.contains('`') && !why.text.contains("&#96;"),
+        "{}",
+        why.text
+    );
+    let root_record = world.employee("root").await;
+    let local = world
+        .page(&root, &format!("/hr/employees/{root_record}?tab=why"))
+        .await;
+    shows(&local, &["This is root"]);
+    let lena = json!({ "username": "lena", "first_name": "Lena" });
+    let lena = world.made("/api/v1/employees", lena).await;
+    let local = world
+        .page(&root, &format!("/hr/employees/{lena}?tab=why"))
+        .await;
+    shows(&local, &["This record is local"]);
+}
+
+#[tokio::test]
+async fn an_archived_person_says_who_they_are_now_and_changes_are_told_in_words() {
+    let world = World::new().await;
+    let connection = world.connect().await;
+    let account = world
+        .made("/api/v1/accounts", json!({ "name": "Northwind" }))
+        .await;
+    let ada = world.add_person("ada").await;
+    let (clients, staff) = (
+        world.add_group("Clients").await,
+        world.add_group("Staff").await,
+    );
+    world.add_member(clients, ada).await;
+    let rule = json!({
+        "order": 20, "tenant_id": world.tenant, "group_id": clients, "kind": "contact",
+        "account_id": account, "security_roles": ["External User"],
+    });
+    let saved = world.post("/api/v1/mapping-rules", rule).await;
+    saved.is(StatusCode::CREATED);
+    world.sync(&connection).await;
+    let contacts = world.get("/api/v1/contacts").await;
+    let contact = contacts.each("id")[0].to_owned();
+    world.employees_of(staff).await;
+    world.add_member(staff, ada).await;
+    let run = world.sync(&connection).await;
+    assert_eq!(run["status"], "done", "{run}");
+    let root = world.root().await;
+    let at = format!("/crm/contacts/{contact}");
+    let why = world.page(&root, &format!("{at}?tab=why")).await;
+    let employee = world.employee("ada").await;
+    shows(
+        &why,
+        &[
+            "This record is archived",
+            "brings this very record back",
+            &format!("/hr/employees/{employee}\">The employee they are now"),
+        ],
+    );
+    let timeline = world.page(&root, &format!("{at}?tab=timeline")).await;
+    shows(
+        &timeline,
+        &[
+            "Archived",
+            "a record of the other kind took its place",
+            "Account: Northwind",
+            "Client portal access: yes → no",
+        ],
+    );
+    let technical = [
+        "[default]",
+        "original",
+        "access_reason",
+        "eactivated by",
+        &account,
+    ];
+    let words = timeline.text.split("class=\"timeline\"").nth(1).unwrap();
+    let words = words.split("</ol>").next().unwrap();
+    for technical in technical {
+        assert!(!words.contains(technical), "{technical}: {words}");
+    }
+    // It is brought back by its name.
+    shows(
+        &world.page(&root, &format!("{at}/restore")).await,
+        &["comes back"],
+    );
+}
+
+#[tokio::test]
 async fn a_contact_is_made_by_hand_and_belongs_to_an_account() {
     let world = World::new().await;
     let account = world
@@ -206,7 +394,11 @@ async fn a_contact_is_made_by_hand_and_belongs_to_an_account() {
     );
     let made = world.form(&root, "/crm/contacts/new", &form).await;
     made.is(StatusCode::SEE_OTHER);
-    let page = world.page(&root, made.header("location").unwrap()).await;
+    // Whoever signs in needs a password: that is where it goes on.
+    let next = made.header("location").unwrap();
+    shows(&world.page(&root, next).await, &["Cleo Client is made"]);
+    let at = next.strip_suffix("/password?made=1").unwrap();
+    let page = world.page(&root, at).await;
     shows(
         &page,
         &["Cleo Client", "Northwind", "External User", "not linked"],

@@ -49,7 +49,7 @@ story("a service desk person helps a contact", { installed: true }, async ({ wor
   await person.follows("New ticket");
   await person.types("Contact", "sterling");
   await person.presses("Search");
-  await person.follows("Hugh Sterling");
+  await person.presses("Hugh Sterling");
   await person.types("Title", "The X-ray viewer does not start");
   await person.types("Description", "Since the update of this morning.");
   await person.looks("new-ticket");

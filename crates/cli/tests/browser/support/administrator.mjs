@@ -50,7 +50,7 @@ export async function draftsRule(person, { group, kind = "HR employees", roles, 
   await person.goes(`${here}/rules/new`);
   await person.types("Group name begins with", group);
   await person.presses("Search");
-  await person.follows(group);
+  await person.presses(group);
   const form = person.section("The rule");
   await person.ticks(kind, { within: form });
   for (const role of roles) await person.ticks(role, { within: form });

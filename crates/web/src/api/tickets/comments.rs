@@ -64,6 +64,15 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(view(&comment))).into_response())
 }
 
+/// Refuses what is no comment: too long, or nothing.
+pub(crate) fn fits(body: &str) -> Result<()> {
+    if body.is_empty() || body.chars().count() > LONGEST {
+        let detail = format!("body: 1 to {LONGEST} characters");
+        return Err(Problem::invalid(detail));
+    }
+    Ok(())
+}
+
 /// Writes under a ticket.
 pub(crate) async fn say(
     state: &AppState,
@@ -73,10 +82,7 @@ pub(crate) async fn say(
 ) -> Result<TicketComment> {
     let reach = caller.reach(ServiceDesk, Edit)?;
     let body = new.body.trim();
-    if body.is_empty() || body.chars().count() > LONGEST {
-        let detail = format!("body: 1 to {LONGEST} characters");
-        return Err(Problem::invalid(detail));
-    }
+    fits(body)?;
     let author = match caller {
         Caller::Token(token) => token.record_id,
         Caller::User(user) => Some(user.record.record.id),

@@ -17,6 +17,7 @@ use crate::auth::{Caller, CurrentUser};
 use crate::error::{Problem, Result};
 use crate::extract::{Body, Id};
 use crate::front::escape;
+use crate::pages::confirm::Confirm;
 use crate::pages::frame::{Choice, Fields, Frame, go, page, sentence, word};
 
 const HERE: &str = "/admin/security-roles";
@@ -244,7 +245,11 @@ pub(crate) async fn create(
 }
 
 fn refused(problem: Problem, mut shown: RolePage) -> Result<Response> {
-    let mendable = [StatusCode::UNPROCESSABLE_ENTITY, StatusCode::CONFLICT];
+    let mendable = [
+        StatusCode::UNPROCESSABLE_ENTITY,
+        StatusCode::CONFLICT,
+        StatusCode::PRECONDITION_FAILED,
+    ];
     if !mendable.contains(&problem.status()) {
         return Err(problem);
     }
@@ -253,7 +258,7 @@ fn refused(problem: Problem, mut shown: RolePage) -> Result<Response> {
     Ok((problem.status(), page(&shown)?).into_response())
 }
 
-/// Changes a role, or deletes it.
+/// Changes a role.
 pub(crate) async fn update(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -262,10 +267,6 @@ pub(crate) async fn update(
 ) -> Result<Response> {
     let caller = Caller::from(user.clone());
     let headers = seen(&fields)?;
-    if fields.text("do").as_deref() == Some("delete") {
-        api::remove(State(state), caller, Id(name), headers).await?;
-        return Ok(go(HERE));
-    }
     let rights = chosen(&fields)?;
     let role = api::found(state.engine.db(), &name).await?;
     let change = api::Change {
@@ -278,6 +279,58 @@ pub(crate) async fn update(
         Ok(_) => Ok(go(here)),
         Err(problem) => refused(problem, form(&user, Some(&role), &rights)),
     }
+}
+
+/// What deleting a role does, before it is done.
+async fn asked(state: &AppState, user: &CurrentUser, name: &str) -> Result<Confirm> {
+    Caller::from(user.clone()).administrates()?;
+    let role = api::found(state.engine.db(), name).await?;
+    let users = api::users_of(state, name).await?;
+    let at = format!("{HERE}/{}", escape(name));
+    let is_refused = role.is_system || !users.is_empty();
+    let says = match (role.is_system, users.is_empty()) {
+        (true, _) => vec!["The role is built in and stays as it is.".to_owned()],
+        (false, true) => vec![
+            format!(
+                "Nobody has the role “{name}”, and no mapping rule gives it: nobody loses anything."
+            ),
+            "This cannot be undone; the audit log keeps what the role allowed.".to_owned(),
+        ],
+        (false, false) => {
+            let have = "The role cannot be deleted while somebody has it or a mapping rule gives it. Take it away there first, or switch the role off:";
+            std::iter::once(have.to_owned()).chain(users).collect()
+        }
+    };
+    Ok(Confirm {
+        frame: Frame::new(&format!("Delete {name}"), "roles", Some(user)),
+        list: ("Security Roles", HERE),
+        back: at.clone(),
+        action: format!("{at}/delete"),
+        version: Some(role.version),
+        is_refused,
+        says,
+        button: "Delete",
+        failure: None,
+    })
+}
+
+pub(crate) async fn ask_delete(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(name): Id<String>,
+) -> Result<Response> {
+    page(&asked(&state, &user, &name).await?)
+}
+
+pub(crate) async fn delete(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(name): Id<String>,
+    fields: Fields,
+) -> Result<Response> {
+    let asked = asked(&state, &user, &name).await?;
+    let headers = seen(&fields)?;
+    asked.done(api::remove(State(state), Caller::from(user), Id(name), headers).await)
 }
 
 /// The version a form was made of, as a client of the API would send it.

@@ -14,7 +14,8 @@ use crate::api::api_tokens as api;
 use crate::auth::{Caller, CurrentUser};
 use crate::error::{Problem, Result};
 use crate::extract::{Id, Paging};
-use crate::pages::frame::{Fields, Frame, go, page, query, sentence};
+use crate::pages::confirm::Confirm;
+use crate::pages::frame::{Choice, Fields, Frame, ago, page, query, sentence};
 use crate::pages::moment::{Timed, maybe, when};
 
 const HERE: &str = "/admin/api-tokens";
@@ -38,7 +39,8 @@ struct TokensPage {
     /// The text of a token that was just made.
     made: Option<String>,
     name: String,
-    scopes: Vec<(&'static str, &'static str)>,
+    days: String,
+    scopes: Vec<Choice>,
     rows: Vec<Row>,
     next: Option<String>,
 }
@@ -82,10 +84,11 @@ async fn build(state: &AppState, user: &CurrentUser, after: Option<String>) -> R
         failure: None,
         made: None,
         name: String::new(),
-        scopes: TokenScope::ALL
-            .into_iter()
-            .map(|scope| (scope.name(), means(scope)))
-            .collect(),
+        days: String::new(),
+        scopes: Choice::list(
+            &TokenScope::ALL.map(|scope| (scope.name(), means(scope))),
+            "",
+        ),
         rows: found.items.into_iter().map(row).collect(),
         next,
     })
@@ -139,6 +142,10 @@ pub(crate) async fn create(
         }
         Err(problem) if problem.status() == StatusCode::UNPROCESSABLE_ENTITY => {
             shown.name = name;
+            shown.days = fields.text("days").unwrap_or_default();
+            for scope in &mut shown.scopes {
+                scope.chosen = wanted.contains(&scope.value);
+            }
             shown.failure = Some(sentence(problem.detail()));
             Ok((problem.status(), page(&shown)?).into_response())
         }
@@ -146,11 +153,51 @@ pub(crate) async fn create(
     }
 }
 
+/// What revoking a token does, before it is done.
+async fn asked(state: &AppState, user: &CurrentUser, id: ApiTokenId) -> Result<Confirm> {
+    Caller::from(user.clone()).administrates()?;
+    let token = api_tokens::get(state.engine.db(), id).await?;
+    let token = token.ok_or_else(|| Problem::not_found("API token"))?;
+    let used = match token.last_used_at {
+        Some(at) => format!("It was used {}.", ago(Some(at), state.engine.now())),
+        None => "It was never used.".to_owned(),
+    };
+    let is_over = token.revoked_at.is_some();
+    let says = if is_over {
+        vec!["The token is revoked already.".to_owned()]
+    } else {
+        vec![
+            format!("Whatever uses the token “{}” is refused at once.", token.name),
+            used,
+            "This cannot be undone: a new token has to be made and put in its place. The token stays in the list, and what was done with it in the audit log.".to_owned(),
+        ]
+    };
+    Ok(Confirm {
+        frame: Frame::new(&format!("Revoke {}", token.name), "tokens", Some(user)),
+        list: ("API tokens", HERE),
+        back: HERE.to_owned(),
+        action: format!("{HERE}/{id}/revoke"),
+        version: None,
+        says,
+        button: "Revoke",
+        is_refused: is_over,
+        failure: None,
+    })
+}
+
+pub(crate) async fn ask_revoke(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<ApiTokenId>,
+) -> Result<Response> {
+    page(&asked(&state, &user, id).await?)
+}
+
 pub(crate) async fn revoke(
     State(state): State<AppState>,
     user: CurrentUser,
     Id(id): Id<ApiTokenId>,
 ) -> Result<Response> {
-    api::revoke(State(state), Caller::from(user), Id(id)).await?;
-    Ok(go(HERE))
+    let asked = asked(&state, &user, id).await?;
+    asked.done(api::revoke(State(state), Caller::from(user), Id(id)).await)
 }

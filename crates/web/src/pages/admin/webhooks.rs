@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use store::psa_ids::WebhookId;
-use store::webhook_deliveries::{self, Delivery};
+use store::webhook_deliveries::{self, Delivery, DeliveryStatus};
 use store::webhooks::{self, Webhook, WebhookEvent};
 
 use super::roles::seen;
@@ -15,6 +15,7 @@ use crate::api::webhooks as api;
 use crate::auth::{Caller, CurrentUser};
 use crate::error::{Problem, Result};
 use crate::extract::{Body, Id};
+use crate::pages::confirm::Confirm;
 use crate::pages::frame::{Choice, Fields, Frame, at, go, page, sentence, word};
 use crate::pages::moment::{Timed, when};
 
@@ -131,6 +132,7 @@ struct Sent {
 #[template(path = "webhook.html")]
 struct WebhookPage {
     frame: Frame,
+    failure: Option<(String, Option<String>)>,
     id: String,
     version: i64,
     url: String,
@@ -145,6 +147,10 @@ pub(crate) async fn show(
     user: CurrentUser,
     Id(id): Id<WebhookId>,
 ) -> Result<Response> {
+    page(&one(&state, &user, id).await?)
+}
+
+async fn one(state: &AppState, user: &CurrentUser, id: WebhookId) -> Result<WebhookPage> {
     Caller::from(user.clone()).administrates()?;
     let (db, now) = (state.engine.db(), state.engine.now());
     let webhook = api::found(db, id).await?;
@@ -162,8 +168,9 @@ pub(crate) async fn show(
             (None, None) => String::new(),
         },
     };
-    page(&WebhookPage {
-        frame: Frame::new("Webhook", "webhooks", Some(&user)),
+    Ok(WebhookPage {
+        frame: Frame::new("Webhook", "webhooks", Some(user)),
+        failure: None,
         id: id.to_string(),
         version: webhook.version,
         events: events(&webhook.events),
@@ -174,22 +181,46 @@ pub(crate) async fn show(
     })
 }
 
-/// Changes a webhook, or removes it.
+/// Changes a webhook; what is refused comes back as it was typed.
 pub(crate) async fn update(
     State(state): State<AppState>,
     user: CurrentUser,
     Id(id): Id<WebhookId>,
     fields: Fields,
 ) -> Result<Response> {
-    let (caller, headers) = (Caller::from(user), seen(&fields)?);
-    if fields.text("do").as_deref() == Some("delete") {
-        api::remove(State(state), caller, Id(id), headers).await?;
-        return Ok(go(HERE));
+    let problem = match updated(&state, &user, id, &fields).await {
+        Ok(()) => return Ok(go(format!("{HERE}/{id}"))),
+        Err(problem) => problem,
+    };
+    let mendable = [
+        StatusCode::UNPROCESSABLE_ENTITY,
+        StatusCode::CONFLICT,
+        StatusCode::PRECONDITION_FAILED,
+    ];
+    if !mendable.contains(&problem.status()) {
+        return Err(problem);
     }
-    let events = ticked(&fields);
+    let mut shown = one(&state, &user, id).await?;
+    shown.url = fields.text("url").unwrap_or_default();
+    shown.description = fields.text("description").unwrap_or_default();
+    shown.events = events(&ticked(&fields));
+    shown.enabled = fields.ticked("enabled");
+    let cure = problem.cure_text().map(str::to_owned);
+    shown.failure = Some((sentence(problem.detail()), cure));
+    Ok((problem.status(), page(&shown)?).into_response())
+}
+
+async fn updated(
+    state: &AppState,
+    user: &CurrentUser,
+    id: WebhookId,
+    fields: &Fields,
+) -> Result<()> {
+    let (caller, headers) = (Caller::from(user.clone()), seen(fields)?);
+    let events = ticked(fields);
     if events.is_empty() {
         return Err(Problem::invalid("events: name at least one")
-            .cure("Go back and tick what the address should be told; nothing was saved."));
+            .cure("Tick what the address should be told."));
     }
     let draft = api::Draft {
         url: fields.text("url"),
@@ -197,8 +228,57 @@ pub(crate) async fn update(
         description: Some(fields.text("description").unwrap_or_default()),
         enabled: Some(fields.ticked("enabled")),
     };
-    api::update(State(state), caller, Id(id), headers, Body(draft)).await?;
-    Ok(go(format!("{HERE}/{id}")))
+    api::update(State(state.clone()), caller, Id(id), headers, Body(draft)).await?;
+    Ok(())
+}
+
+/// What removing a webhook does, before it is done.
+async fn asked(state: &AppState, user: &CurrentUser, id: WebhookId) -> Result<Confirm> {
+    Caller::from(user.clone()).administrates()?;
+    let db = state.engine.db();
+    let webhook = api::found(db, id).await?;
+    let waiting = Some(DeliveryStatus::Pending);
+    let waiting = webhook_deliveries::list(db, id, waiting, None, DELIVERIES).await?;
+    let waiting = match (waiting.items.len(), waiting.next) {
+        (0, _) => "Nothing waits to be sent to it.".to_owned(),
+        (1, _) => "One event that waits to be sent is dropped.".to_owned(),
+        (count, None) => format!("{count} events that wait to be sent are dropped."),
+        (count, Some(_)) => format!("More than {count} events that wait to be sent are dropped."),
+    };
+    Ok(Confirm {
+        frame: Frame::new("Remove webhook", "webhooks", Some(user)),
+        list: ("Webhooks", HERE),
+        back: format!("{HERE}/{id}"),
+        action: format!("{HERE}/{id}/remove"),
+        version: Some(webhook.version),
+        says: vec![
+            format!("{} is told nothing any more.", webhook.url),
+            waiting,
+            "The signing secret and the list of what was sent go with it. This cannot be undone; a new webhook has a new secret. Switching it off instead keeps everything.".to_owned(),
+        ],
+        button: "Remove",
+        is_refused: false,
+        failure: None,
+    })
+}
+
+pub(crate) async fn ask_remove(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<WebhookId>,
+) -> Result<Response> {
+    page(&asked(&state, &user, id).await?)
+}
+
+pub(crate) async fn remove(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Id(id): Id<WebhookId>,
+    fields: Fields,
+) -> Result<Response> {
+    let asked = asked(&state, &user, id).await?;
+    let headers = seen(&fields)?;
+    asked.done(api::remove(State(state), Caller::from(user), Id(id), headers).await)
 }
 
 /// Sends a delivery again.

@@ -81,6 +81,9 @@ struct Said {
 #[template(path = "portal_ticket.html")]
 struct TicketPage {
     frame: Frame,
+    failure: Option<(String, Option<String>)>,
+    /// The answer as it was typed.
+    body: String,
     id: String,
     version: i64,
     status: String,
@@ -97,18 +100,24 @@ pub(super) async fn show(
     user: CurrentUser,
     Id(id): Id<TicketId>,
 ) -> Result<Response> {
-    let caller = contact(&user)?;
+    page(&build(&state, &user, id).await?)
+}
+
+async fn build(state: &AppState, user: &CurrentUser, id: TicketId) -> Result<TicketPage> {
+    let caller = contact(user)?;
     let reach = caller.reach(ServiceDesk, View)?;
     let db = state.engine.db();
     let ticket = desk::found(db, reach, id).await?;
     let said = ticket_comments::list(db, id, false, None, COMMENTS).await?;
     let whose = match ticket.contact_id {
-        Some(id) => names(&state, &[id]).await?.remove(&id),
+        Some(id) => names(state, &[id]).await?.remove(&id),
         None => None,
     };
     let Ticket { number, title, .. } = &ticket;
-    page(&TicketPage {
-        frame: Frame::new(&format!("#{number} {title}"), "tickets", Some(&user)),
+    Ok(TicketPage {
+        frame: Frame::new(&format!("#{number} {title}"), "tickets", Some(user)),
+        failure: None,
+        body: String::new(),
         id: id.to_string(),
         version: ticket.version,
         status: word(&ticket.status),
@@ -129,27 +138,60 @@ pub(super) async fn show(
     })
 }
 
+/// Answers, closes, opens again. What is refused comes back with the answer.
 pub(super) async fn change(
     State(state): State<AppState>,
     user: CurrentUser,
     Id(id): Id<TicketId>,
     fields: Fields,
 ) -> Result<Response> {
-    let caller = contact(&user)?;
+    let problem = match changed(&state, &user, id, &fields).await {
+        Ok(()) => return Ok(go(format!("/portal/tickets/{id}"))),
+        Err(problem) => problem,
+    };
+    let mendable = [
+        StatusCode::UNPROCESSABLE_ENTITY,
+        StatusCode::PRECONDITION_FAILED,
+    ];
+    if !mendable.contains(&problem.status()) {
+        return Err(problem);
+    }
+    let mut shown = build(&state, &user, id).await?;
+    let cure = match problem.status() {
+        StatusCode::PRECONDITION_FAILED => Some(
+            "Below is the ticket as it is now, with your answer. Look at it, then press again."
+                .to_owned(),
+        ),
+        _ => problem.cure_text().map(str::to_owned),
+    };
+    shown.failure = Some((sentence(problem.detail()), cure));
+    shown.body = fields.text("body").unwrap_or_default();
+    Ok((problem.status(), page(&shown)?).into_response())
+}
+
+async fn changed(
+    state: &AppState,
+    user: &CurrentUser,
+    id: TicketId,
+    fields: &Fields,
+) -> Result<()> {
+    let caller = contact(user)?;
     let status = match fields.text("do").as_deref() {
         Some("close") => Some(TicketStatus::Closed),
         Some("reopen") => Some(TicketStatus::Open),
         Some("answer") => None,
         _ => return Err(Problem::invalid("do: neither answer, close nor reopen")),
     };
-    if let Some(body) = fields.text("body") {
-        let new = comments::New {
-            body,
-            is_internal: false,
-        };
-        comments::say(&state, &caller, id, new).await?;
-    } else if status.is_none() {
-        return Err(Problem::invalid("the answer is empty").cure("Write something, then send it."));
+    let body = fields.text("body");
+    match &body {
+        // Before anything is done, so that nothing is half-done.
+        Some(body) => comments::fits(body)?,
+        None if status.is_none() => {
+            return Err(
+                Problem::invalid("the answer is empty").cure("Write something, then send it.")
+            );
+        }
+        None => {}
     }
     if status.is_some() {
         let change = desk::Change {
@@ -157,7 +199,14 @@ pub(super) async fn change(
             ..desk::Change::default()
         };
         let seen = fields.parse("version", "a version")?;
-        desk::amend(&state, &caller, id, seen, change).await?;
+        desk::amend(state, &caller, id, seen, change).await?;
     }
-    Ok(go(format!("/portal/tickets/{id}")))
+    if let Some(body) = body {
+        let new = comments::New {
+            body,
+            is_internal: false,
+        };
+        comments::say(state, &caller, id, new).await?;
+    }
+    Ok(())
 }

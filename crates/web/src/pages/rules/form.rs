@@ -6,7 +6,6 @@ use engine::GroupInfo;
 use provisioning::ids::{ConnectionId, RuleId};
 use provisioning::mapping_rule::{MappingRule, RoleType, ScopeKind};
 use provisioning::psa::Kind;
-use serde::Deserialize;
 use store::accounts::{self, AccountFilter};
 use store::{connections, mapping_rules, security_roles};
 
@@ -21,16 +20,6 @@ const MOST_ACCOUNTS: i64 = 500;
 /// Room between one rule's order and the next.
 const STEP: i64 = 10;
 
-/// The group search, and the group picked from what it found.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(crate) struct Picked {
-    connection: String,
-    search: Option<String>,
-    group: String,
-    name: String,
-}
-
 #[derive(Template)]
 #[template(path = "rule.html")]
 pub(super) struct RulePage {
@@ -38,6 +27,8 @@ pub(super) struct RulePage {
     failure: Option<String>,
     cure: Option<String>,
     action: String,
+    /// Where the group is searched and picked.
+    finds: String,
     rule_id: Option<String>,
     connections: Vec<Choice>,
     search: String,
@@ -58,6 +49,9 @@ pub(super) struct Typed {
     connection: String,
     is_assigned: bool,
     group: String,
+    /// What the group is called, and which one that is.
+    group_name: String,
+    named_group: String,
     name: String,
     order: String,
     is_contact: bool,
@@ -78,6 +72,8 @@ impl Typed {
             connection: String::new(),
             is_assigned: false,
             group: String::new(),
+            group_name: String::new(),
+            named_group: String::new(),
             name: String::new(),
             order: order.to_string(),
             is_contact: false,
@@ -95,15 +91,17 @@ impl Typed {
     fn of(rule: &MappingRule) -> Self {
         let is_assigned = rule.scope == ScopeKind::Assigned;
         let account = rule.target.account_id();
+        let group = match is_assigned {
+            true => String::new(),
+            false => rule.group_id.to_string(),
+        };
         Self {
             version: rule.version.to_string(),
             connection: rule.connection_id.to_string(),
             is_assigned,
-            group: if is_assigned {
-                String::new()
-            } else {
-                rule.group_id.to_string()
-            },
+            group_name: rule.group_name.clone().unwrap_or_default(),
+            named_group: group.clone(),
+            group,
             name: rule.name.clone(),
             order: rule.order.to_string(),
             is_contact: rule.target.kind() == Kind::Contact,
@@ -118,15 +116,18 @@ impl Typed {
         }
     }
 
-    /// What came back with the form.
+    /// What came back with the form; a group that was picked from what the
+    /// search found is the rule's from then on, and lends it its name.
     pub(super) fn again(fields: &Fields) -> Self {
         let text = |name| fields.text(name).unwrap_or_default();
         let is_contact = text("kind") == "contact";
-        Self {
+        let mut typed = Self {
             version: text("version"),
             connection: text("connection_id"),
             is_assigned: text("scope") == "assigned",
             group: text("group_id"),
+            group_name: text("group_name"),
+            named_group: text("named_group"),
             name: text("name"),
             order: text("order"),
             is_contact,
@@ -138,35 +139,53 @@ impl Typed {
             licensed_only: fields.ticked("licensed_only"),
             enabled: fields.ticked("enabled"),
             exclude: text("exclude"),
+        };
+        let picked = text("pick");
+        if !picked.is_empty() {
+            let (id, name) = picked.split_once(' ').unwrap_or((&picked, ""));
+            if typed.name.is_empty() || typed.name == typed.group_name {
+                name.clone_into(&mut typed.name);
+            }
+            id.clone_into(&mut typed.group);
+            typed.named_group.clone_from(&typed.group);
+            name.clone_into(&mut typed.group_name);
+            typed.is_assigned = false;
         }
+        typed
     }
 
-    /// With the group that was picked from what the search found.
-    fn with(mut self, picked: &Picked) -> Self {
-        if !picked.connection.is_empty() {
-            self.connection.clone_from(&picked.connection);
-        }
-        if !picked.group.is_empty() {
-            self.group.clone_from(&picked.group);
-            self.is_assigned = false;
-        }
-        if !picked.name.is_empty() {
-            self.name.clone_from(&picked.name);
-        }
-        self
+    /// The group's name, as long as the id is the one it belongs to.
+    pub(super) fn known_group(&self) -> Option<&str> {
+        let is_known = !self.group_name.is_empty() && self.group == self.named_group;
+        is_known.then_some(self.group_name.as_str())
     }
+}
+
+/// Whether the fields are the whole form, sent to search or pick a group.
+fn is_whole(fields: &Fields) -> bool {
+    fields.text("scope").is_some()
+}
+
+/// What was searched for; nothing once a group is picked.
+fn searched(fields: &Fields) -> Option<String> {
+    let searches = is_whole(fields) && fields.text("pick").is_none();
+    searches.then(|| fields.text("search").unwrap_or_default())
 }
 
 /// The form to make a rule.
 pub(super) async fn empty(
     state: &AppState,
     user: &CurrentUser,
-    picked: Picked,
+    fields: &Fields,
 ) -> Result<RulePage> {
-    let rules = mapping_rules::list(state.engine.db()).await?;
-    let last = rules.last().map_or(0, |last| last.rule.order);
-    let typed = Typed::new(last + STEP).with(&picked);
-    build(state, user, None, typed, picked.search).await
+    let typed = if is_whole(fields) {
+        Typed::again(fields)
+    } else {
+        let rules = mapping_rules::list(state.engine.db()).await?;
+        let last = rules.last().map_or(0, |last| last.rule.order);
+        Typed::new(last + STEP)
+    };
+    build(state, user, None, typed, searched(fields)).await
 }
 
 /// The form to change a rule.
@@ -174,10 +193,13 @@ pub(super) async fn of(
     state: &AppState,
     user: &CurrentUser,
     rule: &MappingRule,
-    picked: Picked,
+    fields: &Fields,
 ) -> Result<RulePage> {
-    let typed = Typed::of(rule).with(&picked);
-    build(state, user, Some(rule.id), typed, picked.search).await
+    let typed = match is_whole(fields) {
+        true => Typed::again(fields),
+        false => Typed::of(rule),
+    };
+    build(state, user, Some(rule.id), typed, searched(fields)).await
 }
 
 /// The form as it was typed, with what is wrong with it.
@@ -193,6 +215,16 @@ pub(super) async fn refused(
         cure: problem.cure_text().map(str::to_owned),
         ..build(state, user, rule, typed, None).await?
     })
+}
+
+/// What the page is called: the rule, by the name it is saved under.
+async fn title(state: &AppState, rule: Option<RuleId>) -> Result<String> {
+    let Some(id) = rule else {
+        return Ok("New mapping rule".to_owned());
+    };
+    let saved = mapping_rules::get(state.engine.db(), id).await?;
+    let saved = saved.ok_or_else(|| Problem::not_found("mapping rule"))?;
+    Ok(saved.rule.name)
 }
 
 async fn build(
@@ -211,7 +243,7 @@ async fn build(
     if let (Some(search), Some(id)) = (&search, connection) {
         match state.engine.groups(id, Some(search.as_str())).await {
             Ok(found) if found.is_empty() => {
-                group_failure = Some(format!("No group's name begins with `{search}`."));
+                group_failure = Some(format!("No group's name begins with “{search}”."));
             }
             Ok(found) => groups = found,
             Err(error) => group_failure = Some(error.message),
@@ -226,10 +258,13 @@ async fn build(
         choices(names, |value| typed.roles.iter().any(|name| name == value))
     };
     Ok(RulePage {
-        frame: Frame::new("Mapping rule", "provision", Some(user)),
+        frame: Frame::new(&title(state, rule).await?, "provision", Some(user)),
         failure: None,
         cure: None,
         action: rule.map_or(format!("{HERE}/rules"), |id| format!("{HERE}/rules/{id}")),
+        finds: rule.map_or(format!("{HERE}/rules/new"), |id| {
+            format!("{HERE}/rules/{id}")
+        }),
         rule_id: rule.map(|id| id.to_string()),
         connections: choices(all.into_iter().map(named), |value| {
             value == typed.connection
