@@ -28,7 +28,7 @@ const MEASUREMENTS: [(&str, &str, &str); 5] = [
     (
         "many",
         "many --connections 50 --people 20 --poll 2 --idle 2",
-        "many --connections 5000 --people 100 --poll 30 --idle 60",
+        "many --connections 1000 --people 100 --poll 30 --idle 40",
     ),
 ];
 

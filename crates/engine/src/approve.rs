@@ -50,6 +50,7 @@ impl Engine {
                 scope,
                 reapply: self.is_reapply(run_id).await?,
                 change: plan.change.clone(),
+                tried: None,
             })
             .await?;
         let now = self.now();

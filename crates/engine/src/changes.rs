@@ -277,6 +277,7 @@ impl Engine {
                 scope: Scope::Everyone,
                 reapply: false,
                 change: serde_json::to_value(edit).ok(),
+                tried: None,
             })
             .await?;
         let (plan_id, hash) = (built.id, built.hash.clone());

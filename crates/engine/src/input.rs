@@ -91,12 +91,14 @@ where
     Ok(found.map(|(value, _)| value).unwrap_or_default())
 }
 
-/// The cases of a batch, and what they need to know about everybody else.
+/// The cases of a batch, and what they need to know about everybody else; as if
+/// the question about somebody had been answered, when an answer is `tried`.
 pub(crate) async fn gather(
     db: &Db,
     policy: &Policy,
     batch: Vec<Mirrored>,
     around: &mut Surroundings,
+    tried: Option<(ObjectId, Answer)>,
 ) -> Result<Vec<Case>> {
     let tenant_id = policy.connection.tenant_id;
     let ids: Vec<ObjectId> = batch.iter().map(|m| m.person.object_id).collect();
@@ -115,6 +117,11 @@ pub(crate) async fn gather(
         linked.insert(row.link.object_id, row.link);
     }
     let mut reviews: HashMap<_, _> = reviews.into_iter().collect();
+    if let Some((id, answer)) = tried
+        && let Some(review) = reviews.get_mut(&id)
+    {
+        review.answer = Some(answer);
+    }
     let wanted: Vec<RecordId> = linked
         .values()
         .flat_map(|link| std::iter::once(link.record_id).chain(link.archived_id))

@@ -1,15 +1,18 @@
 //! One person: resync and re-apply; and answers to the review queue.
 
 use provisioning::case::Answer;
-use provisioning::ids::{RecordId, ReviewId, RunId};
+use provisioning::ids::{PlanId, RecordId, ReviewId, RunId};
 use store::links::LinkRow;
+use store::plans::{PlanKind, PlanStatus};
 use store::runs::RunMode;
-use store::{jobs, links, pending, records, review_items, runs};
+use store::{jobs, links, pending, plans, records, review_items, runs};
 
 use crate::acts::About;
 use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
+use crate::input::{self, Hypothesis};
 use crate::model::Actor;
+use crate::planning::{PlanOf, Scope};
 use crate::run::{Asked, SYNC_JOB, new_run};
 
 impl Engine {
@@ -50,6 +53,43 @@ impl Engine {
         Ok(run_id)
     }
 
+    /// The plan of what an answer to a question of the review queue would do;
+    /// nothing is answered by it.
+    pub async fn preview_answer(&self, id: ReviewId, answer: Answer) -> Result<PlanId> {
+        let row = review_items::get(self.db(), id).await?;
+        let row = row.ok_or_else(|| EngineError::not_found("review item"))?;
+        self.refuse_unknown(answer).await?;
+        let connection = self.connection(row.review.connection_id).await?;
+        let policy = input::policy(self.db(), &connection, &Hypothesis::default()).await?;
+        let person = row.review.object_id;
+        let built = self
+            .build_plan(PlanOf {
+                connection: &connection,
+                policy: &policy,
+                run_id: None,
+                kind: PlanKind::Preview,
+                scope: Scope::People(vec![person]),
+                reapply: false,
+                change: None,
+                tried: Some((person, answer)),
+            })
+            .await?;
+        let mut tx = self.begin().await?;
+        let judged = built.judged(PlanStatus::Preview, None);
+        plans::finish_building(&mut tx, built.id, &judged).await?;
+        tx.commit().await?;
+        Ok(built.id)
+    }
+
+    async fn refuse_unknown(&self, answer: Answer) -> Result<()> {
+        match answer {
+            Answer::Link(id) if records::get(self.db(), &[id]).await?.is_empty() => Err(
+                EngineError::invalid(format!("record_id: there is no record {id}")),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// Answers a question of the review queue; the answer is remembered.
     pub async fn resolve_review(
         &self,
@@ -57,13 +97,7 @@ impl Engine {
         answer: Answer,
         actor: &Actor,
     ) -> Result<Option<RunId>> {
-        if let Answer::Link(record) = answer
-            && records::get(self.db(), &[record]).await?.is_empty()
-        {
-            return Err(EngineError::invalid(format!(
-                "record_id: there is no record {record}"
-            )));
-        }
+        self.refuse_unknown(answer).await?;
         let now = self.now();
         let mut tx = self.begin().await?;
         let row = review_items::resolve(&mut tx, id, answer, &actor.name, now).await?;

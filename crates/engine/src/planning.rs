@@ -2,7 +2,7 @@
 //! decided, and counts. Chooses nothing itself.
 
 use provisioning::action::Decision;
-use provisioning::case::{Case, Surroundings};
+use provisioning::case::{Answer, Case, Surroundings};
 use provisioning::claims::Claims;
 use provisioning::decide::{Outcome, decide};
 use provisioning::ids::{ConnectionId, ObjectId, PlanId, RecordId, RunId};
@@ -69,6 +69,8 @@ pub(crate) struct PlanOf<'a> {
     pub(crate) scope: Scope,
     pub(crate) reapply: bool,
     pub(crate) change: Option<serde_json::Value>,
+    /// An answer to a question of the review queue that is only tried.
+    pub(crate) tried: Option<(ObjectId, Answer)>,
 }
 
 /// A plan that has been built and not judged.
@@ -214,6 +216,7 @@ impl Engine {
         let gather = Gather {
             engine: self.clone(),
             policy: of.policy.clone(),
+            tried: of.tried,
             pages: Pages {
                 engine: self.clone(),
                 connection_id: of.connection.id,
@@ -319,6 +322,7 @@ struct Gather {
     engine: Engine,
     policy: Policy,
     around: Surroundings,
+    tried: Option<(ObjectId, Answer)>,
     pages: Pages,
 }
 
@@ -329,7 +333,8 @@ impl Gather {
         reading.spawn(self.pages.all(send_page));
         while let Some(page) = pages.recv().await {
             let mut around = self.around.clone();
-            let cases = input::gather(self.engine.db(), &self.policy, page, &mut around).await?;
+            let (db, policy) = (self.engine.db(), &self.policy);
+            let cases = input::gather(db, policy, page, &mut around, self.tried).await?;
             if send.send((cases, around)).await.is_err() {
                 return Ok(());
             }

@@ -72,7 +72,7 @@ impl Engine {
                 administrators,
                 ..Surroundings::default()
             };
-            let cases = input::gather(self.db(), &policy, batch, &mut around).await?;
+            let cases = input::gather(self.db(), &policy, batch, &mut around, None).await?;
             for case in &cases {
                 found.people += 1;
                 if waiting.contains(&case.person.object_id) {

@@ -96,6 +96,7 @@ impl Engine {
                     scope: Scope::Everyone,
                     reapply: false,
                     change: None,
+                    tried: None,
                 })
                 .await?;
             if built.tally.people == 0 {

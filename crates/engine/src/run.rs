@@ -310,6 +310,7 @@ impl Engine {
             scope: Scope::Pending,
             reapply: false,
             change: None,
+            tried: None,
         };
         let built = self.build_plan_of_round(plan, &run).await?;
         if built.decisions == 0 {
@@ -448,6 +449,7 @@ impl Engine {
                 scope,
                 reapply,
                 change: None,
+                tried: None,
             })
             .await?;
         let hold = self.hold_reason(connection, &built, plan_only).await?;

@@ -37,7 +37,7 @@ impl Engine {
             administrators: records::active_administrators(self.db()).await?,
             ..Surroundings::default()
         };
-        let cases = input::gather(self.db(), &policy, batch, &mut around).await?;
+        let cases = input::gather(self.db(), &policy, batch, &mut around, None).await?;
         let case = cases.into_iter().next().ok_or_else(|| {
             EngineError::new(
                 "not_mirrored",

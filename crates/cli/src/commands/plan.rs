@@ -140,6 +140,14 @@ async fn list(installation: &Installation, output: Output) -> Result<()> {
     })
 }
 
+/// The saved change would pass a limit.
+fn waits(plan: Option<PlanId>) -> anyhow::Error {
+    let plan = plan.map_or_else(String::new, |id| id.to_string());
+    anyhow::anyhow!(
+        "the change would pass a limit, and waits: `rollcall plan approve {plan}` applies it"
+    )
+}
+
 /// Asks, approves, and waits for the run.
 pub(crate) async fn approve(
     installation: &Installation,
@@ -152,8 +160,24 @@ pub(crate) async fn approve(
     if !output::ask(&format!("Apply this plan ({counts})?"), yes)? {
         return Ok(ExitCode::FAILURE);
     }
-    let engine = &installation.engine;
-    let run = engine.approve(plan.id, hash, &installation.actor()).await?;
+    let (engine, actor) = (&installation.engine, installation.actor());
+    let run = match plan.status {
+        // Of a change that was looked at: it is saved now.
+        PlanStatus::Preview => {
+            let change = engine.save_preview(plan.id, hash, &actor).await?;
+            match change.run_id {
+                Some(run) if !change.held => run,
+                Some(_) => return Err(waits(change.plan_id)),
+                None => {
+                    output.show(&json!({ "plan_id": plan.id, "status": "saved" }), || {
+                        "Saved; nobody is concerned.".to_owned()
+                    })?;
+                    return Ok(ExitCode::SUCCESS);
+                }
+            }
+        }
+        _ => engine.approve(plan.id, hash, &actor).await?,
+    };
     let done = run_view::follow(installation, "applying", run).await?;
     let outcome = run_view::outcome(&done)?;
     output.show(&run_view::view(&done)?, || {

@@ -12,6 +12,8 @@ use store::rights::Module::Admin;
 use store::rights::Right::{Edit, View};
 
 use crate::AppState;
+use crate::api::mapping_rules::How;
+use crate::api::plans;
 use crate::auth::Caller;
 use crate::error::{Problem, Result};
 use crate::extract::{Body, Id, Paging, Query, bad_cursor, list as answer};
@@ -91,6 +93,7 @@ pub(crate) async fn resolve(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<ReviewId>,
+    Query(how): Query<How>,
     Body(resolution): Body<Resolution>,
 ) -> Result<Json<Value>> {
     let actor = caller.may(Admin, Edit)?;
@@ -108,6 +111,10 @@ pub(crate) async fn resolve(
             return Err(Problem::invalid(detail));
         }
     };
+    if how.plan_only {
+        let plan = state.engine.preview_answer(id, answer).await?;
+        return Ok(Json(plans::view(&state, plan).await?));
+    }
     let run_id = state.engine.resolve_review(id, answer, &actor).await?;
     Ok(Json(json!({ "run_id": run_id })))
 }

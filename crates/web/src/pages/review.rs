@@ -160,7 +160,9 @@ async fn resolved(
     id: ReviewId,
     fields: &Fields,
 ) -> Result<Response> {
-    let answer = match fields.text("answer").as_deref() {
+    let preview = fields.text("preview");
+    let chosen = fields.text("answer").or_else(|| preview.clone());
+    let answer = match chosen.as_deref() {
         Some("create") => Answer::Create,
         Some("ignore") => Answer::Ignore,
         Some("link") => {
@@ -171,6 +173,10 @@ async fn resolved(
         }
         _ => return Err(Problem::invalid("answer: none of link, create, ignore")),
     };
+    if preview.is_some() {
+        let plan = state.engine.preview_answer(id, answer).await?;
+        return Ok(go(format!("/plans/{plan}")));
+    }
     let actor = user.actor();
     let run = state.engine.resolve_review(id, answer, &actor).await?;
     Ok(match run {

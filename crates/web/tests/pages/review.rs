@@ -126,3 +126,39 @@ async fn a_link_leads_to_the_run_that_makes_it() {
     let answered = world.page(&root, "/review?status=answered").await;
     says(&answered, &["Linked to ada Tester."]);
 }
+
+#[tokio::test]
+async fn what_an_answer_would_do_is_planned_first_and_answers_nothing() {
+    let world = World::new().await;
+    let (item, contact) = world.asked().await;
+    let root = world.root().await;
+    let at = format!("/review/{item}");
+    let link = format!("preview=link&record_id={contact}");
+    for (form, words) in [
+        (link.as_str(), ["adopted", "Northwind"]),
+        ("preview=create", ["created", "ada@contoso.com"]),
+    ] {
+        let shown = world.form(&root, &at, form).await;
+        let plan = world.page(&root, shown.header("location").unwrap()).await;
+        plan.is(StatusCode::OK);
+        says(&plan, &words);
+    }
+    let path = format!("/api/v1/review-items/{item}");
+    let planned = json!({ "answer": "create" });
+    let planned = world
+        .post(&format!("{path}/resolve?plan_only=true"), planned)
+        .await;
+    assert_eq!(planned.is(StatusCode::OK).body["counts"]["create"], 1);
+    let nobody = json!({ "answer": "link", "record_id": item });
+    let refused = world
+        .post(&format!("{path}/resolve?plan_only=true"), nobody)
+        .await;
+    refused.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "validation");
+    assert_eq!(
+        world.get(&path).await.body["status"],
+        "open",
+        "nothing is answered"
+    );
+    let one = world.get(&format!("/api/v1/contacts/{contact}")).await;
+    assert_eq!(one.body["username"], "adele");
+}
