@@ -41,6 +41,7 @@ impl Stage {
             Self::Plan => &["decisions_visible"],
             Self::Apply => &[
                 "records_by_name",
+                "records_by_first_name",
                 "records_by_email",
                 "links_by_rule",
                 "links_by_connection",

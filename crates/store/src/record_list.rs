@@ -70,6 +70,7 @@ fn shown(filter: &RecordFilter, order: Order) -> Option<Order> {
 }
 
 const BY_NAME: &[&str] = &["last_name_key", "first_name_key"];
+const BY_FIRST_NAME: &[&str] = &["first_name_key", "last_name_key"];
 const BY_USERNAME: &[&str] = &["username_key"];
 const BY_EMAIL: &[&str] = &["email_key"];
 const BY_ID: &[&str] = &[];
@@ -94,6 +95,11 @@ impl Segment {
 
     fn by_name(&self) -> bool {
         self.columns == BY_NAME
+    }
+
+    /// Whether its index begins with the kind.
+    fn begins_with_kind(&self) -> bool {
+        self.by_name() || self.columns == BY_FIRST_NAME
     }
 }
 
@@ -126,7 +132,7 @@ fn search(word: &str) -> Vec<Segment> {
             "(last_name_key < ? OR last_name_key >= ?)",
         ),
         (
-            BY_NAME,
+            BY_FIRST_NAME,
             "first_name_key >= ? AND first_name_key < ?",
             "(first_name_key < ? OR first_name_key >= ?)",
         ),
@@ -261,7 +267,7 @@ fn statement(
         };
     };
     and(
-        walk && segment.by_name(),
+        walk && segment.begins_with_kind(),
         "kind = ?",
         args![filter.kind.name()],
     );

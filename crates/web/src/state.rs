@@ -1,8 +1,12 @@
 //! What every handler is given.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::Engine;
+use jiff::{SignedDuration, Timestamp};
+use provisioning::ids::ConnectionId;
+use store::{Db, links};
 use tokio::sync::Semaphore;
 
 use crate::auth::rate::Buckets;
@@ -35,8 +39,37 @@ pub struct AppState {
 pub(crate) struct Shared {
     /// Requests of each client to the public endpoints.
     pub(crate) buckets: Buckets,
+    /// How many people each connection has, as lately counted.
+    pub(crate) people: PeopleCounts,
     /// How many passwords are hashed at once: each takes 19 MiB and a core.
     pub(crate) hashing: Semaphore,
+}
+
+/// How many people each connection has. Counting a million takes a tenth of a
+/// second, so a large count is as old as it took long to change visibly.
+#[derive(Debug, Default)]
+pub(crate) struct PeopleCounts(Mutex<HashMap<ConnectionId, (Timestamp, u64)>>);
+
+/// From here on a count is kept...
+const LARGE: u64 = 10_000;
+/// ...for so long.
+const KEPT: SignedDuration = SignedDuration::from_secs(60);
+
+impl PeopleCounts {
+    /// How many there are, or were a minute ago.
+    pub(crate) async fn of(&self, db: &Db, id: ConnectionId, now: Timestamp) -> store::Result<u64> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = known().get(&id).copied();
+        if let Some((at, count)) = kept
+            && count >= LARGE
+            && now.duration_since(at) < KEPT
+        {
+            return Ok(count);
+        }
+        let count = links::count_primary(db, id).await?;
+        known().insert(id, (now, count));
+        Ok(count)
+    }
 }
 
 impl AppState {
@@ -44,6 +77,7 @@ impl AppState {
     pub fn new(engine: Engine, options: WebOptions) -> Self {
         let shared = Shared {
             buckets: Buckets::default(),
+            people: PeopleCounts::default(),
             hashing: Semaphore::new(2),
         };
         Self {

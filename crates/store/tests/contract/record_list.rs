@@ -197,7 +197,7 @@ both! {
         assert_eq!(found(&db, &filter).await.len(), 9);
         let status = Some(Status::Active);
         let filter = RecordFilter { search: Some("a".into()), status, ..employees() };
-        assert_eq!(found(&db, &filter).await, [3, 4]);
+        assert_eq!(found(&db, &filter).await, [4, 3]);
     }
 
     a_page_of_nothing_is_empty(db) {

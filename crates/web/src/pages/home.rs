@@ -14,7 +14,7 @@ use store::plans::{self, PlanFilter, PlanStatus};
 use store::rights::{Module, Right};
 use store::runs::{self, RunFilter, RunStatus};
 use store::tickets::{self, TicketFilter, TicketStatus};
-use store::{links, review_items, subscriptions};
+use store::{review_items, subscriptions};
 
 use super::chart::{self, Changes, Row, Span};
 use super::frame::{Frame, go, needs, page, word};
@@ -89,7 +89,7 @@ pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Re
             let words = format!("{}, ", state_of(run.status));
             (run.id.to_string(), when(run.started_at, now).after(&words))
         }),
-        people: links::count_primary(db, of.id).await?,
+        people: state.shared.people.of(db, of.id, now).await?,
         secret_ends: of.configuration.secret_expires_at.map(|at| when(at, now)),
         subscription_ends: subscriptions
             .map(|one| one.expires_at)
