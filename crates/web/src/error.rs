@@ -114,6 +114,17 @@ impl Problem {
         self
     }
 
+    /// Whether whoever filled a form in can mend it there: what was typed, or
+    /// what it was typed for, does not fit.
+    pub(crate) fn is_mendable(&self) -> bool {
+        matches!(
+            self.status(),
+            StatusCode::UNPROCESSABLE_ENTITY
+                | StatusCode::CONFLICT
+                | StatusCode::PRECONDITION_FAILED
+        )
+    }
+
     /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status

@@ -269,12 +269,7 @@ pub(crate) async fn update(
         Ok(_) => return Ok(go(format!("{HERE}/{id}"))),
         Err(problem) => problem,
     };
-    let mendable = [
-        StatusCode::UNPROCESSABLE_ENTITY,
-        StatusCode::CONFLICT,
-        StatusCode::PRECONDITION_FAILED,
-    ];
-    if !mendable.contains(&problem.status()) {
+    if !problem.is_mendable() {
         return Err(problem);
     }
     let mut shown = one(&state, &user, id).await?;

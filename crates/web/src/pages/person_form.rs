@@ -3,7 +3,6 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use provisioning::field::Field;
 use provisioning::ids::RecordId;
@@ -230,12 +229,7 @@ async fn refused(
     fields: &Fields,
     problem: Problem,
 ) -> Result<Response> {
-    let mendable = [
-        StatusCode::UNPROCESSABLE_ENTITY,
-        StatusCode::CONFLICT,
-        StatusCode::PRECONDITION_FAILED,
-    ];
-    if !mendable.contains(&problem.status()) {
+    if !problem.is_mendable() {
         return Err(problem);
     }
     let cure = problem.cure_text().map(str::to_owned);

@@ -3,7 +3,6 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use engine::Change;
 use provisioning::action::ActionKind;
@@ -312,12 +311,7 @@ async fn refused(
     fields: &Fields,
     problem: Problem,
 ) -> Result<Response> {
-    let mendable = [
-        StatusCode::UNPROCESSABLE_ENTITY,
-        StatusCode::CONFLICT,
-        StatusCode::PRECONDITION_FAILED,
-    ];
-    if !mendable.contains(&problem.status()) {
+    if !problem.is_mendable() {
         return Err(problem);
     }
     let mut shown = build(state, user, id, Wanted::default()).await?;

@@ -130,12 +130,7 @@ pub(crate) async fn resolve(
         Ok(response) => return Ok(response),
         Err(problem) => problem,
     };
-    let mendable = [
-        StatusCode::UNPROCESSABLE_ENTITY,
-        StatusCode::CONFLICT,
-        StatusCode::PRECONDITION_FAILED,
-    ];
-    if !mendable.contains(&problem.status()) {
+    if !problem.is_mendable() {
         return Err(problem);
     }
     let failure = Failure {

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use provisioning::mapping_rule::RoleType;
 use store::records::RecordRow;
@@ -245,12 +245,7 @@ pub(crate) async fn create(
 }
 
 fn refused(problem: Problem, mut shown: RolePage) -> Result<Response> {
-    let mendable = [
-        StatusCode::UNPROCESSABLE_ENTITY,
-        StatusCode::CONFLICT,
-        StatusCode::PRECONDITION_FAILED,
-    ];
-    if !mendable.contains(&problem.status()) {
+    if !problem.is_mendable() {
         return Err(problem);
     }
     let cure = problem.cure_text().unwrap_or_default();

@@ -162,12 +162,7 @@ pub(crate) async fn update(
         Ok(()) => return Ok(go(format!("/service-desk/tickets/{id}"))),
         Err(problem) => problem,
     };
-    let mendable = [
-        StatusCode::UNPROCESSABLE_ENTITY,
-        StatusCode::CONFLICT,
-        StatusCode::PRECONDITION_FAILED,
-    ];
-    if !mendable.contains(&problem.status()) {
+    if !problem.is_mendable() {
         return Err(problem);
     }
     let mut shown = build(&state, &user, id, Some(&fields)).await?;
