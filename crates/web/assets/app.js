@@ -1,5 +1,6 @@
 // What pages have beyond their HTML; each works without, too: a run's progress
-// by itself, buttons that copy, addresses without what was said once.
+// by itself, buttons that copy, groups that are found while one types, addresses
+// without what was said once.
 (() => {
   "use strict";
 
@@ -41,6 +42,151 @@
     (from.closest("label") ?? from).after(button);
   };
   if (navigator.clipboard) document.querySelectorAll(".copy, input[readonly]").forEach(copier);
+
+  const made = (name, properties, ...children) => {
+    const element = Object.assign(document.createElement(name), properties);
+    element.append(...children);
+    return element;
+  };
+
+  // Groups are found while one types: what the button Search would list opens
+  // below the field, to be picked by arrow keys and Enter, or by pointer.
+  class Finder {
+    static pause = 250;
+    #input;
+    #form;
+    #list;
+    #told;
+    #timer;
+    #asked = new AbortController();
+    #at = -1;
+
+    constructor(input) {
+      this.#input = input;
+      this.#form = input.form;
+      this.#list = made("ul", { id: "finds", role: "listbox", ariaLabel: "Groups", hidden: true });
+      this.#told = made("p", { role: "status", className: "unseen" });
+      input.closest(".finder").append(this.#list, this.#told);
+      const says = { role: "combobox", "aria-autocomplete": "list", "aria-controls": "finds", "aria-expanded": "false" };
+      for (const [name, value] of Object.entries(says)) input.setAttribute(name, value);
+      input.addEventListener("input", () => this.#typed());
+      input.addEventListener("keydown", (event) => this.#pressed(event));
+      input.addEventListener("blur", () => this.#closes());
+      // A press on an option leaves the focus where it is.
+      this.#list.addEventListener("mousedown", (event) => event.preventDefault());
+      this.#list.addEventListener("click", ({ target }) => this.#picks(target.closest("[role=option]")));
+      this.#form.elements.group_id.addEventListener("input", () => this.#form.querySelector(".picked")?.remove());
+    }
+
+    get #options() {
+      return [...this.#list.children];
+    }
+
+    // What was asked before is of no interest any more.
+    #stops() {
+      clearTimeout(this.#timer);
+      this.#asked.abort();
+      this.#closes();
+    }
+
+    // Asks when the typing rests.
+    #typed() {
+      this.#stops();
+      document.getElementById("found").replaceChildren();
+      const search = this.#input.value.trim();
+      if (search) this.#timer = setTimeout(() => this.#asks(search), Finder.pause);
+    }
+
+    async #asks(search) {
+      this.#asked = new AbortController();
+      const { signal } = this.#asked;
+      const query = new URLSearchParams({ scope: "group", connection_id: this.#form.elements.connection_id.value, search });
+      try {
+        const answer = await fetch(`${this.#input.dataset.finds}?${query}`, { headers: { Accept: "text/html" }, signal });
+        if (!answer.ok) return;
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const found = page.getElementById("found");
+        if (found && !signal.aborted) this.#shows(found);
+      } catch {
+        // Another letter came, or nothing answers: the button says why.
+      }
+    }
+
+    #shows(found) {
+      const picks = [...found.querySelectorAll("[name=pick]")];
+      this.#list.replaceChildren(...picks.map((pick, index) => this.#option(pick, index)));
+      this.#told.textContent = picks.length === 1 ? "One group" : `${picks.length} groups`;
+      if (picks.length === 0) {
+        this.#closes();
+        document.getElementById("found").replaceChildren(...found.children);
+        return;
+      }
+      this.#opens(document.activeElement === this.#input);
+    }
+
+    #option(pick, index) {
+      const name = made("span", {}, pick.textContent);
+      const notes = [...pick.parentElement.querySelectorAll(".dim")];
+      const option = made("li", { id: `finds-${index}`, role: "option", ariaSelected: "false" }, name, ...notes);
+      option.dataset.pick = pick.value;
+      return option;
+    }
+
+    #opens(isWanted) {
+      this.#list.hidden = !isWanted;
+      this.#input.setAttribute("aria-expanded", String(isWanted));
+      this.#stands(-1);
+    }
+
+    #closes() {
+      this.#opens(false);
+    }
+
+    // The option that Enter would pick; before the first and after the last there is none.
+    #stands(at) {
+      const options = this.#options;
+      this.#at = at < -1 ? options.length - 1 : at >= options.length ? -1 : at;
+      options.forEach((option, index) => (option.ariaSelected = String(index === this.#at)));
+      const option = options[this.#at];
+      if (option) this.#input.setAttribute("aria-activedescendant", option.id);
+      else this.#input.removeAttribute("aria-activedescendant");
+      option?.scrollIntoView({ block: "nearest" });
+    }
+
+    #pressed(event) {
+      const isOpen = !this.#list.hidden;
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (step && this.#options.length > 0) {
+        if (!isOpen) this.#opens(true);
+        this.#stands(this.#at + step);
+      } else if (event.key === "Enter" && isOpen && this.#at >= 0) {
+        this.#picks(this.#options[this.#at]);
+      } else if (event.key === "Escape" && isOpen) {
+        this.#stops();
+      } else {
+        return;
+      }
+      event.preventDefault();
+    }
+
+    // As the form itself would come back: the group lends the rule its name.
+    #picks(option) {
+      if (!option) return;
+      const { group_id, group_name, named_group, name, scope } = this.#form.elements;
+      const [, id, called] = option.dataset.pick.match(/^(\S*) ?(.*)$/s);
+      if (!name.value || name.value === group_name.value) name.value = called;
+      [group_id.value, named_group.value, group_name.value, scope.value] = [id, id, called, "group"];
+      this.#form.querySelector(".picked")?.remove();
+      if (called) {
+        group_id.closest("label").after(made("p", { className: "picked" }, "is the group ", made("b", {}, called)));
+      }
+      this.#input.value = "";
+      this.#list.replaceChildren();
+      this.#stops();
+      this.#told.textContent = `${called || id} is picked`;
+    }
+  }
+  document.querySelectorAll("[data-finds]").forEach((input) => new Finder(input));
 
   // What was said of a save is said once: a page that is read again does not repeat it.
   const here = new URL(location.href);
