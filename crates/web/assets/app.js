@@ -1,6 +1,6 @@
 // What pages have beyond their HTML; each works without, too: a run's progress
-// by itself, buttons that copy, groups that are found while one types, addresses
-// without what was said once.
+// by itself, buttons that copy, groups that are found while one types, rules
+// that are dragged, addresses without what was said once.
 (() => {
   "use strict";
 
@@ -187,6 +187,65 @@
     }
   }
   document.querySelectorAll("[data-finds]").forEach((input) => new Finder(input));
+
+  // Rules are dragged to their place among those of their tenant, by a grip;
+  // dropping one sends the form of its buttons, which shows first who is concerned.
+  class Draggable {
+    static #dragged = null;
+    #row;
+    #next;
+    #isSent = false;
+
+    constructor(row) {
+      this.#row = row;
+      const grip = made("span", { className: "grip", draggable: true, title: "Drag to reorder", ariaHidden: "true" });
+      row.firstElementChild.prepend(grip);
+      grip.addEventListener("dragstart", (event) => this.#starts(event));
+      grip.addEventListener("dragend", () => this.#ends());
+      row.addEventListener("dragover", (event) => Draggable.#dragged?.#passes(event, row));
+      row.addEventListener("drop", (event) => Draggable.#dragged?.#drops(event));
+    }
+
+    #starts({ dataTransfer }) {
+      dataTransfer.effectAllowed = "move";
+      dataTransfer.setData("text/plain", this.#row.dataset.rule);
+      dataTransfer.setDragImage(this.#row, 12, 12);
+      Draggable.#dragged = this;
+      this.#next = this.#row.nextElementSibling;
+      this.#row.classList.add("dragged");
+    }
+
+    // The row makes room where the pointer is; other tenants' rows do not.
+    #passes(event, over) {
+      if (over.dataset.among !== this.#row.dataset.among) return;
+      event.preventDefault();
+      if (over === this.#row) return;
+      const { top, height } = over.getBoundingClientRect();
+      if (event.clientY < top + height / 2) over.before(this.#row);
+      else over.after(this.#row);
+    }
+
+    #drops(event) {
+      event.preventDefault();
+      const next = this.#row.nextElementSibling;
+      if (next === this.#next) return;
+      const isLast = next?.dataset.among !== this.#row.dataset.among;
+      const fields = isLast ? { to: "end" } : { to: "before", before: next.dataset.rule };
+      const form = this.#row.querySelector("form");
+      for (const [name, value] of Object.entries(fields)) form.append(made("input", { type: "hidden", name, value }));
+      this.#isSent = true;
+      form.requestSubmit();
+    }
+
+    #ends() {
+      Draggable.#dragged = null;
+      this.#row.classList.remove("dragged");
+      if (!this.#isSent) this.#row.parentElement.insertBefore(this.#row, this.#next);
+    }
+  }
+  const ruled = [...document.querySelectorAll("tr[data-among]")];
+  const has = (among) => ruled.filter((row) => row.dataset.among === among).length;
+  ruled.filter((row) => has(row.dataset.among) > 1).forEach((row) => new Draggable(row));
 
   // What was said of a save is said once: a page that is read again does not repeat it.
   const here = new URL(location.href);

@@ -30,6 +30,8 @@ pub(crate) const HERE: &str = "/admin/my-company/auth-provision";
 /// A rule in the table.
 struct Row {
     id: String,
+    /// The rules of a connection are in one order.
+    connection: String,
     order: i64,
     is_tie: bool,
     /// Of its tenant's.
@@ -103,6 +105,7 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
             .and_then(|p| p.get("plan_id")?.as_str());
         Row {
             id: rule.id.to_string(),
+            connection: rule.connection_id.to_string(),
             order: rule.order,
             is_tie: rule.enabled
                 && orders

@@ -5,9 +5,10 @@ mod form;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use engine::{RuleDraft, RuleScope};
+use engine::{Change, RuleDraft, RuleScope};
 use provisioning::ids::{ConnectionId, RuleId};
-use provisioning::mapping_rule::ScopeKind;
+use provisioning::mapping_rule::{MappingRule, ScopeKind};
+use provisioning::precedence;
 use provisioning::psa::Kind;
 use store::rights::{Module, Right};
 use store::{connections, mapping_rules};
@@ -181,8 +182,32 @@ async fn acts_on_people(state: &AppState, id: RuleId) -> Result<bool> {
     is_followed(state, Some(row.rule.connection_id)).await
 }
 
-/// One place up or down among the rules of its tenant; others never compete
-/// with it. Saved at once when nobody is concerned, else shown first.
+/// Where a rule goes among the rules of its tenant.
+#[derive(Clone, Copy)]
+enum Place {
+    Up,
+    Down,
+    Before(RuleId),
+    End,
+}
+
+impl Place {
+    fn of(fields: &Fields) -> Result<Self> {
+        let before = fields.parse("before", "the id of a rule")?;
+        match (fields.text("to").as_deref(), before) {
+            (Some("up"), _) => Ok(Self::Up),
+            (Some("down"), _) => Ok(Self::Down),
+            (Some("before"), Some(other)) => Ok(Self::Before(other)),
+            (Some("end"), _) => Ok(Self::End),
+            _ => Err(Problem::invalid(
+                "to: none of up, down, end, or before a rule",
+            )),
+        }
+    }
+}
+
+/// Moves a rule among those of its tenant; others never compete with it. Saved
+/// at once when nobody is concerned, else shown first.
 pub(crate) async fn shift(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -190,20 +215,66 @@ pub(crate) async fn shift(
     fields: Fields,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
-    let is_up = match fields.text("to").as_deref() {
-        Some("up") => true,
-        Some("down") => false,
-        _ => return Err(Problem::invalid("to: neither up nor down")),
-    };
-    let (engine, actor) = (&state.engine, user.actor());
+    let place = Place::of(&fields)?;
     if acts_on_people(&state, id).await? {
-        let seen = engine.move_rule(id, is_up, true, &actor).await?;
+        let seen = moved(&state, &user, id, place, true).await?;
         if seen.people > 0 {
             return Ok(super::plan::after(&seen, true, RULES));
         }
     }
-    engine.move_rule(id, is_up, false, &actor).await?;
+    moved(&state, &user, id, place, false).await?;
     Ok(go(RULES))
+}
+
+async fn moved(
+    state: &AppState,
+    user: &CurrentUser,
+    id: RuleId,
+    place: Place,
+    plan_only: bool,
+) -> Result<Change> {
+    let (engine, actor) = (&state.engine, user.actor());
+    let next = match place {
+        Place::Up => return Ok(engine.move_rule(id, true, plan_only, &actor).await?),
+        Place::Down => return Ok(engine.move_rule(id, false, plan_only, &actor).await?),
+        Place::Before(other) => Some(other),
+        Place::End => None,
+    };
+    let Some(order) = rearranged(state, id, next).await? else {
+        return Ok(Change::default());
+    };
+    Ok(engine.reorder_rules(order, plan_only, &actor).await?)
+}
+
+/// The rules of the tenant with this one before another, or at the end; `None`
+/// when it stands there already.
+async fn rearranged(
+    state: &AppState,
+    id: RuleId,
+    next: Option<RuleId>,
+) -> Result<Option<Vec<RuleId>>> {
+    let db = state.engine.db();
+    let known = mapping_rules::get(db, id).await?;
+    let known = known.ok_or_else(|| Problem::not_found("mapping rule"))?;
+    let rows = mapping_rules::of_connection(db, known.rule.connection_id).await?;
+    let mut rules: Vec<MappingRule> = rows.into_iter().map(|row| row.rule).collect();
+    rules.sort_by(precedence::compare);
+    let before: Vec<RuleId> = rules.iter().map(|rule| rule.id).collect();
+    let mut after = before.clone();
+    after.retain(|other| *other != id);
+    let at = match next {
+        None => after.len(),
+        Some(_) if next == Some(id) => return Ok(None),
+        Some(next) => after
+            .iter()
+            .position(|other| *other == next)
+            .ok_or_else(|| {
+                Problem::invalid("before: that is no rule of the same tenant")
+                    .cure("Look at the rules again: one may have been deleted meanwhile.")
+            })?,
+    };
+    after.insert(at, id);
+    Ok((after != before).then_some(after))
 }
 
 /// Shows first who loses what; nobody being there yet, there is nothing to show.

@@ -108,6 +108,41 @@ async fn moving_a_rule_shows_first_who_loses_a_role_and_then_swaps_the_two() {
 }
 
 #[tokio::test]
+async fn a_rule_put_before_another_is_shown_first_and_saved_as_it_was_seen() {
+    let world = World::new().await;
+    let [managers, users] = world.of_two_rules().await;
+    let order = async || {
+        let rules = world.get("/api/v1/mapping-rules").await;
+        let ids = rules.each("id").into_iter();
+        ids.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let path = format!("/rules/{users}/move");
+    let form = format!("to=before&before={managers}");
+    let shown = world.browser(Method::POST, &path, &form).await;
+    assert_eq!(order().await, [managers.clone(), users.clone()]);
+    let saved = world.saves(&shown, "Save the order").await;
+    world.done_from(&saved).await;
+    assert_eq!(order().await, [users.clone(), managers.clone()]);
+    assert_eq!(world.roles("ada").await, json!(["User"]));
+    // Where it stands already, nothing happens.
+    for form in [form.as_str(), &format!("to=before&before={users}")] {
+        let reply = world.browser(Method::POST, &path, form).await;
+        assert!(reply.header("location").unwrap().contains("tab=rules"));
+    }
+    let shown = world.browser(Method::POST, &path, "to=end").await;
+    assert!(shown.header("location").unwrap().starts_with("/plans/"));
+    let nothing = uuid::Uuid::from_u128(7);
+    for form in [
+        format!("to=before&before={nothing}"),
+        "to=before".to_owned(),
+        "to=aside".to_owned(),
+    ] {
+        let refused = world.browser(Method::POST, &path, &form).await;
+        refused.is(StatusCode::UNPROCESSABLE_ENTITY);
+    }
+}
+
+#[tokio::test]
 async fn a_rule_that_takes_a_role_is_shown_before_it_is_saved_or_deleted() {
     let world = World::new().await;
     let [managers, _] = world.of_two_rules().await;
