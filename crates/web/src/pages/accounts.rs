@@ -48,8 +48,9 @@ struct ListPage {
     next: Option<String>,
     paged: bool,
     may_create: bool,
+    /// The name of a new one as it was typed, and what is wrong with it.
     name: String,
-    failure: Option<String>,
+    failure: Option<(String, Option<String>)>,
 }
 
 #[derive(Deserialize, Default)]
@@ -101,6 +102,7 @@ pub(crate) async fn list(
     page(&build(&state, &user, wanted).await?)
 }
 
+/// Makes an account; a name that is refused comes back as it was typed.
 pub(crate) async fn create(
     State(state): State<AppState>,
     user: CurrentUser,
@@ -109,18 +111,20 @@ pub(crate) async fn create(
     needs(&user, Module::Crm, Right::Create)?;
     let name = fields.text("name").unwrap_or_default();
     let caller = Caller::from(user.clone());
-    match api::open(&state, &caller, &name).await {
-        Ok(account) => Ok(go(format!("{HERE}/{}", account.id))),
-        Err(problem) if problem.status() == StatusCode::UNPROCESSABLE_ENTITY => {
-            let shown = ListPage {
-                name,
-                failure: Some(sentence(problem.detail())),
-                ..build(&state, &user, Wanted::default()).await?
-            };
-            Ok((problem.status(), page(&shown)?).into_response())
-        }
-        Err(problem) => Err(problem),
+    let problem = match api::open(&state, &caller, &name).await {
+        Ok(account) => return Ok(go(format!("{HERE}/{}", account.id))),
+        Err(problem) => problem,
+    };
+    if !problem.is_mendable() {
+        return Err(problem);
     }
+    let cure = problem.cure_text().map(str::to_owned);
+    let shown = ListPage {
+        name,
+        failure: Some((sentence(problem.detail()), cure)),
+        ..build(&state, &user, Wanted::default()).await?
+    };
+    Ok((problem.status(), page(&shown)?).into_response())
 }
 
 struct Of {

@@ -438,3 +438,23 @@ async fn an_account_that_is_used_says_by_what_and_is_not_deleted() {
         .await
         .is(StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_name_that_an_account_has_already_comes_back_with_why_beside_it() {
+    let world = World::new().await;
+    let northwind = json!({ "name": "Northwind" });
+    world.made("/api/v1/accounts", northwind).await;
+    let root = world.root().await;
+    let refused = world.form(&root, "/crm/accounts", "name=NORTHWIND").await;
+    refused.is(StatusCode::CONFLICT);
+    for text in [
+        "name=\"name\" value=\"NORTHWIND\" required aria-invalid=\"true\"",
+        "id=\"name-failure\" role=\"alert\">An account has this name already",
+        "New account",
+    ] {
+        assert!(refused.text.contains(text), "{text}: {}", refused.text);
+    }
+    assert_eq!(world.get("/api/v1/accounts").await.items().len(), 1);
+    let made = world.form(&root, "/crm/accounts", "name=Southwind").await;
+    made.is(StatusCode::SEE_OTHER);
+}
