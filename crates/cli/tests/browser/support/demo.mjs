@@ -1,4 +1,5 @@
 // The demo as it is shipped, with nothing moving: a full installation to walk through.
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +23,21 @@ export class Demo {
       await demo.end();
       throw error;
     }
+  }
+
+  /**
+   * What there are pages for and the demo has none of: a security role of its own, a webhook. Gives pages that a walk
+   * does not come to by itself, as it looks at one role only.
+   */
+  async furnishes() {
+    const headers = { Authorization: `Bearer ${this.token}`, "Content-Type": "application/json" };
+    const makes = async (path, body) => {
+      const reply = await fetch(`${this.server}/api/v1${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+      assert.equal(reply.status, 201, await reply.text());
+    };
+    await makes("/security-roles", { name: "Dispatcher", type: "internal", rights: { service_desk: { view: "all" } } });
+    await makes("/webhooks", { url: "https://hooks.example/rollcall", events: ["connection.unhealthy"] });
+    return ["/admin/security-roles/Dispatcher/delete"];
   }
 
   get logs() {

@@ -25,14 +25,22 @@ async function links(person) {
   });
 }
 
+/** A page has its heading and complains of nothing. */
+async function isInOrder(person, address) {
+  const headings = await person.page.getByRole("heading", { level: 1 }).allInnerTexts();
+  if (headings.length !== 1 || !headings[0].trim()) person.complains(`${headings.length} main headings: ${address}`);
+  const alerts = await person.page.getByRole("alert").allInnerTexts();
+  if (alerts.length > 0) person.complains(`an error on ${address}: ${alerts}`);
+}
+
 /**
- * Walks from a page on; gives the kinds of pages seen. A link that leads nowhere is a complaint. `looks: false`: the
+ * Walks from a page, or several, on; gives the kinds of pages seen. A link that leads nowhere is a complaint. `looks: false`: the
  * source is read and links are tried, nothing more.
  */
 export async function walks(person, from, { looks = true } = {}) {
   const seen = new Set();
   const variants = new Map();
-  const waiting = [new URL(from, person.world.server).href];
+  const waiting = [from].flat().map((path) => new URL(path, person.world.server).href);
   while (waiting.length > 0) {
     const address = waiting.shift();
     const [what, path] = [kind(address), pattern(address)];
@@ -43,6 +51,7 @@ export async function walks(person, from, { looks = true } = {}) {
     const { hash, pathname, search } = new URL(address);
     const status = await person.goes(pathname + search + hash);
     if (status >= 400) person.complains(`a link leads to ${status}: ${address}`);
+    await isInOrder(person, address);
     if (looks) await person.looks(nameOf(what));
     waiting.push(...(await links(person)));
   }
