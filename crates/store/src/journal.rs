@@ -254,6 +254,32 @@ pub struct JournalFilter {
     pub to: Option<Timestamp>,
 }
 
+impl JournalFilter {
+    fn conditions(&self) -> Where {
+        let mut conditions = Where::new();
+        if let Some(origin) = self.origin {
+            conditions.and("journal.origin = $?", origin.name());
+            if origin != Origin::Directory {
+                // The condition of the index journal_by_origin.
+                conditions.fixed("journal.origin <> 'directory'");
+            }
+        }
+        if let Some(action) = &self.action {
+            conditions.and("journal.action = $?", action);
+            if action != ActionKind::Create.name() {
+                conditions.fixed("journal.action <> 'create'");
+            }
+        }
+        conditions.and_some("journal.actor = $?", self.actor.as_ref());
+        conditions.and_some("journal.connection_id = $?", self.connection_id);
+        conditions.and_some("journal.record_id = $?", self.record_id);
+        conditions.and_some("journal.run_id = $?", self.run_id);
+        conditions.and_some("journal.at >= $?", self.from);
+        conditions.and_some("journal.at < $?", self.to);
+        conditions
+    }
+}
+
 /// Entries, newest first, before `before`.
 pub async fn list(
     on: impl Into<Source<'_>>,
@@ -261,35 +287,26 @@ pub async fn list(
     before: Option<i64>,
     limit: u32,
 ) -> Result<Vec<Entry>> {
-    let mut conditions = Where::new();
-    if let Some(origin) = filter.origin {
-        conditions.and("journal.origin = $?", origin.name());
-        if origin != Origin::Directory {
-            // The condition of the index journal_by_origin.
-            conditions.fixed("journal.origin <> 'directory'");
-        }
-    }
-    if let Some(action) = &filter.action {
-        conditions.and("journal.action = $?", action);
-        if action != ActionKind::Create.name() {
-            conditions.fixed("journal.action <> 'create'");
-        }
-    }
-    conditions.and_some("journal.actor = $?", filter.actor.as_ref());
-    conditions.and_some("journal.connection_id = $?", filter.connection_id);
-    conditions.and_some("journal.record_id = $?", filter.record_id);
-    conditions.and_some("journal.run_id = $?", filter.run_id);
-    conditions.and_some("journal.at >= $?", filter.from);
-    conditions.and_some("journal.at < $?", filter.to);
+    let mut conditions = filter.conditions();
     conditions.and_some("journal.seq < $?", before);
     select(on, conditions, "DESC", limit).await
 }
 
-/// Entries, oldest first, after `after`: for checking or exporting them all.
-pub async fn scan(on: impl Into<Source<'_>>, after: i64, limit: u32) -> Result<Vec<Entry>> {
-    let mut conditions = Where::new();
+/// The same entries, oldest first, after `after`: for exports.
+pub async fn list_from(
+    on: impl Into<Source<'_>>,
+    filter: &JournalFilter,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Entry>> {
+    let mut conditions = filter.conditions();
     conditions.and("journal.seq > $?", after);
     select(on, conditions, "ASC", limit).await
+}
+
+/// All entries, oldest first, after `after`.
+pub async fn scan(on: impl Into<Source<'_>>, after: i64, limit: u32) -> Result<Vec<Entry>> {
+    list_from(on, &JournalFilter::default(), after, limit).await
 }
 
 /// How many people lost something through a connection at `since` or later, by

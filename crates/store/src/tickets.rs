@@ -69,6 +69,15 @@ pub struct Ticket {
     pub closed_at: Option<Timestamp>,
 }
 
+/// Whose work a ticket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assignee {
+    /// Nobody's yet.
+    Nobody,
+    /// This employee's.
+    Employee(RecordId),
+}
+
 /// Which tickets a list shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TicketFilter {
@@ -80,8 +89,8 @@ pub struct TicketFilter {
     pub account_id: Option<AccountId>,
     /// For this person.
     pub contact_id: Option<RecordId>,
-    /// This person's work.
-    pub assignee_id: Option<RecordId>,
+    /// Whose work.
+    pub assignee: Option<Assignee>,
     /// The number, with or without `#`, or words of the title.
     pub search: Option<String>,
 }
@@ -161,8 +170,16 @@ pub async fn list(
         )
         .maybe(" AND account_id = ?", filter.account_id)
         .maybe(" AND contact_id = ?", filter.contact_id)
-        .maybe(" AND assignee_id = ?", filter.assignee_id)
         .maybe(" AND number < ?", after.copied());
+    match filter.assignee {
+        None => {}
+        Some(Assignee::Nobody) => {
+            query.push(" AND assignee_id IS NULL", []);
+        }
+        Some(Assignee::Employee(id)) => {
+            query.push(" AND assignee_id = ?", args![id]);
+        }
+    }
     let search = filter.search.as_deref().map(fold).unwrap_or_default();
     match search.trim_start_matches('#').parse::<i64>() {
         Ok(number) => {

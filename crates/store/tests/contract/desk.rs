@@ -6,7 +6,7 @@ use store::invoices::{self, Amount, Currency, Invoice, InvoiceFilter, InvoiceSta
 use store::psa_ids::{CommentId, InvoiceId, TicketId};
 use store::references::{self, ReferenceKind};
 use store::ticket_comments::{self, TicketComment};
-use store::tickets::{self, Priority, Ticket, TicketFilter, TicketStatus};
+use store::tickets::{self, Assignee, Priority, Ticket, TicketFilter, TicketStatus};
 use store::{Db, StoreError, accounts, records};
 use uuid::Uuid;
 
@@ -117,7 +117,8 @@ both! {
             (TicketFilter { priority: Some(Priority::High), ..all.clone() }, vec![2]),
             (TicketFilter { account_id: Some(ALPHA), ..all.clone() }, vec![2, 1]),
             (TicketFilter { contact_id: Some(record_id(5)), ..all.clone() }, vec![2, 1]),
-            (TicketFilter { assignee_id: Some(record_id(6)), ..all.clone() }, vec![2]),
+            (TicketFilter { assignee: Some(Assignee::Employee(record_id(6))), ..all.clone() }, vec![2]),
+            (TicketFilter { assignee: Some(Assignee::Nobody), ..all.clone() }, vec![3, 1]),
             (search("#3"), vec![3]),
             (search("2"), vec![2]),
             (search("FIRE print"), vec![2]),

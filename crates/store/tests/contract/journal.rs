@@ -120,8 +120,12 @@ both! {
             (JournalFilter { run_id: Some(run_id(3)), ..all.clone() }, vec!["create"]),
             (JournalFilter { from: Some(time(2)), to: Some(time(4)), ..all.clone() }, vec!["edit", "archive"]),
         ] {
-            let found = journal::list(&db, &filter, None, 9).await.unwrap();
+            let mut found = journal::list(&db, &filter, None, 9).await.unwrap();
             assert_eq!(actions(&found), wanted, "{filter:?}");
+            // An export has the same, from the oldest on.
+            found.reverse();
+            let exported = journal::list_from(&db, &filter, 0, 9).await.unwrap();
+            assert_eq!(actions(&exported), actions(&found), "{filter:?}");
         }
         let newest = journal::list(&db, &all, None, 2).await.unwrap();
         let rest = journal::list(&db, &all, Some(newest[1].seq), 9).await.unwrap();

@@ -12,7 +12,7 @@ use store::journal::{self, Entry, JournalFilter, Origin};
 
 use crate::AppState;
 use crate::auth::Caller;
-use crate::error::Result;
+use crate::error::{Problem, Result};
 use crate::extract::{Query, bad_cursor, list as answer, page_size};
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,6 +28,29 @@ pub(super) struct Filter {
     to: Option<Timestamp>,
     limit: Option<i64>,
     after: Option<String>,
+    /// Of an export.
+    format: export::Format,
+}
+
+impl Filter {
+    fn wanted(self) -> JournalFilter {
+        JournalFilter {
+            origin: self.origin,
+            actor: self.actor,
+            action: self.action,
+            connection_id: self.connection_id,
+            record_id: self.record_id,
+            run_id: self.run_id,
+            from: self.from,
+            to: self.to,
+        }
+    }
+
+    /// The entry that the caller has already.
+    fn place(&self) -> Result<Option<i64>> {
+        let place = self.after.as_deref().map(str::parse::<i64>).transpose();
+        place.map_err(|_| bad_cursor())
+    }
 }
 
 /// `GET /audit`
@@ -37,20 +60,13 @@ pub(super) async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<Json<Value>> {
     caller.administrates()?;
-    let before = filter.after.as_deref().map(str::parse::<i64>).transpose();
-    let before = before.map_err(|_| bad_cursor())?;
+    if filter.format == export::Format::Csv {
+        return Err(Problem::invalid("format: the list is JSON")
+            .cure("Ask /audit/export for CSV: it takes the same filters."));
+    }
+    let before = filter.place()?;
     let limit = u32::try_from(page_size(filter.limit)).unwrap_or(50);
-    let wanted = JournalFilter {
-        origin: filter.origin,
-        actor: filter.actor,
-        action: filter.action,
-        connection_id: filter.connection_id,
-        record_id: filter.record_id,
-        run_id: filter.run_id,
-        from: filter.from,
-        to: filter.to,
-    };
-    let entries = journal::list(state.engine.db(), &wanted, before, limit).await?;
+    let entries = journal::list(state.engine.db(), &filter.wanted(), before, limit).await?;
     let is_full = entries.len() as u64 >= u64::from(limit);
     let next = entries
         .last()

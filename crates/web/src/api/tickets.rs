@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use store::psa_ids::TicketId;
 use store::rights::Module::ServiceDesk;
 use store::rights::Right::{Create, Delete, Edit, View};
-use store::tickets::{self, Ticket, TicketFilter};
+use store::tickets::{self, Assignee, Ticket, TicketFilter};
 use store::{Source, Tx, records};
 
 use crate::AppState;
@@ -57,23 +57,39 @@ pub(crate) struct Filter {
     priority: Option<tickets::Priority>,
     account_id: Option<AccountId>,
     contact_id: Option<RecordId>,
-    assignee_id: Option<RecordId>,
+    assignee_id: Option<String>,
     search: Option<String>,
     limit: Option<i64>,
     after: Option<String>,
 }
 
 impl Filter {
-    fn wanted(self) -> TicketFilter {
-        TicketFilter {
+    fn wanted(self) -> Result<TicketFilter> {
+        let assignee = self.assignee_id.as_deref().map(assignee).transpose()?;
+        Ok(TicketFilter {
             status: self.status,
             account_id: self.account_id,
             contact_id: self.contact_id,
-            assignee_id: self.assignee_id,
+            assignee,
             search: self.search,
             priority: self.priority,
-        }
+        })
     }
+}
+
+/// What a filter calls those whom nobody works on.
+pub(crate) const NOBODY: &str = "nobody";
+
+/// Whose work is asked for: an employee's, or nobody's.
+pub(crate) fn assignee(text: &str) -> Result<Assignee> {
+    if text == NOBODY {
+        return Ok(Assignee::Nobody);
+    }
+    text.parse().map(Assignee::Employee).map_err(|_| {
+        Problem::invalid(format!(
+            "assignee_id: neither the id of an employee nor `{NOBODY}`"
+        ))
+    })
 }
 
 fn view(ticket: &Ticket) -> Value {
@@ -96,7 +112,7 @@ pub(crate) async fn list(
         limit: filter.limit,
         after: filter.after.clone(),
     };
-    let filter = within(filter.wanted(), reach, &caller);
+    let filter = within(filter.wanted()?, reach, &caller);
     let after = paging.after()?;
     let page = tickets::list(state.engine.db(), &filter, after.as_ref(), paging.limit()).await?;
     let next = page.cursor();
@@ -211,7 +227,7 @@ pub(crate) fn within(mut filter: TicketFilter, reach: Reach, caller: &Caller) ->
         Reach::All => {}
         Reach::Account(account) => filter.account_id = Some(account),
         Reach::Own(person) if caller.is_contact() => filter.contact_id = Some(person),
-        Reach::Own(person) => filter.assignee_id = Some(person),
+        Reach::Own(person) => filter.assignee = Some(Assignee::Employee(person)),
     }
     filter
 }

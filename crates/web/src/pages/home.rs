@@ -13,14 +13,14 @@ use store::connections::{self, Connection};
 use store::plans::{self, PlanFilter, PlanStatus};
 use store::rights::{Module, Right};
 use store::runs::{self, RunFilter, RunStatus};
-use store::tickets::{self, TicketFilter, TicketStatus};
+use store::tickets::{self, Assignee, TicketFilter, TicketStatus};
 use store::{review_items, subscriptions};
 
 use super::chart::{self, Changes, Row, Span};
 use super::frame::{Frame, go, needs, page, word};
 use super::moment::{Timed, maybe, when};
 use super::runs::state_of;
-use super::tickets::{Slip, slips};
+use super::tickets::{Slip, linked_slips};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::Result;
@@ -178,11 +178,11 @@ async fn charts(
 async fn work_of(state: &AppState, user: &CurrentUser) -> Result<Vec<Slip>> {
     let filter = TicketFilter {
         status: Some(TicketStatus::Open),
-        assignee_id: Some(user.record.record.id),
+        assignee: Some(Assignee::Employee(user.record.record.id)),
         ..TicketFilter::default()
     };
     let found = tickets::list(state.engine.db(), &filter, None, WORK).await?;
-    slips(state, found.items).await
+    linked_slips(state, user, found.items).await
 }
 
 #[derive(Deserialize, Default)]

@@ -16,7 +16,7 @@ use provisioning::psa::{Kind, Status};
 use serde::Deserialize;
 use store::record_list::{self, Order, RecordFilter};
 use store::rights::{Module, Right};
-use store::tickets::{self, Ticket, TicketFilter, TicketStatus};
+use store::tickets::{self, Assignee, Ticket, TicketFilter, TicketStatus};
 use store::{Db, records};
 
 use super::frame::{Choice, Frame, ago, needs, page, query, word};
@@ -24,7 +24,7 @@ use super::people::{account_names, full_name};
 use crate::AppState;
 use crate::api::tickets as desk;
 use crate::auth::{Caller, CurrentUser, Reach};
-use crate::error::{Problem, Result};
+use crate::error::Result;
 
 const PAGE: i64 = 50;
 /// How many employees a ticket can be given to by the list.
@@ -64,7 +64,7 @@ pub(crate) async fn record_names(
 }
 
 /// Tickets with the names of those they concern.
-pub(crate) async fn slips(state: &AppState, all: Vec<Ticket>) -> Result<Vec<Slip>> {
+async fn slips(state: &AppState, all: Vec<Ticket>) -> Result<Vec<Slip>> {
     let (db, now) = (state.engine.db(), state.engine.now());
     let people = all.iter().flat_map(|one| [one.contact_id, one.assignee_id]);
     let people = record_names(db, people.flatten().collect()).await?;
@@ -143,6 +143,25 @@ async fn assignees(db: &Db, chosen: Option<RecordId>, nobody: &'static str) -> R
         .collect())
 }
 
+/// Whose tickets the list can show.
+async fn anybody(db: &Db, chosen: Option<Assignee>) -> Result<Vec<Choice>> {
+    let employee = match chosen {
+        Some(Assignee::Employee(id)) => Some(id),
+        Some(Assignee::Nobody) | None => None,
+    };
+    let mut all = assignees(db, employee, "anybody").await?;
+    let nobody = Choice {
+        value: desk::NOBODY.to_owned(),
+        label: "nobody".to_owned(),
+        chosen: chosen == Some(Assignee::Nobody),
+    };
+    if let Some(anybody) = all.first_mut() {
+        anybody.chosen = chosen.is_none();
+    }
+    all.insert(1, nobody);
+    Ok(all)
+}
+
 const PRIORITIES: &[(&str, &str)] = &[
     ("low", "low"),
     ("normal", "normal"),
@@ -183,17 +202,15 @@ pub(crate) async fn list(
     // Open ones, unless others are asked for.
     let status = wanted.status.unwrap_or_else(|| "open".to_owned());
     let assignee = Some(wanted.assignee_id.trim()).filter(|text| !text.is_empty());
-    let assignee: Option<RecordId> = assignee.map(str::parse).transpose().map_err(|_| {
-        Problem::invalid("assignee_id: not the id of an employee")
-            .cure("Choose the assignee from the list.")
-    })?;
+    let assignee = assignee.map(desk::assignee).transpose();
+    let assignee = assignee.map_err(|wrong| wrong.cure("Choose the assignee from the list."))?;
     let filter = TicketFilter {
         status: match status.as_str() {
             "open" => Some(TicketStatus::Open),
             "closed" => Some(TicketStatus::Closed),
             _ => None,
         },
-        assignee_id: assignee,
+        assignee,
         search: Some(wanted.search.trim().to_owned()).filter(|text| !text.is_empty()),
         ..TicketFilter::default()
     };
@@ -217,7 +234,7 @@ pub(crate) async fn list(
             &status,
         ),
         assignees: match reach {
-            Reach::All => assignees(db, assignee, "anybody").await?,
+            Reach::All => anybody(db, assignee).await?,
             Reach::Account(_) | Reach::Own(_) => Vec::new(),
         },
         csv: format!("/api/v1/tickets/export{}", again(exported, "")),

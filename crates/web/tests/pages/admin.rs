@@ -255,6 +255,18 @@ async fn the_audit_log_is_filtered_and_proved() {
         )
         .await;
     shows(&today, &["/people/"]);
+    // What is listed is exported.
+    let link = today
+        .text
+        .split("href=\"")
+        .find(|href| href.starts_with("/api/v1/audit/export?"));
+    let link = link.unwrap().split('"').next().unwrap();
+    let link = link.replace("&#38;", "&").replace("&amp;", "&");
+    let sheet = world.page(&root, &link).await;
+    sheet.is(StatusCode::OK);
+    assert!(link.contains("from=2020%2D01%2D01T00"), "{link}");
+    assert!(sheet.text.contains(",directory,"), "{}", sheet.text);
+    assert!(!sheet.text.contains("root_created"), "{}", sheet.text);
     let wrong = world.page(&root, "/admin/audit?from=yesterday").await;
     wrong.is(StatusCode::UNPROCESSABLE_ENTITY);
     let proof = world.form(&root, "/admin/audit/verification", "").await;

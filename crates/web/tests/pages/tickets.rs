@@ -458,3 +458,65 @@ async fn a_name_that_an_account_has_already_comes_back_with_why_beside_it() {
     let made = world.form(&root, "/crm/accounts", "name=Southwind").await;
     made.is(StatusCode::SEE_OTHER);
 }
+
+#[tokio::test]
+async fn tickets_that_nobody_has_are_listed_and_exported() {
+    let world = World::new().await;
+    let root = world.root().await;
+    let id = world.get("/api/v1/employees?username=root").await.items()[0]["id"].clone();
+    for (title, assignee) in [("=Hers", id), ("Nobody's", json!(null))] {
+        let ticket = json!({ "title": title, "assignee_id": assignee });
+        world.made("/api/v1/tickets", ticket).await;
+    }
+    let path = "/service-desk/tickets?assignee_id=nobody";
+    let unassigned = world.page(&root, path).await;
+    for text in [
+        "Nobody&#39;s",
+        "value=\"nobody\" selected",
+        "assignee_id=nobody",
+    ] {
+        assert!(
+            unassigned.text.contains(text),
+            "{text}: {}",
+            unassigned.text
+        );
+    }
+    assert!(!unassigned.text.contains("=Hers"), "{}", unassigned.text);
+    assert!(!unassigned.text.contains("value=\"\" selected"));
+    let file = world
+        .page(&root, "/api/v1/tickets/export?assignee_id=nobody")
+        .await;
+    assert!(
+        file.text.contains("Nobody's") && !file.text.contains("Hers"),
+        "{}",
+        file.text
+    );
+    let wrong = world
+        .page(&root, "/service-desk/tickets?assignee_id=somebody")
+        .await;
+    wrong.is(StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn home_leads_to_ones_tickets_and_to_whom_they_are_for() {
+    let world = World::new().await;
+    let root = world.root().await;
+    let account = world
+        .made("/api/v1/accounts", json!({ "name": "Northwind" }))
+        .await;
+    let client = json!({ "username": "cleo", "first_name": "Cleo", "account_id": account, "security_roles": ["External User"] });
+    let contact = world.made("/api/v1/contacts", client).await;
+    let root_id = world.get("/api/v1/employees?username=root").await.items()[0]["id"].clone();
+    let ticket = json!({
+        "title": "Root's", "contact_id": contact, "account_id": account, "assignee_id": root_id,
+    });
+    let ticket = world.made("/api/v1/tickets", ticket).await;
+    let home = world.page(&root, "/").await;
+    for text in [
+        format!("/service-desk/tickets/{ticket}\">Root&#39;s"),
+        format!("/crm/accounts/{account}\">Northwind"),
+        format!("/crm/contacts/{contact}\">Cleo"),
+    ] {
+        assert!(home.text.contains(&text), "{text}: {}", home.text);
+    }
+}

@@ -44,7 +44,7 @@ pub(crate) async fn export(
     Query(filter): Query<Filter>,
 ) -> Result<Response> {
     let reach = caller.reach(ServiceDesk, View)?;
-    let wanted = within(filter.wanted(), reach, &caller);
+    let wanted = within(filter.wanted()?, reach, &caller);
     let file = Download {
         kind: "text/csv; charset=utf-8",
         name: "tickets.csv",

@@ -50,6 +50,8 @@ struct AuditPage {
     /// Whom the page is about, when it is about one person.
     about: Option<String>,
     rows: Vec<Row>,
+    /// Where what is listed is exported.
+    csv: String,
     next: Option<String>,
     proof: Option<(bool, String)>,
 }
@@ -96,6 +98,25 @@ impl Wanted {
             ..JournalFilter::default()
         })
     }
+}
+
+/// The address of what the filter finds, as a sheet.
+fn exported(filter: &JournalFilter) -> String {
+    let text = |time: Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+    let record_id = filter.record_id.map(|id| id.to_string());
+    let asked = query(&[
+        ("format", "csv"),
+        (
+            "origin",
+            &filter.origin.as_ref().map(word).unwrap_or_default(),
+        ),
+        ("actor", filter.actor.as_deref().unwrap_or_default()),
+        ("action", filter.action.as_deref().unwrap_or_default()),
+        ("record_id", &record_id.unwrap_or_default()),
+        ("from", &text(filter.from)),
+        ("to", &text(filter.to)),
+    ]);
+    format!("/api/v1/audit/export{asked}")
 }
 
 /// The beginning of a day, or of the one after it.
@@ -207,6 +228,7 @@ async fn build(state: &AppState, user: &CurrentUser, wanted: Wanted) -> Result<A
             .iter()
             .map(|entry| row(entry, &names, now))
             .collect(),
+        csv: exported(&filter),
         wanted,
         next,
         proof: None,

@@ -6,7 +6,7 @@ use provisioning::psa::Kind;
 use store::invoices::{self, InvoiceFilter};
 use store::records::RecordRow;
 use store::rights::{Module, Right};
-use store::tickets::{self, TicketFilter};
+use store::tickets::{self, Assignee, TicketFilter};
 use store::{journal, sessions};
 
 use super::super::admin::{Line, effective};
@@ -115,7 +115,7 @@ async fn their_tickets(state: &AppState, user: &CurrentUser, row: &RecordRow) ->
     let mut filter = TicketFilter::default();
     match row.record.kind {
         Kind::Contact => filter.contact_id = Some(row.record.id),
-        Kind::Employee => filter.assignee_id = Some(row.record.id),
+        Kind::Employee => filter.assignee = Some(Assignee::Employee(row.record.id)),
     }
     let db = state.engine.db();
     let found = tickets::list(db, &filter, None, ROWS).await?.items;

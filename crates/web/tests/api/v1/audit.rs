@@ -98,3 +98,57 @@ async fn the_journal_is_exported_line_by_line() {
         .await;
     assert_eq!(rest.text.lines().count(), seqs.len() - 1);
 }
+
+#[tokio::test]
+async fn an_export_has_what_the_same_filters_list_and_is_a_sheet_when_asked() {
+    let world = World::new().await;
+    world.staffed(&["ada"]).await;
+    let named = json!({ "first_name": "Sam", "last_name": "=Cell" });
+    let sam = world.made("/api/v1/employees", named).await;
+    for filter in [
+        format!("record_id={sam}"),
+        "origin=directory&action=create".to_owned(),
+        "actor=first%20start".to_owned(),
+        "to=2001-01-01T00:00:00Z".to_owned(),
+    ] {
+        let list = world
+            .get(&format!("/api/v1/audit?limit=200&{filter}"))
+            .await;
+        let mut listed: Vec<_> = list.items().iter().map(|one| one["seq"].clone()).collect();
+        listed.reverse();
+        let export = world.get(&format!("/api/v1/audit/export?{filter}")).await;
+        let lines = export.text.lines().map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["seq"].clone()
+        });
+        assert_eq!(lines.collect::<Vec<_>>(), listed, "{filter}");
+        let sheet = format!("/api/v1/audit/export?{filter}&format=csv");
+        let sheet = world.get(&sheet).await;
+        assert_eq!(
+            sheet.header("content-type"),
+            Some("text/csv; charset=utf-8")
+        );
+        assert!(sheet.text.starts_with("seq,at,origin,actor,action,record,"));
+        assert_eq!(
+            sheet.text.lines().count(),
+            listed.len() + 1,
+            "{}",
+            sheet.text
+        );
+    }
+    let sheet = format!("/api/v1/audit/export?record_id={sam}&format=csv");
+    let sheet = world.get(&sheet).await;
+    assert!(sheet.text.contains("Sam =Cell"), "{}", sheet.text);
+    for wrong in [
+        "audit?format=csv",
+        "audit/export?format=pdf",
+        "audit/export?after=x",
+    ] {
+        let refused = world.get(&format!("/api/v1/{wrong}")).await;
+        assert!(
+            refused.status.is_client_error(),
+            "{wrong}: {}",
+            refused.text
+        );
+    }
+}
