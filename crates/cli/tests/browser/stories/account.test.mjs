@@ -34,7 +34,8 @@ for (const script of [true, false]) {
     await person.types("Code", "000000");
     await person.presses("Turn it on");
     await person.reads("The code is wrong", "right time");
-    await person.types("Code", code(key, 0));
+    const used = code(key, 0);
+    await person.types("Code", used);
     await person.presses("Turn it on");
     await person.reads("Keep these codes", "not shown again");
     await person.looks("recovery-codes");
@@ -47,7 +48,7 @@ for (const script of [true, false]) {
     await person.reads("Code of your authenticator app");
     await person.looks("sign-in-code");
     const asked = "Code of your authenticator app, or a recovery code";
-    await person.types(asked, code(key, 0));
+    await person.types(asked, used);
     await person.presses("Sign in");
     await person.reads("was used already");
     await person.types(asked, code(key, 1));
