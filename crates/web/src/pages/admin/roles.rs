@@ -43,7 +43,7 @@ fn matrix(rights: &Rights, of: impl Fn(Module, Right, Scope) -> String) -> Vec<L
     let cell = |module: Module, right: Right| {
         let scope = rights.scope(module, right);
         let chosen = scope.map_or("", Scope::name);
-        let mut choices = vec![("", "no")];
+        let mut choices = vec![("", "None")];
         choices.extend(Scope::ALL.iter().map(|scope| (scope.name(), scope.label())));
         Cell {
             name: format!("{}.{}", module.name(), right.name()),
