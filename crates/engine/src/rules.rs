@@ -17,6 +17,7 @@ struct Header {
     id: GroupId,
     name: Option<String>,
     created_at: Option<jiff::Timestamp>,
+    is_readable: bool,
 }
 
 impl Header {
@@ -26,7 +27,25 @@ impl Header {
             id,
             name: None,
             created_at: None,
+            is_readable: true,
         }
+    }
+
+    /// What a saved rule knows of what it reads, if the draft reads the same: the
+    /// directory need not be asked, and a rule whose group was deleted there can
+    /// still be changed.
+    fn kept(known: &MappingRule, draft: &RuleDraft, connection: &Connection) -> Option<Self> {
+        let is_same = match draft.scope {
+            RuleScope::Group(id) => known.scope == ScopeKind::Group && known.group_id == id,
+            RuleScope::Assigned => known.scope == ScopeKind::Assigned,
+        };
+        let is_known = known.group_name.is_some() && known.connection_id == connection.id;
+        (is_same && is_known).then(|| Self {
+            id: known.group_id,
+            name: known.group_name.clone(),
+            created_at: known.group_created_at,
+            is_readable: known.group_readable,
+        })
     }
 }
 
@@ -146,7 +165,13 @@ impl Engine {
                 .cure("Choose the account whose contacts the group's people become."));
             }
         };
-        let header = self.header_of(connection, draft.scope).await?;
+        let kept = known
+            .as_ref()
+            .and_then(|rule| Header::kept(rule, &draft, connection));
+        let header = match kept {
+            Some(header) => header,
+            None => self.header_of(connection, draft.scope).await?,
+        };
         let now = self.now();
         let tenant_id = connection.tenant_id.ok_or_else(|| {
             EngineError::invalid("the connection has no tenant yet: press Azure Connect first")
@@ -168,7 +193,7 @@ impl Engine {
             group_id: header.id,
             group_name: header.name,
             group_created_at: header.created_at,
-            group_readable: true,
+            group_readable: header.is_readable,
             target,
             security_roles: draft.security_roles,
             roles_mode: draft.roles_mode,

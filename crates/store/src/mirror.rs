@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use provisioning::absence::Absence;
 use provisioning::directory::Person;
-use provisioning::ids::{ConnectionId, ObjectId, TenantId};
+use provisioning::ids::{ConnectionId, GroupId, ObjectId, TenantId};
 use uuid::Uuid;
 
 use crate::bulk::{Rows, Type};
@@ -164,28 +164,33 @@ pub async fn count(on: impl Into<Source<'_>>, connection_id: ConnectionId) -> Re
     row.map_or(Ok(0), |row| row.get("people"))
 }
 
-/// People of no tracked group, in the order of their ids, and whether they are
-/// linked: who is not is what a connection need not know; who is, no reading
-/// of groups shows any more.
+/// People of no group but those that were not read, in the order of their ids,
+/// and whether they matter: no reading of groups shows any more who is linked,
+/// or in a group that was not read; of anybody else a connection need not know.
 pub async fn outside(
     on: impl Into<Source<'_>>,
     connection_id: ConnectionId,
+    unread: &[GroupId],
     after: Option<ObjectId>,
     limit: u32,
 ) -> Result<Vec<(ObjectId, bool)>> {
     let text = "SELECT people.object_id, EXISTS (SELECT 1 FROM links
                 WHERE links.tenant_id = connections.tenant_id
-                    AND links.object_id = people.object_id) AS is_linked
+                    AND links.object_id = people.object_id)
+            OR EXISTS (SELECT 1 FROM memberships
+                WHERE memberships.connection_id = people.connection_id
+                    AND memberships.member_id = people.object_id) AS matters
         FROM people
         JOIN connections ON connections.id = people.connection_id
         WHERE people.connection_id = $1 AND people.object_id > $2
             AND NOT EXISTS (SELECT 1 FROM memberships
                 WHERE memberships.connection_id = people.connection_id
-                    AND memberships.member_id = people.object_id)
+                    AND memberships.member_id = people.object_id
+                    AND NOT (memberships.group_id IN ($4)))
         ORDER BY people.object_id LIMIT $3";
-    let args = args![connection_id, after_id(after), limit];
+    let args = args![connection_id, after_id(after), limit, unread];
     let rows = on.into().rows(text, args).await?;
-    let row = |row: &Row| Ok((row.get("object_id")?, row.get("is_linked")?));
+    let row = |row: &Row| Ok((row.get("object_id")?, row.get("matters")?));
     rows.iter().map(row).collect()
 }
 

@@ -37,16 +37,24 @@ pub async fn add_all(tx: &mut Tx, connection_id: ConnectionId, now: Timestamp) -
     tx.execute(text, args![connection_id, now]).await
 }
 
-/// Adds the direct members of a group that are people.
+/// Adds everybody in a group and in the groups inside it.
 pub async fn add_group(
     tx: &mut Tx,
     connection_id: ConnectionId,
     group_id: GroupId,
     now: Timestamp,
 ) -> Result<u64> {
-    let text = "INSERT INTO pending (connection_id, object_id, since)
-        SELECT connection_id, member_id, $3 FROM memberships
-        WHERE connection_id = $1 AND group_id = $2 AND NOT is_group
+    let text = "WITH RECURSIVE inside(group_id) AS (
+            SELECT group_id FROM memberships WHERE connection_id = $1 AND group_id = $2
+            UNION
+            SELECT memberships.member_id FROM memberships
+            JOIN inside ON memberships.group_id = inside.group_id
+            WHERE memberships.connection_id = $1 AND memberships.is_group = TRUE)
+        INSERT INTO pending (connection_id, object_id, since)
+        SELECT memberships.connection_id, memberships.member_id, $3
+        FROM inside CROSS JOIN memberships
+        WHERE memberships.connection_id = $1 AND memberships.group_id = inside.group_id
+            AND NOT memberships.is_group
         ON CONFLICT (connection_id, object_id) DO NOTHING";
     tx.execute(text, args![connection_id, group_id, now]).await
 }

@@ -32,9 +32,13 @@ impl Reading {
         let roots = mapped.iter().map(|(group, inside)| (*group, *inside));
         let reads = self.read_tree(roots.collect(), None).await?;
         let mut tracked: BTreeSet<GroupId> = reads.iter().map(|read| read.group).collect();
+        let mut ended = BTreeSet::new();
         for read in &reads {
             match &read.read {
-                Read::Ended { members, .. } => ledger.ended(read.group, *members),
+                Read::Ended { members, .. } => {
+                    ledger.ended(read.group, *members);
+                    ended.insert(read.group);
+                }
                 Read::Unreadable => ledger.unreadable(read.group),
             }
         }
@@ -47,7 +51,7 @@ impl Reading {
             // or frozen, not gone.
             tracked.extend(self.whose_groups_count(mapped).await?);
             tracked.extend(self.assigned_groups(mapped).await?);
-            self.forget_untracked(&tracked).await?;
+            self.forget_untracked(&tracked, &ended).await?;
         }
         self.save_cursors(links).await?;
         self.hydrate_pending().await
@@ -229,12 +233,21 @@ impl Reading {
     }
 
     /// Groups that no rule needs any more leave the mirror, and people who are
-    /// in none and were never linked with them. Linked people of no group are
-    /// looked for by their ids: no group's list shows what became of them.
-    async fn forget_untracked(&self, tracked: &BTreeSet<GroupId>) -> Result<()> {
+    /// in none and were never linked with them. Linked people of no group, and
+    /// members of groups that were not read to their `end`, are looked for by
+    /// their ids: no group's list shows what became of them.
+    async fn forget_untracked(
+        &self,
+        tracked: &BTreeSet<GroupId>,
+        ended: &BTreeSet<GroupId>,
+    ) -> Result<()> {
         let (db, id) = (self.engine.db(), self.connection.id);
+        let mut unread = Vec::new();
         for group in self.group_rows().await?.into_keys() {
             if tracked.contains(&group) {
+                if !ended.contains(&group) {
+                    unread.push(group);
+                }
                 continue;
             }
             let now = self.engine.now();
@@ -246,13 +259,13 @@ impl Reading {
         }
         let mut after: Option<ObjectId> = None;
         loop {
-            let page = mirror::outside(db, id, after, 1_000).await?;
+            let page = mirror::outside(db, id, &unread, after, 1_000).await?;
             let Some((last, _)) = page.last() else {
                 return Ok(());
             };
             after = Some(*last);
-            let (linked, unknown): (Vec<_>, Vec<_>) =
-                page.into_iter().partition(|(_, is_linked)| *is_linked);
+            let (wanted, unknown): (Vec<_>, Vec<_>) =
+                page.into_iter().partition(|(_, matters)| *matters);
             let ids = |of: Vec<(ObjectId, bool)>| of.into_iter().map(|(id, _)| id).collect();
             let unknown: Vec<ObjectId> = ids(unknown);
             if !unknown.is_empty() {
@@ -260,7 +273,7 @@ impl Reading {
                 mirror::forget(&mut tx, id, &unknown).await?;
                 tx.commit().await?;
             }
-            self.look_for(ids(linked)).await?;
+            self.look_for(ids(wanted)).await?;
         }
     }
 

@@ -51,27 +51,27 @@ impl Reading {
         Ok(())
     }
 
-    /// Reads linked people of no group, by id: a change or a deletion that no
-    /// feed reported is found here, by Graph's own word.
+    /// Reads people whom no list of a group shows, by id: a change or a deletion
+    /// that no feed reported is found here, by Graph's own word.
     pub(super) async fn look_for(&self, people: Vec<ObjectId>) -> Result<()> {
         let (db, id) = (self.engine.db(), self.connection.id);
         for chunk in people.chunks(BY_IDS) {
             let known = mirror::get(db, id, chunk).await?;
             let known = known.into_iter().map(|row| row.person);
-            // Who is gone stays gone until a feed or a group shows them again.
-            let live: BTreeMap<uuid::Uuid, Person> = known
-                .filter(|person| person.presence == Presence::Live)
+            // Nobody comes back who was deleted for good.
+            let known: BTreeMap<uuid::Uuid, Person> = known
+                .filter(|person| person.presence != Presence::Purged)
                 .map(|person| (person.object_id.0, person))
                 .collect();
-            if live.is_empty() {
+            if known.is_empty() {
                 continue;
             }
-            let ids: Vec<uuid::Uuid> = live.keys().copied().collect();
+            let ids: Vec<uuid::Uuid> = known.keys().copied().collect();
             let found = self.client.users_by_ids(&ids).await?;
             let seen: BTreeSet<uuid::Uuid> = found.iter().map(|user| user.id).collect();
             let writes: Vec<MirrorWrite> = found
                 .into_iter()
-                .map(|user| self.write_of(live.get(&user.id).cloned(), user))
+                .map(|user| self.write_of(known.get(&user.id).cloned(), user))
                 .collect();
             let now = self.engine.now();
             let mut tx = self.engine.begin().await?;
@@ -79,7 +79,11 @@ impl Reading {
             pending::add(&mut tx, id, &changed, now).await?;
             tx.commit().await?;
             let mut gone = BTreeMap::new();
-            for person in ids.into_iter().filter(|person| !seen.contains(person)) {
+            let live = known
+                .values()
+                .filter(|person| person.presence == Presence::Live);
+            let missing = live.map(|person| person.object_id.0);
+            for person in missing.filter(|person| !seen.contains(person)) {
                 if self.client.find_deleted_user(person).await?.is_some() {
                     gone.insert(ObjectId(person), Presence::SoftDeleted);
                 } else if self.client.find_user(person).await?.is_none() {

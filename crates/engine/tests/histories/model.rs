@@ -102,6 +102,9 @@ pub(crate) struct Judge {
     last_seen: BTreeMap<Uuid, Crowd>,
     /// Who was in a group at any time since the last judgement.
     been_in: BTreeMap<Uuid, BTreeSet<Uuid>>,
+    /// Which groups were below a group since the last judgement, or when it was
+    /// last seen.
+    been_below: BTreeMap<Uuid, BTreeSet<Uuid>>,
     /// Members of groups that cannot be read, now or when they were last seen:
     /// whether they are frozen depends on what was seen of them.
     doubted: BTreeSet<Uuid>,
@@ -154,6 +157,8 @@ impl Judge {
             let before = self.truth.inside(*id, true);
             self.left.extend(before.difference(&inside));
             self.been_in.entry(*id).or_default().extend(inside);
+            let below = truth.below(*id);
+            self.been_below.entry(*id).or_default().extend(below);
         }
         if self.truths.last() != Some(&truth) {
             self.truths.push(truth.clone());
@@ -179,6 +184,10 @@ impl Judge {
             let last = self.last_seen.get(&group);
             self.doubted
                 .extend(last.into_iter().flat_map(|crowd| &crowd.members));
+            // A group that left just before may still be taken to be inside.
+            let below = self.been_below.get(&group).into_iter().flatten();
+            let inside = below.flat_map(|inner| self.truth.inside(*inner, true));
+            self.doubted.extend(inside);
         }
         let known: BTreeSet<Uuid> = self
             .truth
@@ -296,6 +305,7 @@ impl Judge {
             // A record made by hand, and its person is of the other kind.
             ActionKind::Archive if !self.is_linked(record.id) => {
                 self.blind
+                    || is_doubtful
                     || past.iter().any(|o| match o {
                         Outcome::Here {
                             verdict: Verdict::Wins(winner),
@@ -696,16 +706,22 @@ impl Judge {
         let mut wrong = Vec::new();
         let before = self.expected.links.get(&person);
         let changed = self.settled.people.get(&person) != Some(human);
+        let past = &self.outcomes[&person];
         let was_here = matches!(
-            self.outcomes[&person].first(),
+            past.first(),
             Some(Outcome::Here {
                 enabled: true,
                 verdict: Verdict::Wins(_)
             })
         );
+        // Who was away meanwhile comes back with what the directory says.
+        let was_away = past
+            .iter()
+            .any(|o| matches!(o, Outcome::Gone | Outcome::Here { enabled: false, .. }));
         let kept = before.is_some_and(|before| before.link.record_id == row.link.record_id);
         let either = self.tolerant.contains(&person)
             || !was_here
+            || was_away
             || (before.is_some() && !kept)
             || self.was_of_both_kinds(person)
             || (self.touched.contains(&person) && !changed);
@@ -827,9 +843,22 @@ impl Judge {
             let record = state.records.get(id);
             record.is_some_and(|record| record.status != Status::Active)
         });
+        let closed: Vec<RecordId> = state
+            .links
+            .iter()
+            .filter_map(|(person, row)| {
+                let record = state.records.get(&row.link.record_id)?;
+                let stays = self.came_after_closing_by_hand(*person, record);
+                (stays && record.status != Status::Active).then_some(record.id)
+            })
+            .collect();
+        self.by_hand.extend(closed);
         self.expected = state;
         self.settled = self.truth.clone();
         self.been_in.clear();
+        let readable = &self.truth.groups;
+        self.been_below
+            .retain(|group, _| !readable.contains_key(group));
         self.left.clear();
         self.truths.clear();
         self.possible.clear();
@@ -865,8 +894,8 @@ fn closed(record: &Record) -> Vec<String> {
 fn without_access(record: &Record) -> Vec<String> {
     if record.access || !record.security_roles.is_empty() {
         return vec![format!(
-            "has no rule and has access {}, roles {:?}",
-            record.access, record.security_roles
+            "has no rule and has access {}, roles {:?} ({:?}, {:?})",
+            record.access, record.security_roles, record.status, record.access_reason
         )];
     }
     Vec::new()

@@ -69,6 +69,22 @@ impl Truth {
         ordinary.map(|(id, _)| *id).collect()
     }
 
+    /// Every group in a group, through the groups inside it.
+    pub(crate) fn below(&self, group: Uuid) -> BTreeSet<Uuid> {
+        let mut below = BTreeSet::new();
+        let mut todo = vec![group];
+        while let Some(crowd) = todo.pop().and_then(|group| self.groups.get(&group)) {
+            let groups = crowd.members.iter();
+            let groups = groups.filter(|member| self.groups.contains_key(member));
+            for inner in groups.copied().collect::<Vec<_>>() {
+                if below.insert(inner) {
+                    todo.push(inner);
+                }
+            }
+        }
+        below
+    }
+
     /// Everybody in a group, through the groups inside it if `nested`.
     pub(crate) fn inside(&self, group: Uuid, nested: bool) -> BTreeSet<Uuid> {
         let mut people = BTreeSet::new();

@@ -36,6 +36,73 @@ async fn somebody_of_no_group_who_was_deleted_is_found_by_a_full_read() {
 }
 
 both! {
+async fn somebody_restored_in_no_group_is_found_by_a_full_read() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    let amy = world.add_person("amy").await;
+    for person in [amy, world.add_person("bob").await] {
+        world.add_member(staff, person).await;
+    }
+    let connection = world.connect().await;
+    world.rule(world.employees(staff, 1)).await;
+    world.sync_and_approve(connection).await;
+    let record = world.by_email("amy@contoso.com").await.unwrap();
+    let path = format!("users/{amy}");
+    world.write(Method::DELETE, &path, Value::Null).await;
+    world.sync(connection, Mode::Delta).await;
+    assert_eq!(world.by_id(record.id).await.status, Status::Inactive);
+    let path = format!("directory/deletedItems/{amy}/restore");
+    world.write(Method::POST, &path, Value::Null).await;
+    world.remove_member(staff, amy).await;
+    world.sync(connection, Mode::Full).await;
+    let record = world.by_id(record.id).await;
+    assert_eq!((record.status, record.access), (Status::Active, false));
+    assert!(record.security_roles.is_empty());
+}
+}
+
+both! {
+async fn somebody_deleted_whose_group_was_deleted_too_is_found_by_a_full_read() {
+    let world = World::new().await;
+    let (staff, inner) = (
+        world.add_group("staff").await,
+        world.add_group("inner").await,
+    );
+    let (amy, bob) = (world.add_person("amy").await, world.add_person("bob").await);
+    world.add_member(staff, inner).await;
+    world.add_member(staff, amy).await;
+    world.add_member(inner, bob).await;
+    world.add_member(staff, world.add_person("cat").await).await;
+    let connection = world.connect().await;
+    let nested = RuleDraft {
+        include_nested: true,
+        ..world.employees(staff, 1)
+    };
+    world.rule(nested).await;
+    world.sync_and_approve(connection).await;
+    let path = format!("groups/{staff}");
+    world.write(Method::DELETE, &path, Value::Null).await;
+    for person in [amy, bob] {
+        let path = format!("users/{person}");
+        world.write(Method::DELETE, &path, Value::Null).await;
+    }
+    // It begins the change feeds anew, and reads neither group: all are frozen.
+    world.sync(connection, Mode::Full).await;
+    for name in ["amy@contoso.com", "bob@contoso.com", "cat@contoso.com"] {
+        assert!(world.by_email(name).await.unwrap().access, "{name}");
+    }
+    let path = format!("directory/deletedItems/{staff}/restore");
+    world.write(Method::POST, &path, Value::Null).await;
+    world.sync(connection, Mode::Delta).await;
+    for (name, has_access) in [("amy", false), ("bob", false), ("cat", true)] {
+        let email = format!("{name}@contoso.com");
+        let record = world.by_email(&email).await.unwrap();
+        assert_eq!(record.access, has_access, "{name}");
+    }
+}
+}
+
+both! {
 async fn an_emptied_group_with_a_group_inside_is_believed_the_second_time() {
     let world = World::new().await;
     let staff = world.add_group("staff").await;

@@ -1,7 +1,9 @@
 //! Rules come, change and go after the first sync.
 
-use engine::Mode;
+use engine::{Mode, RuleDraft};
+use http::Method;
 use provisioning::psa::{Kind, Status};
+use serde_json::Value;
 use store::plans::PlanStatus;
 use store::runs::RunStatus;
 
@@ -259,5 +261,34 @@ async fn what_people_decide_is_written_down_with_who_it_was() {
     assert!(acts.iter().any(|(act, _)| *act == "connection_consented"), "{acts:?}");
     let text = format!("{found:?}");
     assert!(!text.contains(crate::world::SECRET), "no secret in the journal");
+}
+}
+
+both! {
+async fn a_rule_whose_group_was_deleted_can_still_be_disabled() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    world.add_member(staff, world.add_person("amy").await).await;
+    let connection = world.connect().await;
+    let rule = world.rule(world.employees(staff, 1)).await.rule.unwrap();
+    world.sync_and_approve(connection).await;
+    let path = format!("groups/{staff}");
+    world.write(Method::DELETE, &path, Value::Null).await;
+    world.sync(connection, Mode::Full).await;
+    assert!(world.by_email("amy@contoso.com").await.unwrap().access);
+    let draft = RuleDraft {
+        enabled: false,
+        ..world.employees(staff, 1)
+    };
+    let engine = &world.engine;
+    let changed = engine.update_rule(rule.id, draft, None, false, &actor()).await.unwrap();
+    let saved = changed.rule.unwrap();
+    assert!(!saved.enabled && !saved.group_readable);
+    assert_eq!(changed.change.losses, 1);
+    if let Some(run) = changed.change.run_id.filter(|_| changed.change.held) {
+        world.approve(run).await;
+    }
+    while world.engine.work_once().await.unwrap() {}
+    assert!(!world.by_email("amy@contoso.com").await.unwrap().access);
 }
 }

@@ -2,6 +2,7 @@
 
 use provisioning::absence::Absence;
 use provisioning::directory::{Presence, Source, UserType};
+use provisioning::ids::{GroupId, ObjectId};
 use provisioning::link::LinkRole;
 use store::mirror::{self, MirrorWrite};
 use store::{Db, links, memberships, pending};
@@ -9,7 +10,7 @@ use store::{Db, links, memberships, pending};
 use crate::samples::{CONNECTION, connect, group, link, mirrored, object, person, time};
 use crate::support::both;
 
-async fn written(db: &Db, writes: &[MirrorWrite], at: i64) -> Vec<provisioning::ids::ObjectId> {
+async fn written(db: &Db, writes: &[MirrorWrite], at: i64) -> Vec<ObjectId> {
     let mut tx = db.begin().await.unwrap();
     let mut changed = mirror::write(&mut tx, CONNECTION, writes, time(at))
         .await
@@ -113,17 +114,20 @@ both! {
 
     who_is_in_no_group_and_not_linked_may_be_forgotten(db) {
         connect(&db).await;
-        let people: Vec<_> = (1..=4).map(|n| mirrored(&person(n))).collect();
+        let people: Vec<_> = (1..=5).map(|n| mirrored(&person(n))).collect();
         written(&db, &people, 1).await;
         let mut tx = db.begin().await.unwrap();
         memberships::add(&mut tx, CONNECTION, group(1), &[(object(1), false)]).await.unwrap();
+        memberships::add(&mut tx, CONNECTION, group(2), &[(object(1), false), (object(5), false)]).await.unwrap();
         links::write(&mut tx, &[link(2, LinkRole::Primary, 2)]).await.unwrap();
-        let outside = mirror::outside(&mut tx, CONNECTION, None, 10).await.unwrap();
+        let outside = mirror::outside(&mut tx, CONNECTION, &[], None, 10).await.unwrap();
         assert_eq!(outside, [(object(2), true), (object(3), false), (object(4), false)]);
-        let page = mirror::outside(&mut tx, CONNECTION, Some(object(3)), 10).await.unwrap();
+        let page = mirror::outside(&mut tx, CONNECTION, &[], Some(object(3)), 10).await.unwrap();
         assert_eq!(page, [(object(4), false)]);
+        let page = mirror::outside(&mut tx, CONNECTION, &[group(2), group(9)], Some(object(3)), 10).await.unwrap();
+        assert_eq!(page, [(object(4), false), (object(5), true)]);
         assert_eq!(mirror::forget(&mut tx, CONNECTION, &[object(3), object(4)]).await.unwrap(), 2);
-        assert_eq!(mirror::count(&mut tx, CONNECTION).await.unwrap(), 2);
+        assert_eq!(mirror::count(&mut tx, CONNECTION).await.unwrap(), 3);
     }
 
     people_wait_once_each(db) {
@@ -134,9 +138,12 @@ both! {
         assert_eq!(pending::add_all(&mut tx, CONNECTION, time(2)).await.unwrap(), 1);
         let members = [(object(3), false), (object(2), false), (object(60), true)];
         memberships::add(&mut tx, CONNECTION, group(1), &members).await.unwrap();
-        assert_eq!(pending::add_group(&mut tx, CONNECTION, group(1), time(3)).await.unwrap(), 1);
+        // The group inside it, and that one again.
+        let inner = [(object(3), false), (object(8), false), (ObjectId(group(1).0), true)];
+        memberships::add(&mut tx, CONNECTION, GroupId(object(60).0), &inner).await.unwrap();
+        assert_eq!(pending::add_group(&mut tx, CONNECTION, group(1), time(3)).await.unwrap(), 2);
         assert_eq!(pending::page(&mut tx, CONNECTION, None, 3).await.unwrap(), [object(1), object(2), object(3)]);
-        assert_eq!(pending::page(&mut tx, CONNECTION, Some(object(3)), 3).await.unwrap(), [object(7)]);
+        assert_eq!(pending::page(&mut tx, CONNECTION, Some(object(3)), 3).await.unwrap(), [object(7), object(8)]);
         assert_eq!(pending::oldest(&mut tx, CONNECTION, &[object(3), object(1)]).await.unwrap(), Some(time(2)));
         assert_eq!(pending::oldest(&mut tx, CONNECTION, &[object(9)]).await.unwrap(), None);
         pending::clear(&mut tx, CONNECTION, &[object(1), object(3)]).await.unwrap();
