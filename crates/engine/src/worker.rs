@@ -56,6 +56,8 @@ struct Hands {
     jobs: HashMap<Id, (Arc<Job>, Timestamp)>,
     kept_house_at: Option<Timestamp>,
     warned_at: Option<Timestamp>,
+    /// When it was last looked what others want.
+    looked_at: Option<Timestamp>,
 }
 
 impl Hands {
@@ -87,7 +89,7 @@ impl Engine {
             let nap = self.until_next_due().min(NAP);
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = self.0.wake.notified() => {}
+                () = self.0.wake.notified() => hands.looked_at = None,
                 Some(done) = hands.running.join_next_with_id() => self.rest(&mut hands, done).await,
                 () = tokio::time::sleep(nap) => {}
             }
@@ -160,9 +162,18 @@ impl Engine {
             self.sweep().await?;
             hands.warned_at = Some(now);
         }
-        self.answer(now).await?;
+        // Kept connections are at hand; what others want is in the database, and
+        // asked for now and then: thousands that end a round ask nothing.
+        let age = hands
+            .looked_at
+            .map(|at| now.duration_since(at).unsigned_abs());
+        let mut any_new = age.is_none_or(|age| age >= NAP);
+        if any_new {
+            self.answer(now).await?;
+            hands.looked_at = Some(now);
+        }
         // New and kept connections take turns.
-        let (mut any_new, mut any_kept) = (true, true);
+        let mut any_kept = true;
         while hands.are_free(now) && (any_new || any_kept) {
             if any_new {
                 match self.claim().await? {
@@ -176,6 +187,10 @@ impl Engine {
                     None => any_kept = false,
                 }
             }
+        }
+        if any_new {
+            // There was no hand for all of them.
+            hands.looked_at = None;
         }
         Ok(())
     }

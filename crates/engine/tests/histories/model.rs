@@ -351,8 +351,12 @@ impl Judge {
     /// Whether an edit by hand now has one right end: nothing about the person
     /// is on its way.
     pub(crate) fn is_quiet(&self, person: Uuid) -> bool {
-        let past = self.outcomes.get(&person);
-        past.is_some_and(|past| past.len() == 1)
+        let Some([only]) = self.outcomes.get(&person).map(Vec::as_slice) else {
+            return false;
+        };
+        // New rules may meet memberships that ended, and nobody has read it yet.
+        let mut possible = self.possible.get(&person).into_iter().flatten();
+        possible.all(|outcome| outcome == only)
             && !self.touched.contains(&person)
             && !self.tolerant.contains(&person)
     }
@@ -421,7 +425,8 @@ impl Judge {
             say("is linked to a record that is not there".to_owned());
             return;
         };
-        if before.is_none() && !past.iter().any(could_link) {
+        let is_linkable = past.iter().any(could_link) || self.was_below(person);
+        if before.is_none() && !is_linkable {
             say(format!("was linked, and nothing said so: {past:?}"));
         }
         if row.link.role != LinkRole::Primary {
@@ -451,6 +456,22 @@ impl Judge {
         for said in said {
             say(said);
         }
+    }
+
+    /// Whether they were in a group that was inside a rule's: that it left may be
+    /// doubted until a second read agrees.
+    fn was_below(&self, person: Uuid) -> bool {
+        let nested = self
+            .been_rules
+            .iter()
+            .filter(|rule| rule.enabled && rule.nested);
+        let mut below = nested
+            .filter_map(|rule| self.been_below.get(&rule.group))
+            .flatten();
+        below.any(|inner| {
+            let been = self.been_in.get(inner);
+            been.is_some_and(|been| been.contains(&person))
+        })
     }
 
     /// One person never holds two logins, and what was put aside is closed.
@@ -675,8 +696,9 @@ impl Judge {
     }
 
     fn was_of_both_kinds(&self, person: Uuid) -> bool {
-        let kinds: BTreeSet<Kind> = self.outcomes[&person]
-            .iter()
+        let all = [&self.outcomes, &self.possible].into_iter();
+        let past = all.filter_map(|all| all.get(&person)).flatten();
+        let kinds: BTreeSet<Kind> = past
             .filter_map(|outcome| match outcome {
                 Outcome::Here {
                     verdict: Verdict::Wins(winner),

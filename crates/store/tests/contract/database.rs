@@ -184,7 +184,7 @@ async fn a_second_writer_waits_and_then_is_busy() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("rollcall.db").display());
     let mut options = Options::new(url);
-    options.busy = std::time::Duration::from_millis(50);
+    options.busy = std::time::Duration::from_millis(200);
     let db = Db::open(&options).await.unwrap();
     db.migrate().await.unwrap();
     let other_process = Db::open(&options).await.unwrap();

@@ -147,6 +147,6 @@ both! {
         assert_eq!(pending::oldest(&mut tx, CONNECTION, &[object(3), object(1)]).await.unwrap(), Some(time(2)));
         assert_eq!(pending::oldest(&mut tx, CONNECTION, &[object(9)]).await.unwrap(), None);
         pending::clear(&mut tx, CONNECTION, &[object(1), object(3)]).await.unwrap();
-        assert_eq!(pending::count(&mut tx, CONNECTION).await.unwrap(), 2);
+        assert_eq!(pending::count(&mut tx, CONNECTION).await.unwrap(), 3);
     }
 }
