@@ -39,7 +39,8 @@ pub struct EngineOptions {
     pub public_url: Url,
     /// Which Microsoft cloud.
     pub cloud: Cloud,
-    /// How often changes are asked for.
+    /// How often changes are asked for; while notifications are alive and nothing
+    /// happens, up to eight times as long passes.
     pub poll_interval: Duration,
     /// How often everything is read.
     pub reconcile_interval: Duration,
@@ -71,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) worker: String,
     /// Connections the worker holds between two rounds.
     pub(crate) idle: Mutex<HashMap<ConnectionId, Idle>>,
+    /// How many rounds in a row were calm.
+    pub(crate) calm: Mutex<HashMap<ConnectionId, u32>>,
     /// When each connection was read last.
     pub(crate) read_at: Mutex<HashMap<ConnectionId, Timestamp>>,
     counter: AtomicU32,
@@ -98,6 +101,7 @@ impl Engine {
             options,
             clients: Mutex::default(),
             idle: Mutex::default(),
+            calm: Mutex::default(),
             read_at: Mutex::default(),
             counter: AtomicU32::new(0),
             wake: tokio::sync::Notify::new(),

@@ -179,13 +179,14 @@ impl Engine {
     }
 
     /// Everything one connection has to do now: asked-for runs first, then
-    /// whatever changed. Called by the worker that holds the job.
+    /// whatever changed; whether there was nothing to do. Called by the worker
+    /// that holds the job.
     ///
     /// What it may have to do is large as a future, and lies on the heap: a
     /// round nests deeply.
-    pub(crate) async fn tend(&self, connection: Connection) -> Result<()> {
+    pub(crate) async fn tend(&self, connection: Connection) -> Result<bool> {
         if connection.tenant_id.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let unfinished = runs::unfinished(self.db(), connection.id).await?;
         if unfinished.is_empty() {
@@ -198,7 +199,7 @@ impl Engine {
             .map(|run| run.id);
         for run in unfinished {
             let Some(connection) = connections::get(self.db(), id).await? else {
-                return Ok(());
+                return Ok(false);
             };
             match run.status {
                 RunStatus::Collecting | RunStatus::Planned => {
@@ -214,19 +215,23 @@ impl Engine {
                         // A newer first sync takes the place of one that waits.
                         _ if is_first_sync(&run) && newest.is_some() => {}
                         // One run at a time: what waits for a person is first.
-                        _ => return self.collect_only(&connection).await,
+                        _ => {
+                            self.collect_only(&connection).await?;
+                            return Ok(false);
+                        }
                     }
                 }
                 RunStatus::Done | RunStatus::Failed | RunStatus::Undone | RunStatus::Rejected => {}
             }
         }
         match connections::get(self.db(), id).await? {
-            // What failed this moment is left until the next round.
-            Some(connection) if !connection.progress.first_sync_done => Ok(()),
-            Some(connection) => Box::pin(self.poll(connection)).await,
-            // A run has taken leave of it.
-            None => Ok(()),
+            Some(connection) if connection.progress.first_sync_done => {
+                Box::pin(self.poll(connection)).await?;
+            }
+            // A run has taken leave of it, or its first sync failed.
+            _ => {}
         }
+        Ok(false)
     }
 
     /// Whether the mirror has anybody; counting them all would cost every round.
@@ -266,16 +271,18 @@ impl Engine {
     }
 
     /// A round without being asked: a delta, or a full read when one is due.
-    async fn poll(&self, connection: Connection) -> Result<()> {
+    /// Whether it found nothing.
+    async fn poll(&self, connection: Connection) -> Result<bool> {
         let id = connection.id;
         if !connection.progress.first_sync_done {
             if self.is_first_sync_due_again(id).await? {
                 let mut tx = self.begin().await?;
                 self.queue_first_sync(&mut tx, id, &by_itself()).await?;
-                return Ok(tx.commit().await?);
+                tx.commit().await?;
+                return Ok(false);
             }
             if !self.has_people(id).await? {
-                return Ok(());
+                return Ok(false);
             }
         }
         let last = connection.progress.last_reconcile_at;
@@ -288,7 +295,7 @@ impl Engine {
         let collected = self.collect(&connection, mode, &nothing, None).await;
         let collected = self.judge_collect(&connection, collected).await?;
         if pending::page(self.db(), id, None, 1).await?.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let run_id = RunId(self.new_id());
         let mode = match mode {
@@ -318,10 +325,11 @@ impl Engine {
             let mut tx = self.begin().await?;
             pending::clear(&mut tx, id, &built.looked_at).await?;
             tx.commit().await?;
-            return Ok(());
+            return Ok(false);
         }
         let hold = self.hold_reason(&connection, &built, false).await?;
-        self.settle(&connection, run_id, built, hold, None).await
+        self.settle(&connection, run_id, built, hold, None).await?;
+        Ok(false)
     }
 
     async fn execute(&self, connection: &Connection, run: &RunRow) -> Result<()> {

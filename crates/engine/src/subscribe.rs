@@ -33,11 +33,13 @@ impl Engine {
         }
     }
 
-    /// Makes and renews what is due. A failure leaves polling, and is noted.
-    pub(crate) async fn keep_subscribed(&self, connection: &Connection) -> Result<()> {
+    /// Makes and renews what is due; whether notifications come. A failure
+    /// leaves polling, and is noted.
+    pub(crate) async fn keep_subscribed(&self, connection: &Connection) -> Result<bool> {
         if !self.wants_notifications() || connection.consent.is_none() {
-            return Ok(());
+            return Ok(false);
         }
+        let mut are_alive = true;
         let known = subscriptions::list(self.db(), connection.id).await?;
         for resource in [SubscriptionResource::Users, SubscriptionResource::Groups] {
             let name = match resource {
@@ -48,12 +50,20 @@ impl Engine {
                 .iter()
                 .find(|subscription| subscription.resource == name)
             {
-                Some(subscription) if subscription.renew_at > self.now() => {}
-                Some(subscription) => self.renew(connection, subscription.clone()).await?,
-                None => self.subscribe(connection, resource, name).await?,
+                Some(subscription) if subscription.renew_at > self.now() => {
+                    are_alive &= subscription.expires_at > self.now();
+                }
+                Some(subscription) => {
+                    are_alive = false;
+                    self.renew(connection, subscription.clone()).await?;
+                }
+                None => {
+                    are_alive = false;
+                    self.subscribe(connection, resource, name).await?;
+                }
             }
         }
-        Ok(())
+        Ok(are_alive)
     }
 
     /// What a self-check subscribes to for a moment; nothing where polling does all the work.

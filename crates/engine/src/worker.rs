@@ -35,6 +35,8 @@ const MOST: usize = 16;
 const NAP: Duration = Duration::from_millis(250);
 /// How often it is looked which secrets end, and what has had its time.
 const WARN_EVERY: Duration = Duration::from_secs(3600);
+/// How often the wait for the next round doubles while a connection is calm.
+const MOST_CALM: u32 = 3;
 /// Waits after failures, doubling.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
@@ -316,9 +318,11 @@ impl Engine {
 
     async fn do_job(&self, job: Arc<Job>) -> Ended {
         let key = job.key.clone();
-        match self.holding(Arc::clone(&job)).tend_job(&job).await {
-            Ok(true) => Ended::Again(later(self.now(), self.options().poll_interval)),
-            Ok(false) => Ended::Gone,
+        let tended = self.holding(Arc::clone(&job)).tend_job(&job).await;
+        let wait = self.until_next_round(&job, matches!(tended, Ok(Some(true))));
+        match tended {
+            Ok(Some(_)) => Ended::Again(later(self.now(), wait)),
+            Ok(None) => Ended::Gone,
             Err(error) => {
                 tracing::warn!(connection = %key, code = error.code, "sync failed: {error}");
                 Ended::Failed(error)
@@ -326,13 +330,31 @@ impl Engine {
         }
     }
 
-    /// Looks at a connection; `false` when there is none any more.
-    async fn tend_job(&self, job: &Job) -> Result<bool> {
+    /// How long a connection is left alone: twice as long after each calm round,
+    /// up to [`MOST_CALM`] doublings.
+    fn until_next_round(&self, job: &Job, is_calm: bool) -> Duration {
+        let poll = self.options().poll_interval;
         let Some(id) = job.connection_id else {
-            return Ok(false);
+            return poll;
+        };
+        let mut calm = locked(&self.0.calm);
+        if !is_calm {
+            calm.remove(&id);
+            return poll;
+        }
+        let rounds = calm.entry(id).or_default();
+        *rounds = (*rounds + 1).min(MOST_CALM);
+        poll * 2_u32.pow(*rounds)
+    }
+
+    /// Looks at a connection, and whether it was calm: nothing happened, and what
+    /// happens will be told by notifications. `None` when there is none any more.
+    async fn tend_job(&self, job: &Job) -> Result<Option<bool>> {
+        let Some(id) = job.connection_id else {
+            return Ok(None);
         };
         let Some(connection) = connections::get(self.db(), id).await? else {
-            return Ok(false);
+            return Ok(None);
         };
         let blocked = matches!(
             connection.health.status,
@@ -341,12 +363,13 @@ impl Engine {
                 | ConnectionStatus::Connecting
         );
         if blocked || self.provisioning_mode().await? == ProvisioningMode::LocalOnly {
-            return Ok(true);
+            return Ok(Some(false));
         }
-        if let Err(error) = self.keep_subscribed(&connection).await {
+        let notified = self.keep_subscribed(&connection).await;
+        if let Err(error) = &notified {
             tracing::warn!(connection = %id, code = error.code, "no notifications: {error}");
         }
-        self.tend(connection).await?;
-        Ok(true)
+        let was_quiet = self.tend(connection).await?;
+        Ok(Some(was_quiet && notified.unwrap_or(false)))
     }
 }

@@ -517,7 +517,8 @@ impl History {
         };
         let asked = doing != Doing::Delta || self.chance.one_in(2);
         if !asked {
-            self.world.advance(11);
+            // Longer than the longest wait for a round.
+            self.world.advance(81);
         }
         let work = async {
             if asked {

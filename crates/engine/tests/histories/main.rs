@@ -20,6 +20,7 @@ mod fault;
 mod history;
 mod model;
 mod oracles;
+mod pace;
 mod planted;
 mod rules;
 mod taking_back;
