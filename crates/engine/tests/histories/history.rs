@@ -39,7 +39,7 @@ pub(crate) enum Oracle {
     Authority,
     /// Planning again gives nothing.
     Idle,
-    /// The journal replays to the state.
+    /// The journal replays to the state, and its seals hold.
     Journal,
     /// Requests are bounded.
     Requests,
@@ -607,6 +607,8 @@ impl History {
         self.read_rules().await;
         self.observe().await;
         self.check().await;
+        let engine = self.world.engine.clone();
+        while engine.seal_journal().await.unwrap() > 0 {}
         if let Some(plant) = self.plant {
             plant.before_judgement(self).await;
         }
@@ -620,11 +622,12 @@ impl History {
         let state = self.state().await;
         let mut wrong = Vec::new();
         self.replay.compare(&state, &mut wrong);
+        let sealed = engine.verify_journal().await.unwrap();
+        wrong.extend(sealed.broken.map(|broken| format!("seals: {broken:?}")));
         self.wrong(Oracle::Journal, wrong);
         let wrong = self.judge.judge(state.clone());
         self.wrong(Oracle::State, wrong);
         let mut wrong = Vec::new();
-        let engine = self.world.engine.clone();
         oracles::explanations(&engine, &self.judge, &state, &mut wrong).await;
         self.wrong(Oracle::Explanation, wrong);
         self.plan_again().await;

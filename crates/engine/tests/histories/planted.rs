@@ -33,6 +33,8 @@ pub(crate) enum Plant {
     JournalInvents,
     /// The journal forgets a write.
     JournalForgets,
+    /// Somebody edits what is written in the journal.
+    JournalAltered,
     /// Every request is sent many times.
     RequestStorm,
     /// A local edit goes although nobody changed.
@@ -44,7 +46,7 @@ pub(crate) enum Plant {
 }
 
 impl Plant {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::SilentWrite,
         Self::LinkSwapped,
         Self::RemovalNeverWas,
@@ -53,6 +55,7 @@ impl Plant {
         Self::NeverIdle,
         Self::JournalInvents,
         Self::JournalForgets,
+        Self::JournalAltered,
         Self::RequestStorm,
         Self::EditOverwritten,
         Self::ExplanationLies,
@@ -66,7 +69,7 @@ impl Plant {
             Self::RemovalNeverWas | Self::EmptyListBelieved => Oracle::Loss,
             Self::AuthorityIgnored => Oracle::Authority,
             Self::NeverIdle => Oracle::Idle,
-            Self::JournalInvents | Self::JournalForgets => Oracle::Journal,
+            Self::JournalInvents | Self::JournalForgets | Self::JournalAltered => Oracle::Journal,
             Self::RequestStorm => Oracle::Requests,
             Self::EditOverwritten => Oracle::LocalEdit,
             Self::ExplanationLies => Oracle::Explanation,
@@ -201,6 +204,13 @@ impl Plant {
                 let mut next = record.clone();
                 next.department = Some("Forgotten".to_owned());
                 silently(history, &record, &next).await;
+            }
+            Self::JournalAltered => {
+                let mut tx = history.world.db.begin().await.unwrap();
+                let text = "UPDATE journal SET actor = 'somebody else'
+                    WHERE seq = (SELECT MIN(seq) FROM journal)";
+                tx.execute(text, Vec::new()).await.unwrap();
+                tx.commit().await.unwrap();
             }
             Self::ExplanationLies => {
                 let mut next = record.clone();
