@@ -3,10 +3,14 @@
 //! One list for create, update, archive, restore and undo: a change is always
 //! (field, old, new), so the inverse of a change is its mirror image.
 
-use serde::de::{Deserializer, Error as _};
+use std::fmt;
+
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde::ser::{SerializeTuple, Serializer};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::psa::Kind;
 
@@ -129,8 +133,9 @@ impl Field {
     }
 }
 
-/// The value of a field. Blank is no value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The value of a field. Blank is no value. In JSON it is the value itself: a
+/// boolean, a string, a list of strings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Value {
     /// Yes or no.
@@ -171,6 +176,51 @@ impl Value {
             _ => None,
         }
     }
+}
+
+/// Written by hand: derived, each kind would be tried in turn with an error made
+/// for each that it is not, for ten values of every person of a first sync.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a boolean, a string or a list of strings")
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Flag(flag))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Value, E> {
+        self.visit_string(text.to_owned())
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(id_of(&text).map_or(Value::Text(text), Value::Id))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Value, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list)).map(Value::Names)
+    }
+}
+
+/// An id as ids are written here; one written otherwise is text that stays as it
+/// is.
+fn id_of(text: &str) -> Option<Uuid> {
+    if text.len() != Hyphenated::LENGTH {
+        return None;
+    }
+    let id = Uuid::try_parse(text).ok()?;
+    let mut written = Uuid::encode_buffer();
+    (id.hyphenated().encode_lower(&mut written) == text).then_some(id)
 }
 
 impl From<&str> for Value {
@@ -255,5 +305,36 @@ mod tests {
         assert_eq!(text, r#"["last_name",null,"Vance"]"#);
         assert_eq!(serde_json::from_str::<FieldChange>(&text).unwrap(), change);
         assert!(serde_json::from_str::<FieldChange>(r#"["last_name","a","a"]"#).is_err());
+    }
+
+    #[test]
+    fn a_value_comes_back_as_it_was() {
+        let id = "550e8400-e29b-41d4-a716-446655440000";
+        let table = [
+            (Field::Access, Value::Flag(true)),
+            (Field::Manager, Value::Id(id.parse().unwrap())),
+            (Field::LastName, Value::from(id)),
+            (
+                Field::LastName,
+                Value::from("550E8400-E29B-41D4-A716-446655440000"),
+            ),
+            (
+                Field::LastName,
+                Value::from("550e8400e29b41d4a716446655440000"),
+            ),
+            (Field::SecurityRoles, Value::Names(vec!["User".to_owned()])),
+        ];
+        for (field, value) in table {
+            let change = FieldChange {
+                field,
+                old: None,
+                new: Some(value),
+            };
+            let text = serde_json::to_string(&change).unwrap();
+            assert_eq!(serde_json::from_str::<FieldChange>(&text).unwrap(), change);
+        }
+        for wrong in ["1", "{}", "[1]", r#"[["a"]]"#] {
+            assert!(serde_json::from_str::<Value>(wrong).is_err(), "{wrong}");
+        }
     }
 }
