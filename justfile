@@ -33,7 +33,7 @@ deny:
 
 # Lives that many simulated histories, the fixed ones first: `just histories 100000`.
 # One again: `HISTORY_SEED=7 just histories 1`.
-histories N="1025":
+histories N="1010":
     HISTORIES={{N}} cargo test --release -p engine --test histories --locked -- --nocapture histories_end_well
 
 # Measures on both databases and writes docs/reference/performance.md; `just benchmark --quick` in a minute.

@@ -40,7 +40,7 @@ use planted::Plant;
 /// Seeds that are always lived, and must show every fault.
 const FIXED: u64 = 1_000;
 /// How many are lived after them, each time others.
-const FRESH: u64 = 25;
+const FRESH: u64 = 10;
 
 const MEMORY: &str = "sqlite::memory:";
 
