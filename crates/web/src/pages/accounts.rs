@@ -291,7 +291,15 @@ async fn asked(state: &AppState, user: &CurrentUser, id: AccountId) -> Result<Co
     let is_refused = !held.is_empty();
     let says = if is_refused {
         let have = "The account cannot be deleted while something refers to it. Give these to another account first, or make the account inactive:";
-        let held = held.iter().map(|one| one.label.clone());
+        let held = held.iter().map(|one| {
+            let what = match one.kind {
+                ReferenceKind::Ticket => "Ticket",
+                ReferenceKind::Invoice => "Invoice",
+                ReferenceKind::Contact => "Contact",
+                ReferenceKind::MappingRule => "Mapping rule",
+            };
+            format!("{what} {}", one.label)
+        });
         std::iter::once(have.to_owned()).chain(held).collect()
     } else {
         vec![
