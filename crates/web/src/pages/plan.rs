@@ -383,7 +383,7 @@ async fn approved(
         let typed = fields.text("losses").unwrap_or_default();
         if typed.parse() != Ok(losses) {
             return Err(Problem::invalid(format!(
-                "the plan takes something away {losses} times, and that is not the number you typed"
+                "the plan has {losses} losses, and that is not the number you typed"
             ))
             .cure("Look at who loses what, and type the number shown. Nothing was approved."));
         }

@@ -137,14 +137,22 @@ fn is_running(status: RunStatus) -> bool {
 }
 
 fn run(row: RunRow, of: String, now: jiff::Timestamp) -> Run {
+    // Nobody said no to it.
+    let is_replaced = text(row.error.as_ref(), "code").as_deref() == Some("superseded");
     Run {
         id: row.id.to_string(),
         of,
         is_running: is_running(row.status),
         can_be_undone: row.status == RunStatus::Done && row.counts.total() > 0,
         undo_of: row.undo_of.map(|id| id.to_string()),
-        status: word(&row.status),
-        state: state_of(row.status),
+        status: match is_replaced {
+            true => "replaced".to_owned(),
+            false => word(&row.status),
+        },
+        state: match is_replaced {
+            true => "replaced",
+            false => state_of(row.status),
+        },
         mode: reads(row.mode),
         cause: cause(&row.cause),
         actor: row.actor.unwrap_or_default(),
@@ -161,7 +169,7 @@ fn run(row: RunRow, of: String, now: jiff::Timestamp) -> Run {
         requests: row.requests,
         resource_units: row.resource_units,
         hold: text(row.hold.as_ref(), "message").filter(|_| row.status == RunStatus::Held),
-        error: text(row.error.as_ref(), "message"),
+        error: text(row.error.as_ref(), "message").filter(|_| !is_replaced),
         cure: text(row.error.as_ref(), "cure"),
         progress: None,
     }
