@@ -206,13 +206,28 @@ async fn shown(
         },
         manager: typed.manager,
         roles: roles.collect(),
-        missing: defaults.missing().join(", ").replace('_', " "),
+        missing: missing(&defaults),
         defaults,
         failure: None,
         cure: None,
         cards,
         rules: rows(state).await?,
     })
+}
+
+/// The mandatory fields without a default, as the form names them.
+fn missing(defaults: &EmployeeDefaults) -> String {
+    let labels = defaults.missing().into_iter().map(|name| match name {
+        "department" => "Department",
+        "location" => "Location",
+        "manager_id" => "Manager",
+        "job_title" => "Job Title",
+        "employment_type" => "Employment Type",
+        "security_role" => "Security Role",
+        "employee_role" => "Employee Role",
+        other => other,
+    });
+    labels.collect::<Vec<_>>().join(", ")
 }
 
 /// The manager as the form names them.

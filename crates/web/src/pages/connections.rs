@@ -18,9 +18,9 @@ use serde::Deserialize;
 use store::connections::{self, Auth};
 use store::rights::{Module, Right};
 
-use self::settings::Settings;
+use self::settings::{Settings, disabled, emails};
 use super::auth_provision::HERE;
-use super::frame::{Fields, Frame, go, needs, page, sentence};
+use super::frame::{Choice, Fields, Frame, go, needs, page, sentence};
 use super::home::{Card, card};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -43,6 +43,12 @@ struct NewPage {
     permissions: [&'static str; 4],
     tenant: String,
     application_id: String,
+    secret_ends: String,
+    auths: Vec<Choice>,
+    emails: Vec<Choice>,
+    disabled: Vec<Choice>,
+    provision_employees: bool,
+    provision_contacts: bool,
     failure: Option<String>,
     cure: Option<String>,
 }
@@ -61,7 +67,6 @@ struct ConnectionPage {
     full: bool,
     reapply: bool,
     deactivates: bool,
-    checked: bool,
     lines: Vec<CheckLine>,
     failure: Option<String>,
     cure: Option<String>,
@@ -83,9 +88,24 @@ fn guide(state: &AppState, user: &CurrentUser) -> NewPage {
         permissions: PERMISSIONS,
         tenant: String::new(),
         application_id: String::new(),
+        secret_ends: String::new(),
+        auths: auths(""),
+        emails: emails(""),
+        disabled: disabled(""),
+        provision_employees: true,
+        provision_contacts: true,
         failure: None,
         cure: None,
     }
+}
+
+/// As whom Rollcall reads the tenant.
+fn auths(chosen: &str) -> Vec<Choice> {
+    let all = [
+        ("delegated", "an administrator (delegated)"),
+        ("application", "the application itself (app-only)"),
+    ];
+    Choice::list(&all, chosen)
 }
 
 pub(crate) async fn form(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
@@ -102,9 +122,16 @@ pub(crate) async fn add(
     match made(&state, &user, &fields).await {
         Ok(id) => Ok(go(format!("{HERE}/connections/{id}"))),
         Err(problem) => {
+            let text = |name| fields.text(name).unwrap_or_default();
             let shown = page(&NewPage {
-                tenant: fields.text("tenant").unwrap_or_default(),
-                application_id: fields.text("application_id").unwrap_or_default(),
+                tenant: text("tenant"),
+                application_id: text("application_id"),
+                secret_ends: text("secret_ends"),
+                auths: auths(&text("auth")),
+                emails: emails(&text("email_source")),
+                disabled: disabled(&text("on_disabled")),
+                provision_employees: fields.ticked("provision_employees"),
+                provision_contacts: fields.ticked("provision_contacts"),
                 failure: Some(sentence(problem.detail())),
                 cure: problem.cure_text().map(str::to_owned),
                 ..guide(&state, &user)
@@ -169,7 +196,6 @@ async fn shown(state: &AppState, user: &CurrentUser, id: ConnectionId) -> Result
         full: false,
         reapply: false,
         deactivates: false,
-        checked: false,
         lines: Vec::new(),
         failure: None,
         cure: None,
@@ -184,12 +210,11 @@ pub(crate) async fn show(
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::View)?;
     let mut shown = shown(&state, &user, id).await?;
-    shown.checked = query.check.is_some();
-    if shown.checked {
+    if query.check.is_some() {
         match state.engine.check(id).await {
             Ok(lines) => shown.lines = lines,
             Err(error) => {
-                shown.failure = Some(error.message);
+                shown.failure = Some(sentence(&error.message));
                 shown.cure = error.cure;
             }
         }

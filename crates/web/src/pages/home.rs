@@ -14,7 +14,7 @@ use store::plans::{self, PlanFilter, PlanStatus};
 use store::rights::{Module, Right};
 use store::runs::{self, RunFilter, RunStatus};
 use store::tickets::{self, Assignee, TicketFilter, TicketStatus};
-use store::{review_items, subscriptions};
+use store::{mapping_rules, review_items, subscriptions};
 
 use super::chart::{self, Changes, Row, Span};
 use super::frame::{Frame, go, needs, page, word};
@@ -53,6 +53,8 @@ pub(crate) struct Card {
     /// Questions that wait for a person.
     pub(crate) reviews: u64,
     pub(crate) is_paused: bool,
+    /// It is connected, and no rule takes anybody of it.
+    pub(crate) needs_rule: bool,
 }
 
 /// What a card says of a connection.
@@ -79,7 +81,12 @@ pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Re
             .tenant_id
             .map_or(of.configuration.tenant_input, |id| id.to_string()),
         application: of.configuration.application_id,
-        state_words: status.replace('_', " "),
+        state_words: match status.as_str() {
+            "held" => "waits for approval".to_owned(),
+            _ => status.replace('_', " "),
+        },
+        needs_rule: status == "connected"
+            && mapping_rules::of_connection(db, of.id).await?.is_empty(),
         is_paused: status == "paused",
         state: status,
         reason: of.health.reason,

@@ -673,3 +673,47 @@ async fn removing_a_connection_is_shown_first_and_the_keys_end_is_kept() {
         .await
         .is(StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_connection_that_is_refused_comes_back_as_it_was_typed() {
+    let world = World::new().await;
+    let form = "explicit=1&tenant=contoso.com&application_id=abc&auth=application&email_source=mail\
+                &on_disabled=ignore&secret_ends=2027-01-31&provision_contacts=on";
+    let refused = world.browser(Method::POST, "/connections", form).await;
+    refused.is(StatusCode::UNPROCESSABLE_ENTITY);
+    for text in [
+        "value=\"application\" selected",
+        "value=\"mail\" selected",
+        "value=\"ignore\" selected",
+        "value=\"2027-01-31\"",
+        "name=\"provision_employees\">",
+        "name=\"provision_contacts\" checked>",
+    ] {
+        assert!(refused.text.contains(text), "{text}: {}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn what_comes_next_is_said_until_it_is_done() {
+    let world = World::new().await;
+    let page = world.browser(Method::GET, "/rules/new", "").await;
+    assert!(page.text.contains("Add the first connection"));
+    let id = world.connect().await;
+    let at = format!("/connections/{id}");
+    let next = format!("/rules/new?connection_id={id}");
+    let page = world.browser(Method::GET, &at, "").await;
+    assert!(page.text.contains(&next), "{}", page.text);
+    let home = world.page(&world.root().await, "/").await;
+    assert!(home.text.contains(&next), "{}", home.text);
+    let form = world.browser(Method::GET, &next, "").await;
+    assert!(form.text.contains(&format!("value=\"{id}\" selected")));
+    let group = world.add_group("Staff").await;
+    let rule = json!({
+        "order": 10, "tenant_id": world.tenant, "group_id": group, "kind": "employee",
+        "security_roles": ["User"], "name": "Staff",
+    });
+    let made = world.post("/api/v1/mapping-rules", rule).await;
+    made.is(StatusCode::CREATED);
+    let page = world.browser(Method::GET, &at, "").await;
+    assert!(!page.text.contains(&next), "{}", page.text);
+}

@@ -85,12 +85,12 @@ impl Settings {
     }
 }
 
-fn emails(chosen: &str) -> Vec<Choice> {
+pub(super) fn emails(chosen: &str) -> Vec<Choice> {
     let all = [("upn", "User Principal Name"), ("mail", "mail attribute")];
     Choice::list(&all, chosen)
 }
 
-fn disabled(chosen: &str) -> Vec<Choice> {
+pub(super) fn disabled(chosen: &str) -> Vec<Choice> {
     let all = [
         ("deactivate", "deactivates the record"),
         ("ignore", "is ignored"),

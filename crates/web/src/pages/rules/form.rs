@@ -183,7 +183,11 @@ pub(super) async fn empty(
     } else {
         let rules = mapping_rules::list(state.engine.db()).await?;
         let last = rules.last().map_or(0, |last| last.rule.order);
-        Typed::new(last + STEP)
+        let connection = fields.text("connection_id").unwrap_or_default();
+        Typed {
+            connection,
+            ..Typed::new(last + STEP)
+        }
     };
     build(state, user, None, typed, searched(fields)).await
 }
