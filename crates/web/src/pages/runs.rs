@@ -43,6 +43,8 @@ struct Run {
     progress: Option<Progress>,
     is_running: bool,
     can_be_undone: bool,
+    /// The newer run that stands in its place.
+    replaced_by: Option<String>,
     undo_of: Option<String>,
 }
 
@@ -138,7 +140,7 @@ fn is_running(status: RunStatus) -> bool {
 
 fn run(row: RunRow, of: String, now: jiff::Timestamp) -> Run {
     // Nobody said no to it.
-    let is_replaced = text(row.error.as_ref(), "code").as_deref() == Some("superseded");
+    let is_replaced = text(row.hold.as_ref(), "code").as_deref() == Some("superseded");
     Run {
         id: row.id.to_string(),
         of,
@@ -169,7 +171,8 @@ fn run(row: RunRow, of: String, now: jiff::Timestamp) -> Run {
         requests: row.requests,
         resource_units: row.resource_units,
         hold: text(row.hold.as_ref(), "message").filter(|_| row.status == RunStatus::Held),
-        error: text(row.error.as_ref(), "message").filter(|_| !is_replaced),
+        error: text(row.error.as_ref(), "message"),
+        replaced_by: text(row.hold.as_ref(), "run_id").filter(|_| is_replaced),
         cure: text(row.error.as_ref(), "cure"),
         progress: None,
     }

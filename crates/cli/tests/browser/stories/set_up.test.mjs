@@ -81,6 +81,10 @@ async function approves(person) {
   await person.looks("run");
   await person.waitsFor("done", { reload: !person.hasScript });
   await person.looks("run-done");
+  // Each rule made the plan before it out of date; nobody rejected those.
+  await person.goes("/runs");
+  const states = await person.page.locator("td[data-label=State]").allInnerTexts();
+  assert.deepEqual(states, ["done", "replaced", "replaced"]);
 }
 
 async function findsPeople(person) {
