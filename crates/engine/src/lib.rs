@@ -57,7 +57,7 @@ pub use health::{HealthLine, Severity};
 pub use mail::{Mail, Mailer, Undelivered, is_for_mail};
 pub use model::{
     Actor, CallbackOutcome, CallbackQuery, Change, CheckLine, ConnectionChange, GroupInfo, Mode,
-    NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, RuleScope,
+    NewConnection, PeopleOnRemoval, ProvisioningMode, RuleChange, RuleDraft, RulePlace, RuleScope,
     SyncRequest, Warning, Why, Woken,
 };
 pub use recompute::{Difference, Recomputed};

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use provisioning::ids::{
-    AccountId, ConnectionId, GroupId, ObjectId, PlanId, RecordId, RunId, TenantId,
+    AccountId, ConnectionId, GroupId, ObjectId, PlanId, RecordId, RuleId, RunId, TenantId,
 };
 use provisioning::limits::Limits;
 use provisioning::mapping_rule::{MappingRule, Members, RolesMode};
@@ -255,6 +255,19 @@ pub struct Change {
     pub losses: u64,
     /// Whether it waits for a person.
     pub held: bool,
+}
+
+/// Where a rule goes among the rules of its tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RulePlace {
+    /// Before the one above it.
+    Up,
+    /// After the one below it.
+    Down,
+    /// Before this one.
+    Before(RuleId),
+    /// After all of them.
+    End,
 }
 
 /// What became of a change of a rule.

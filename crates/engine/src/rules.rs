@@ -10,7 +10,7 @@ use store::security_roles;
 use crate::changes::Edit;
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
-use crate::model::{Actor, Change, RuleChange, RuleDraft, RuleScope, Warning};
+use crate::model::{Actor, Change, RuleChange, RuleDraft, RulePlace, RuleScope, Warning};
 
 /// What a rule reads.
 struct Header {
@@ -324,13 +324,13 @@ impl Engine {
             .await
     }
 
-    /// Moves a rule before the one above it, or after the one below it, among
-    /// the rules of its tenant: the two change Orders. Where these are equal, the
-    /// tenant's rules get new ones.
+    /// Moves a rule among those of its tenant. One place up or down, the two
+    /// change Orders; where these are equal, the tenant's rules get new ones, as
+    /// they do when it goes further.
     pub async fn move_rule(
         &self,
         id: RuleId,
-        is_up: bool,
+        to: RulePlace,
         plan_only: bool,
         actor: &Actor,
     ) -> Result<Change> {
@@ -340,23 +340,51 @@ impl Engine {
         let rows = mapping_rules::of_connection(self.db(), connection).await?;
         let mut rules: Vec<MappingRule> = rows.into_iter().map(|row| row.rule).collect();
         rules.sort_by(provisioning::precedence::compare);
-        let at = rules.iter().position(|rule| rule.id == id);
-        let with = at.and_then(|at| match is_up {
-            true => at.checked_sub(1),
-            false => Some(at + 1).filter(|next| *next < rules.len()),
-        });
-        let (Some(at), Some(with)) = (at, with) else {
+        let Some(orders) = moved(rules, id, to)? else {
             return Ok(Change::default());
-        };
-        let orders = if rules[at].order == rules[with].order {
-            rules.swap(at, with);
-            let orders = rules.iter().zip(1_i64..);
-            orders.map(|(rule, n)| (rule.id, n * 10)).collect()
-        } else {
-            let (one, other) = (&rules[at], &rules[with]);
-            vec![(one.id, other.order), (other.id, one.order)]
         };
         self.make(Edit::Reorder { orders }, vec![connection], plan_only, actor)
             .await
     }
+}
+
+/// The new Orders; `None` when the rule stands there already.
+fn moved(rules: Vec<MappingRule>, id: RuleId, to: RulePlace) -> Result<Option<Vec<(RuleId, i64)>>> {
+    let Some(at) = rules.iter().position(|rule| rule.id == id) else {
+        return Ok(None);
+    };
+    let next = match to {
+        RulePlace::Up => return Ok(at.checked_sub(1).map(|with| swapped(rules, at, with))),
+        RulePlace::Down if at + 1 == rules.len() => return Ok(None),
+        RulePlace::Down => return Ok(Some(swapped(rules, at, at + 1))),
+        RulePlace::Before(next) => Some(next),
+        RulePlace::End => None,
+    };
+    if next == Some(id) {
+        return Ok(None);
+    }
+    let before: Vec<RuleId> = rules.iter().map(|rule| rule.id).collect();
+    let mut after = before.clone();
+    after.remove(at);
+    let at = match next {
+        None => Some(after.len()),
+        Some(next) => after.iter().position(|other| *other == next),
+    };
+    let at = at.ok_or_else(|| {
+        EngineError::invalid("before: that is no rule of the same tenant")
+            .cure("Look at the rules again: one may have been deleted meanwhile.")
+    })?;
+    after.insert(at, id);
+    Ok((after != before).then(|| after.into_iter().zip(1_i64..).collect()))
+}
+
+/// The Orders with which two neighbours change places.
+fn swapped(mut rules: Vec<MappingRule>, at: usize, with: usize) -> Vec<(RuleId, i64)> {
+    if rules[at].order == rules[with].order {
+        rules.swap(at, with);
+        let orders = rules.iter().zip(1_i64..);
+        return orders.map(|(rule, n)| (rule.id, n * 10)).collect();
+    }
+    let (one, other) = (&rules[at], &rules[with]);
+    vec![(one.id, other.order), (other.id, one.order)]
 }

@@ -5,10 +5,9 @@ mod form;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use engine::{Change, RuleDraft, RuleScope};
+use engine::{RuleDraft, RulePlace, RuleScope};
 use provisioning::ids::{ConnectionId, RuleId};
-use provisioning::mapping_rule::{MappingRule, ScopeKind};
-use provisioning::precedence;
+use provisioning::mapping_rule::ScopeKind;
 use provisioning::psa::Kind;
 use store::rights::{Module, Right};
 use store::{connections, mapping_rules};
@@ -182,27 +181,17 @@ async fn acts_on_people(state: &AppState, id: RuleId) -> Result<bool> {
     is_followed(state, Some(row.rule.connection_id)).await
 }
 
-/// Where a rule goes among the rules of its tenant.
-#[derive(Clone, Copy)]
-enum Place {
-    Up,
-    Down,
-    Before(RuleId),
-    End,
-}
-
-impl Place {
-    fn of(fields: &Fields) -> Result<Self> {
-        let before = fields.parse("before", "the id of a rule")?;
-        match (fields.text("to").as_deref(), before) {
-            (Some("up"), _) => Ok(Self::Up),
-            (Some("down"), _) => Ok(Self::Down),
-            (Some("before"), Some(other)) => Ok(Self::Before(other)),
-            (Some("end"), _) => Ok(Self::End),
-            _ => Err(Problem::invalid(
-                "to: none of up, down, end, or before a rule",
-            )),
-        }
+/// Where a form says that a rule goes.
+fn place(fields: &Fields) -> Result<RulePlace> {
+    let before = fields.parse("before", "the id of a rule")?;
+    match (fields.text("to").as_deref(), before) {
+        (Some("up"), _) => Ok(RulePlace::Up),
+        (Some("down"), _) => Ok(RulePlace::Down),
+        (Some("before"), Some(other)) => Ok(RulePlace::Before(other)),
+        (Some("end"), _) => Ok(RulePlace::End),
+        _ => Err(Problem::invalid(
+            "to: none of up, down, end, or before a rule",
+        )),
     }
 }
 
@@ -215,66 +204,16 @@ pub(crate) async fn shift(
     fields: Fields,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::Edit)?;
-    let place = Place::of(&fields)?;
+    let to = place(&fields)?;
+    let (engine, actor) = (&state.engine, user.actor());
     if acts_on_people(&state, id).await? {
-        let seen = moved(&state, &user, id, place, true).await?;
+        let seen = engine.move_rule(id, to, true, &actor).await?;
         if seen.people > 0 {
             return Ok(super::plan::after(&seen, true, RULES));
         }
     }
-    moved(&state, &user, id, place, false).await?;
+    engine.move_rule(id, to, false, &actor).await?;
     Ok(go(RULES))
-}
-
-async fn moved(
-    state: &AppState,
-    user: &CurrentUser,
-    id: RuleId,
-    place: Place,
-    plan_only: bool,
-) -> Result<Change> {
-    let (engine, actor) = (&state.engine, user.actor());
-    let next = match place {
-        Place::Up => return Ok(engine.move_rule(id, true, plan_only, &actor).await?),
-        Place::Down => return Ok(engine.move_rule(id, false, plan_only, &actor).await?),
-        Place::Before(other) => Some(other),
-        Place::End => None,
-    };
-    let Some(order) = rearranged(state, id, next).await? else {
-        return Ok(Change::default());
-    };
-    Ok(engine.reorder_rules(order, plan_only, &actor).await?)
-}
-
-/// The rules of the tenant with this one before another, or at the end; `None`
-/// when it stands there already.
-async fn rearranged(
-    state: &AppState,
-    id: RuleId,
-    next: Option<RuleId>,
-) -> Result<Option<Vec<RuleId>>> {
-    let db = state.engine.db();
-    let known = mapping_rules::get(db, id).await?;
-    let known = known.ok_or_else(|| Problem::not_found("mapping rule"))?;
-    let rows = mapping_rules::of_connection(db, known.rule.connection_id).await?;
-    let mut rules: Vec<MappingRule> = rows.into_iter().map(|row| row.rule).collect();
-    rules.sort_by(precedence::compare);
-    let before: Vec<RuleId> = rules.iter().map(|rule| rule.id).collect();
-    let mut after = before.clone();
-    after.retain(|other| *other != id);
-    let at = match next {
-        None => after.len(),
-        Some(_) if next == Some(id) => return Ok(None),
-        Some(next) => after
-            .iter()
-            .position(|other| *other == next)
-            .ok_or_else(|| {
-                Problem::invalid("before: that is no rule of the same tenant")
-                    .cure("Look at the rules again: one may have been deleted meanwhile.")
-            })?,
-    };
-    after.insert(at, id);
-    Ok((after != before).then_some(after))
 }
 
 /// Shows first who loses what; nobody being there yet, there is nothing to show.
