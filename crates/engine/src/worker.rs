@@ -73,6 +73,11 @@ impl Hands {
     }
 }
 
+/// Whether something is to be done that is done `every` so often.
+fn is_due(last: Option<Timestamp>, every: Duration, now: Timestamp) -> bool {
+    last.is_none_or(|at| now.duration_since(at).unsigned_abs() >= every)
+}
+
 impl Engine {
     /// Works until stopped.
     pub async fn work(&self, stop: CancellationToken) {
@@ -148,17 +153,11 @@ impl Engine {
     /// Starts whatever is due and hands over what others want.
     async fn look_around(&self, hands: &mut Hands) -> Result<()> {
         let now = self.now();
-        let age = hands
-            .kept_house_at
-            .map(|at| now.duration_since(at).unsigned_abs());
-        if age.is_none_or(|age| age >= BEAT) {
+        if is_due(hands.kept_house_at, BEAT, now) {
             self.keep_house(hands, now).await?;
             hands.kept_house_at = Some(now);
         }
-        let age = hands
-            .warned_at
-            .map(|at| now.duration_since(at).unsigned_abs());
-        if age.is_none_or(|age| age >= WARN_EVERY) {
+        if is_due(hands.warned_at, WARN_EVERY, now) {
             self.warn_of_ends().await?;
             self.warn_of_silence().await?;
             self.sweep().await?;
@@ -166,10 +165,7 @@ impl Engine {
         }
         // Kept connections are at hand; what others want is in the database, and
         // asked for now and then: thousands that end a round ask nothing.
-        let age = hands
-            .looked_at
-            .map(|at| now.duration_since(at).unsigned_abs());
-        let mut any_new = age.is_none_or(|age| age >= NAP);
+        let mut any_new = is_due(hands.looked_at, NAP, now);
         if any_new {
             self.answer(now).await?;
             hands.looked_at = Some(now);

@@ -234,8 +234,8 @@ impl Reading {
 
     /// Groups that no rule needs any more leave the mirror, and people who are
     /// in none and were never linked with them. Linked people of no group, and
-    /// members of groups that were not read to their `end`, are looked for by
-    /// their ids: no group's list shows what became of them.
+    /// members of groups whose reading has not `ended`, are looked for by their
+    /// ids: no group's list shows what became of them.
     async fn forget_untracked(
         &self,
         tracked: &BTreeSet<GroupId>,
