@@ -45,7 +45,8 @@ pub async fn add_group(
     now: Timestamp,
 ) -> Result<u64> {
     let text = "WITH RECURSIVE inside(group_id) AS (
-            SELECT group_id FROM memberships WHERE connection_id = $1 AND group_id = $2
+            SELECT group_id FROM (SELECT group_id FROM memberships
+                WHERE connection_id = $1 AND group_id = $2 LIMIT 1) AS outermost
             UNION
             SELECT memberships.member_id FROM memberships
             JOIN inside ON memberships.group_id = inside.group_id
