@@ -1,36 +1,11 @@
 //! Histories that were once cut short at the worst moment, told again at every
 //! moment.
 
-use engine::{Mode, RuleDraft};
-use provisioning::psa::Kind;
+use engine::RuleDraft;
 use store::mapping_rules;
 
-use crate::chance::Chance;
-use crate::directory::{add_group, add_member, add_person};
 use crate::history::{History, until};
-use crate::world::{Shape, actor};
-
-async fn staffed() -> (History, RuleDraft) {
-    let mut chance = Chance::new(3);
-    let shape = Shape {
-        notifications: false,
-        tight_limits: false,
-        may_employ: true,
-        ..Shape::of(3, &mut chance)
-    };
-    let mut history = History::begin(shape, chance, Some("sqlite::memory:"), None).await;
-    let staff = add_group(&history.world, "staff").await;
-    let amy = add_person(&history.world, "amy@contoso.com", &mut Chance::new(1)).await;
-    add_member(&history.world, staff, amy).await;
-    let draft = history.draft(Kind::Employee, staff, 1);
-    let engine = history.world.engine.clone();
-    engine
-        .create_rule(draft.clone(), false, &actor())
-        .await
-        .unwrap();
-    assert!(history.complete(Mode::Full).await);
-    (history, draft)
-}
+use crate::world::actor;
 
 async fn lives_on(history: &mut History) -> bool {
     history.world.restart().await;
@@ -53,7 +28,7 @@ async fn lives_on(history: &mut History) -> bool {
 async fn a_rule_edit_that_dies_happens_with_its_plan_or_not_at_all() {
     let (mut saved, mut unsaved) = (0, 0);
     for polls in (1..).step_by(3) {
-        let (mut history, draft) = staffed().await;
+        let (mut history, draft, _) = History::staffed(false).await;
         let rule = mapping_rules::list(&history.world.db)
             .await
             .unwrap()

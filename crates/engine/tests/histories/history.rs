@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use bytes::Bytes;
-use engine::{Mode, SyncRequest};
+use engine::{Mode, RuleDraft, SyncRequest};
 use http::Method;
 use provisioning::defaults::EmployeeDefaults;
 use provisioning::field::{Field, Value};
@@ -134,6 +134,30 @@ impl History {
             signed_out: false,
             plant,
         }
+    }
+
+    /// One employee by one rule, synced: with the rule's draft and the person.
+    pub(crate) async fn staffed(notifications: bool) -> (Self, RuleDraft, Uuid) {
+        let mut chance = Chance::new(3);
+        let shape = Shape {
+            notifications,
+            tight_limits: false,
+            may_employ: true,
+            ..Shape::of(3, &mut chance)
+        };
+        let mut history = Self::begin(shape, chance, Some("sqlite::memory:"), None).await;
+        let staff = directory::add_group(&history.world, "staff").await;
+        let mut own = Chance::new(1);
+        let amy = directory::add_person(&history.world, "amy@contoso.com", &mut own).await;
+        directory::add_member(&history.world, staff, amy).await;
+        let draft = history.draft(Kind::Employee, staff, 1);
+        let engine = history.world.engine.clone();
+        engine
+            .create_rule(draft.clone(), false, &actor())
+            .await
+            .unwrap();
+        assert!(history.complete(Mode::Full).await);
+        (history, draft, amy)
     }
 
     pub(crate) fn plant(&self) -> Option<Plant> {
@@ -441,7 +465,7 @@ impl History {
     }
 
     /// Brings what the directory posted; says whether a fault of posts showed.
-    async fn posts(&mut self, fault: Option<Fault>) -> bool {
+    pub(crate) async fn posts(&mut self, fault: Option<Fault>) -> bool {
         for _ in 0..5 {
             tokio::task::yield_now().await;
         }

@@ -87,22 +87,16 @@ impl Truth {
 
     /// Everybody in a group, through the groups inside it if `nested`.
     pub(crate) fn inside(&self, group: Uuid, nested: bool) -> BTreeSet<Uuid> {
-        let mut people = BTreeSet::new();
-        let mut seen = BTreeSet::new();
-        let mut todo = vec![group];
-        while let Some(group) = todo.pop() {
-            let Some(crowd) = self.groups.get(&group).filter(|_| seen.insert(group)) else {
-                continue;
-            };
-            for member in &crowd.members {
-                if self.people.contains_key(member) {
-                    people.insert(*member);
-                } else if nested {
-                    todo.push(*member);
-                }
-            }
+        let mut groups = BTreeSet::from([group]);
+        if nested {
+            groups.extend(self.below(group));
         }
-        people
+        let crowds = groups.iter().filter_map(|group| self.groups.get(group));
+        let members = crowds.flat_map(|crowd| &crowd.members);
+        members
+            .filter(|member| self.people.contains_key(member))
+            .copied()
+            .collect()
     }
 }
 

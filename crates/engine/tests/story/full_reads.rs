@@ -12,15 +12,8 @@ use crate::world::World;
 
 both! {
 async fn somebody_of_no_group_who_was_deleted_is_found_by_a_full_read() {
-    let world = World::new().await;
-    let staff = world.add_group("staff").await;
-    let amy = world.add_person("amy").await;
-    for person in [amy, world.add_person("bob").await] {
-        world.add_member(staff, person).await;
-    }
-    let connection = world.connect().await;
-    world.rule(world.employees(staff, 1)).await;
-    world.sync_and_approve(connection).await;
+    let (world, connection, staff, people) = World::staffed(&["amy", "bob"]).await;
+    let amy = people[0];
     world.remove_member(staff, amy).await;
     world.sync(connection, Mode::Delta).await;
     let record = world.by_email("amy@contoso.com").await.unwrap();
@@ -37,15 +30,8 @@ async fn somebody_of_no_group_who_was_deleted_is_found_by_a_full_read() {
 
 both! {
 async fn somebody_restored_in_no_group_is_found_by_a_full_read() {
-    let world = World::new().await;
-    let staff = world.add_group("staff").await;
-    let amy = world.add_person("amy").await;
-    for person in [amy, world.add_person("bob").await] {
-        world.add_member(staff, person).await;
-    }
-    let connection = world.connect().await;
-    world.rule(world.employees(staff, 1)).await;
-    world.sync_and_approve(connection).await;
+    let (world, connection, staff, people) = World::staffed(&["amy", "bob"]).await;
+    let amy = people[0];
     let record = world.by_email("amy@contoso.com").await.unwrap();
     let path = format!("users/{amy}");
     world.write(Method::DELETE, &path, Value::Null).await;

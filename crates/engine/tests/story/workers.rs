@@ -3,7 +3,6 @@
 
 use engine::Mode;
 use http::Method;
-use provisioning::ids::ConnectionId;
 use serde_json::json;
 use store::runs::RunStatus;
 use tokio_util::sync::CancellationToken;
@@ -11,22 +10,6 @@ use uuid::Uuid;
 
 use crate::database::both;
 use crate::world::{World, actor};
-
-async fn staffed(names: &[&str]) -> (World, ConnectionId, Uuid, Vec<Uuid>) {
-    let world = World::new().await;
-    let staff = world.add_group("staff").await;
-    let mut people = Vec::new();
-    for name in names {
-        let person = world.add_person(name).await;
-        world.add_member(staff, person).await;
-        people.push(person);
-    }
-    let connection = world.connect().await;
-    world.rule(world.employees(staff, 1)).await;
-    let run = world.sync_and_approve(connection).await;
-    assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
-    (world, connection, staff, people)
-}
 
 async fn title(world: &World, person: Uuid, title: &str) {
     let change = json!({ "jobTitle": title });
@@ -37,7 +20,7 @@ async fn title(world: &World, person: Uuid, title: &str) {
 
 both! {
 async fn a_woken_zombie_cannot_write() {
-    let (world, connection, _, people) = staffed(&["amy"]).await;
+    let (world, connection, _, people) = World::staffed(&["amy"]).await;
     title(&world, people[0], "Old").await;
     let (arrived, let_go) = world.keep_back("users/delta", 0);
     let zombie = world.engine.clone();
@@ -64,7 +47,7 @@ async fn a_woken_zombie_cannot_write() {
 
 both! {
 async fn a_rule_saved_in_another_process_is_applied_by_the_worker() {
-    let (world, _, staff, _) = staffed(&["amy", "bob"]).await;
+    let (world, _, staff, _) = World::staffed(&["amy", "bob"]).await;
     let stop = CancellationToken::new();
     let worker = tokio::spawn({
         let (engine, stop) = (world.engine.clone(), stop.clone());
@@ -102,7 +85,7 @@ async fn a_rule_saved_in_another_process_is_applied_by_the_worker() {
 
 both! {
 async fn a_rule_cannot_be_saved_between_the_pages_of_a_run() {
-    let (world, connection, staff, _) = staffed(&["amy"]).await;
+    let (world, connection, staff, _) = World::staffed(&["amy"]).await;
     let (arrived, let_go) = world.keep_back("users/delta", 0);
     let working = world.engine.clone();
     working.sync(connection, engine::SyncRequest::default(), &actor()).await.unwrap();
@@ -127,7 +110,7 @@ async fn a_rule_cannot_be_saved_between_the_pages_of_a_run() {
 
 both! {
 async fn a_crash_in_the_middle_of_a_full_read_loses_nothing_and_takes_nothing_away() {
-    let (world, connection, staff, people) = staffed(&["amy", "bob", "cleo"]).await;
+    let (world, connection, staff, people) = World::staffed(&["amy", "bob", "cleo"]).await;
     let sales = world.add_group("sales").await;
     let dora = world.add_person("dora").await;
     world.add_member(sales, dora).await;
@@ -165,7 +148,7 @@ async fn a_crash_in_the_middle_of_a_full_read_loses_nothing_and_takes_nothing_aw
 
 both! {
 async fn a_round_in_which_nothing_happens_leaves_no_trace() {
-    let (world, connection, _, people) = staffed(&["amy"]).await;
+    let (world, connection, _, people) = World::staffed(&["amy"]).await;
     let runs = async || {
         let filter = store::runs::RunFilter::default();
         store::runs::list(world.engine.db(), &filter, None, 100).await.unwrap().len()

@@ -250,6 +250,23 @@ impl World {
         world
     }
 
+    /// People who are employees by one rule and its group, synced.
+    pub(crate) async fn staffed(names: &[&str]) -> (Self, ConnectionId, Uuid, Vec<Uuid>) {
+        let world = Self::new().await;
+        let staff = world.add_group("staff").await;
+        let mut people = Vec::new();
+        for name in names {
+            let person = world.add_person(name).await;
+            world.add_member(staff, person).await;
+            people.push(person);
+        }
+        let connection = world.connect().await;
+        world.rule(world.employees(staff, 1)).await;
+        let run = world.sync_and_approve(connection).await;
+        assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+        (world, connection, staff, people)
+    }
+
     async fn found(&mut self) {
         let tenant = json!({
             "domain": "contoso.onmicrosoft.com", "display_name": "Contoso",
