@@ -2,7 +2,7 @@
 // half-done, and the mending goes by the page alone.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { consents, draftsRule, fillsConnection, here, signsIn } from "../support/administrator.mjs";
+import { consents, draftsRule, fillsConnection, here, signsIn, typesTheLosses } from "../support/administrator.mjs";
 import { story } from "../support/story.mjs";
 import { msp, permissions } from "../support/world.mjs";
 
@@ -223,9 +223,7 @@ story("a rule that would lock many out is held, and what was done is undone", { 
   await person.presses("Save");
   await person.reads("Nothing has happened yet");
   await person.presses("Save the rule");
-  const words = await person.page.getByText(/type that number/).innerText();
-  const [losses] = words.match(/\d+/);
-  await ask.fill(losses);
+  await typesTheLosses(person);
   await person.presses("Approve");
   await person.waitsFor("done", { reload: false });
   assert.equal(await employees(), 0);

@@ -1,6 +1,7 @@
 // A client's contact on a phone: signs in with Microsoft, opens and reads tickets; a manager sees the company's; and
 // who leaves the group in the directory is out at once.
 import assert from "node:assert/strict";
+import { opensPortal } from "../support/administrator.mjs";
 import { story } from "../support/story.mjs";
 import { walks } from "../support/walk.mjs";
 import { client } from "../support/world.mjs";
@@ -10,16 +11,7 @@ const manager = "anna.lind@lakesidedental.example";
 
 /** Lakeside Dental is a client whose people have the portal. */
 async function clientWithPortal(world) {
-  await world.connects(client);
-  const account = await world.api("POST", "/accounts", { name: client.name });
-  const rule = async (group, role, order) =>
-    world.api("POST", "/mapping-rules", {
-      name: group, order, tenant_id: world.tenant(client.domain), group_id: await world.object(client.domain, group),
-      kind: "contact", account_id: account.id, security_roles: [role], include_nested: true, exclude: ["svc-*"],
-    });
-  await rule("Portal Managers", "External Manager", 10);
-  await rule("Portal Users", "External User", 20);
-  await world.approvesEverything();
+  const account = await opensPortal(world);
   for (const upn of [user, manager]) await world.account(client.domain, upn);
   return account;
 }

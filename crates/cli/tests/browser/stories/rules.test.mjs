@@ -1,7 +1,7 @@
 // An administrator makes a mapping rule: the group is found while they type, by keyboard or pointer, and rules are put in
 // order with the pointer. What takes something away from anybody is shown before it is saved.
 import assert from "node:assert/strict";
-import { here, signsIn } from "../support/administrator.mjs";
+import { here, signsIn, typesTheLosses } from "../support/administrator.mjs";
 import { story } from "../support/story.mjs";
 import { msp } from "../support/world.mjs";
 
@@ -146,8 +146,7 @@ story("dragging a rule shows first who would lose what", { installed: true }, as
   await drags(person, "Service Desk", "Staff", "lower");
   await person.reads("Nothing has happened yet");
   await person.presses("Save the order");
-  const asked = await person.page.getByText(/type that number/).innerText();
-  await person.page.getByLabel(/type that number/).fill(asked.match(/\d+/)[0]);
+  await typesTheLosses(person);
   await person.presses("Approve");
   await person.waitsFor("done", { reload: false });
   assert.deepEqual(await saved(world), ["Staff", "Service Desk", "Contractors"]);

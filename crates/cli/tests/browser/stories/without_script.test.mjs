@@ -1,6 +1,6 @@
 // Rollcall without a script: every page is there, and what people do on them most works by forms and links alone.
 import assert from "node:assert/strict";
-import { createsRoot, draftsRule, here, signsIn } from "../support/administrator.mjs";
+import { createsRoot, draftsRule, here, opensPortal, signsIn, typesTheLosses } from "../support/administrator.mjs";
 import { missed } from "../support/routes.mjs";
 import { story } from "../support/story.mjs";
 import { walks } from "../support/walk.mjs";
@@ -47,11 +47,7 @@ const names = (person) => person.page.getByRole("row").getByRole("link").allInne
 
 /** Approves what waits on the page, with the number of losses where it is asked for. */
 async function approves(person) {
-  const asks = person.page.getByText(/type that number/);
-  if (await asks.count()) {
-    const [losses] = (await asks.innerText()).match(/\d+/);
-    await person.page.getByLabel(/type that number/).fill(losses);
-  }
+  if (await person.page.getByText(/type that number/).count()) await typesTheLosses(person);
   await person.presses("Approve");
   await person.waitsFor("done");
 }
@@ -81,25 +77,9 @@ story("rules are made, looked at and put in order without scripts", { installed:
   assert.deepEqual(await names(person), ["Staff", "Service Desk"]);
 });
 
-/** A client with the portal; two contacts of hers have one person's address, so that somebody must say who she is. */
-async function contactsAndQuestion(world) {
-  await world.connects(client);
-  const account = await world.api("POST", "/accounts", { name: client.name });
-  for (const first_name of ["Anna", "Annie"]) {
-    await world.api("POST", "/contacts", { first_name, last_name: "Lind", email: manager, account_id: account.id });
-  }
-  const rule = async (group, role, order) =>
-    world.api("POST", "/mapping-rules", {
-      name: group, order, tenant_id: world.tenant(client.domain), group_id: await world.object(client.domain, group),
-      kind: "contact", account_id: account.id, security_roles: [role], include_nested: true, exclude: ["svc-*"],
-    });
-  await rule("Portal Managers", "External Manager", 10);
-  await rule("Portal Users", "External User", 20);
-  await world.approvesEverything();
-}
-
 story("questions, contacts and tickets are dealt with without scripts", { installed: true }, async ({ world, arrives }) => {
-  await contactsAndQuestion(world);
+  // Two contacts have one person's address, so that somebody must say who she is.
+  await opensPortal(world, ["Anna", "Annie"].map((first_name) => ({ first_name, last_name: "Lind", email: manager })));
   const person = await arrives("without-script", { script });
   await signsIn(person);
   await person.follows("review queue");

@@ -1,6 +1,6 @@
 // What an administrator does on Auth & Provision, as steps that stories share.
 import assert from "node:assert/strict";
-import { msp, root } from "./world.mjs";
+import { client, msp, root } from "./world.mjs";
 
 export const here = "/admin/my-company/auth-provision";
 
@@ -58,4 +58,26 @@ export async function draftsRule(person, { group, kind = "HR employees", roles, 
   if (order) await person.types("Order (the lowest wins)", String(order), { within: form });
   if (exclude) await person.types("Leave out (patterns, one a line)", exclude, { within: form });
   return form;
+}
+
+/** Types the number of losses that a plan asks for. */
+export async function typesTheLosses(person) {
+  const [losses] = (await person.page.getByText(/type that number/).innerText()).match(/\d+/);
+  await person.page.getByLabel(/type that number/).fill(losses);
+}
+
+/** The client has the portal for its people; contacts made `before` the rules can be theirs. Gives its account. */
+export async function opensPortal(world, before = []) {
+  await world.connects(client);
+  const account = await world.api("POST", "/accounts", { name: client.name });
+  for (const contact of before) await world.api("POST", "/contacts", { ...contact, account_id: account.id });
+  const rule = async (group, role, order) =>
+    world.api("POST", "/mapping-rules", {
+      name: group, order, tenant_id: world.tenant(client.domain), group_id: await world.object(client.domain, group),
+      kind: "contact", account_id: account.id, security_roles: [role], include_nested: true, exclude: ["svc-*"],
+    });
+  await rule("Portal Managers", "External Manager", 10);
+  await rule("Portal Users", "External User", 20);
+  await world.approvesEverything();
+  return account;
 }
