@@ -1,17 +1,17 @@
 //! Gathers what the planner needs: the policy of a connection, and the cases
 //! of a batch of people with a handful of queries for the whole batch.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use provisioning::address::{Domain, fold};
 use provisioning::case::{Answer, Candidate, Case, Surroundings};
 use provisioning::decide::{applicable, names_needed};
 use provisioning::defaults::EmployeeDefaults;
 use provisioning::field_mapping::matching_addresses;
-use provisioning::ids::{GroupId, ObjectId, RecordId, TenantId};
+use provisioning::ids::{ConnectionId, GroupId, ObjectId, RecordId, TenantId};
 use provisioning::link::{Link, LinkRole};
 use provisioning::mapping_rule::MappingRule;
-use provisioning::policy::{ConnectionPolicy, FieldPolicies, Leaving, Policy};
+use provisioning::policy::{ConnectionPolicy, FieldPolicies, Leaving, Nesting, Policy};
 use provisioning::psa::{Record, Status};
 use store::connections::Connection;
 use store::mirror::Mirrored;
@@ -63,10 +63,7 @@ pub(crate) async fn policy(
         Some(fields) => fields.clone(),
         None => stored(db, FIELD_POLICIES).await?,
     };
-    let mut nested: BTreeMap<GroupId, BTreeSet<GroupId>> = BTreeMap::new();
-    for (parent, child) in memberships::nested(db, connection.id).await? {
-        nested.entry(parent).or_default().insert(child);
-    }
+    let nesting = nesting(db, connection.id).await?;
     let configuration = &connection.configuration;
     let policy = ConnectionPolicy {
         connection_id: connection.id,
@@ -78,8 +75,21 @@ pub(crate) async fn policy(
     };
     let own = connection.verified_domains.iter();
     let own = own.filter_map(|domain| Domain::parse(domain)).collect();
-    let policy = Policy::new(policy, defaults, fields, own, rules, &nested);
+    let policy = Policy::new(policy, defaults, fields, own, rules, &nesting);
     Ok(policy.leaving(instead.leaving))
+}
+
+async fn nesting(db: &Db, id: ConnectionId) -> Result<Nesting> {
+    let mut nesting = Nesting::default();
+    let mut inner = BTreeSet::new();
+    for (parent, child) in memberships::nested(db, id).await? {
+        nesting.inside.entry(parent).or_default().insert(child);
+        inner.insert(ObjectId(child.0));
+    }
+    let inner: Vec<ObjectId> = inner.into_iter().collect();
+    let doubted = memberships::doubted(db, id, &inner).await?.into_iter();
+    nesting.doubted = doubted.map(|(c, parent)| (parent, GroupId(c.0))).collect();
+    Ok(nesting)
 }
 
 /// A setting, or its default.
@@ -103,15 +113,14 @@ pub(crate) async fn gather(
     let tenant_id = policy.connection.tenant_id;
     let ids: Vec<ObjectId> = batch.iter().map(|m| m.person.object_id).collect();
     let connection_id = policy.connection.connection_id;
-    let (memberships, links, reviews) = tokio::try_join!(
+    let (memberships, doubted, links, reviews) = tokio::try_join!(
         memberships::of_members(db, connection_id, &ids),
+        memberships::doubted(db, connection_id, &ids),
         links::get(db, tenant_id, &ids),
         review_items::states(db, tenant_id, &ids),
     )?;
-    let mut groups: HashMap<ObjectId, Vec<GroupId>> = HashMap::new();
-    for (member, group) in memberships {
-        groups.entry(member).or_default().push(group);
-    }
+    let mut groups = by_member(memberships);
+    let mut doubted = by_member(doubted);
     let mut linked: HashMap<ObjectId, Link> = HashMap::new();
     for row in links {
         linked.insert(row.link.object_id, row.link);
@@ -142,6 +151,7 @@ pub(crate) async fn gather(
                 person_version: mirrored.version,
                 absence: mirrored.absence,
                 groups: groups.remove(&id).unwrap_or_default(),
+                doubted: doubted.remove(&id).unwrap_or_default(),
                 link,
                 candidates: Vec::new(),
                 review: reviews.remove(&id),
@@ -151,6 +161,14 @@ pub(crate) async fn gather(
     add_candidates(db, policy, &mut cases, around).await?;
     add_usernames(db, policy, &cases, around).await?;
     Ok(cases)
+}
+
+fn by_member(memberships: Vec<(ObjectId, GroupId)>) -> HashMap<ObjectId, Vec<GroupId>> {
+    let mut groups: HashMap<ObjectId, Vec<GroupId>> = HashMap::new();
+    for (member, group) in memberships {
+        groups.entry(member).or_default().push(group);
+    }
+    groups
 }
 
 async fn by_id(db: &Db, ids: &[RecordId]) -> Result<HashMap<RecordId, Record>> {

@@ -5,8 +5,6 @@
 
 #![allow(clippy::print_stdout)] // the result is what it prints
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Timestamp;
 use provisioning::address::Domain;
 use provisioning::case::{Case, Surroundings};
@@ -18,7 +16,9 @@ use provisioning::ids::{ConnectionId, GroupId, ObjectId, RecordId, RuleId, Tenan
 use provisioning::link::{Link, LinkRole};
 use provisioning::mapping_rule::{MappingRule, Members, RolesMode, ScopeKind, Target};
 use provisioning::plan::Tally;
-use provisioning::policy::{ConnectionPolicy, EmailSource, FieldPolicies, OnDisabled, Policy};
+use provisioning::policy::{
+    ConnectionPolicy, EmailSource, FieldPolicies, Nesting, OnDisabled, Policy,
+};
 use provisioning::psa::Record;
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ fn policy() -> Policy {
         FieldPolicies::default(),
         Domain::parse("contoso.com").into_iter().collect(),
         (0..RULES).map(rule).collect(),
-        &BTreeMap::<GroupId, BTreeSet<GroupId>>::new(),
+        &Nesting::default(),
     )
 }
 
@@ -80,6 +80,7 @@ fn case(n: u128) -> Case {
         person_version: 1,
         absence: None,
         groups: vec![GroupId(Uuid::from_u128(n % RULES))],
+        doubted: Vec::new(),
         link: None,
         record: None,
         archived: None,

@@ -24,6 +24,9 @@ pub struct Case {
     pub absence: Option<Absence>,
     /// The tracked groups the person is a direct member of.
     pub groups: Vec<GroupId>,
+    /// Those of them whose latest reading did not show the person, and is not
+    /// believed either.
+    pub doubted: Vec<GroupId>,
     /// The link, if there is one.
     pub link: Option<Link>,
     /// The linked record.

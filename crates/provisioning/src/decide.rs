@@ -40,21 +40,34 @@ pub struct Winner<'a> {
     pub rule: &'a CompiledRule,
     /// From the rule's group down.
     pub path: &'a [GroupId],
+    /// Whether every way from the person to the rule's group is doubted.
+    pub is_doubted: bool,
 }
 
 /// The rules that apply to a person, best first. Of several paths to the person
-/// the shortest counts, then the least, whatever order the groups come in.
+/// one that is not doubted counts, then the shortest, then the least, whatever
+/// order the groups come in.
 pub fn applicable<'a>(case: &Case, policy: &'a Policy) -> impl Iterator<Item = Winner<'a>> {
     policy.rules_of(&case.groups).filter_map(|rule| {
-        let paths = case
-            .groups
-            .iter()
-            .filter_map(|group| rule.groups.get(group));
-        let path = paths.min_by(|a, b| a.len().cmp(&b.len()).then_with(|| a.cmp(b)))?;
-        rule.scope
-            .takes(&case.person)
-            .then_some(Winner { rule, path })
+        let ways = case.groups.iter().filter_map(|group| {
+            let way = rule.groups.get(group)?;
+            let is_doubted = way.is_doubted || case.doubted.contains(group);
+            Some((is_doubted, way.path.len(), way.path.as_slice()))
+        });
+        let (is_doubted, _, path) = ways.min()?;
+        rule.scope.takes(&case.person).then_some(Winner {
+            rule,
+            path,
+            is_doubted,
+        })
     })
+}
+
+impl Winner<'_> {
+    fn doubted(&self) -> Outcome {
+        let rule_id = self.rule.rule.id;
+        Outcome::Skipped(Skip::Doubted { rule_id })
+    }
 }
 
 /// Every folded username the decision about a case may have to know about.

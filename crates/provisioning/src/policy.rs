@@ -4,7 +4,7 @@
 //! Does not know people. A policy's hash is part of every link's basis, so a
 //! change of policy makes its people be looked at again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -185,6 +185,25 @@ pub enum Leaving {
     Deactivate,
 }
 
+/// Which groups are direct members of which, as last read.
+#[derive(Debug, Clone, Default)]
+pub struct Nesting {
+    /// The groups inside a group.
+    pub inside: BTreeMap<GroupId, BTreeSet<GroupId>>,
+    /// Of those, as (outer, inner), what the latest reading of the outer one
+    /// did not show and what is not believed to have ended either.
+    pub doubted: BTreeSet<(GroupId, GroupId)>,
+}
+
+/// How a group counts for a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// From the rule's group (which comes first, with itself as path) down.
+    pub path: Vec<GroupId>,
+    /// Whether every way there is doubted: see [`Nesting::doubted`].
+    pub is_doubted: bool,
+}
+
 /// A rule with its filters compiled and its nested groups resolved.
 #[derive(Debug, Clone)]
 pub struct CompiledRule {
@@ -192,28 +211,26 @@ pub struct CompiledRule {
     pub rule: MappingRule,
     /// Its filters.
     pub scope: Scope,
-    /// The groups whose direct members count, each with its path from the
-    /// rule's group (which comes first, with itself as path).
-    pub groups: BTreeMap<GroupId, Vec<GroupId>>,
+    /// The groups whose direct members count.
+    pub groups: BTreeMap<GroupId, Way>,
     /// A hash of what of the rule decides about a person.
     pub hash: String,
 }
 
 impl Policy {
-    /// Compiles. `nested` gives, for a group, the groups that are its direct
-    /// members, as last read.
+    /// Compiles.
     pub fn new(
         connection: ConnectionPolicy,
         defaults: EmployeeDefaults,
         fields: FieldPolicies,
         own_domains: BTreeSet<Domain>,
         rules: Vec<MappingRule>,
-        nested: &BTreeMap<GroupId, BTreeSet<GroupId>>,
+        nesting: &Nesting,
     ) -> Self {
         let mut compiled: Vec<CompiledRule> = rules
             .into_iter()
             .filter(|rule| rule.enabled && rule.connection_id == connection.connection_id)
-            .map(|rule| CompiledRule::new(rule, nested))
+            .map(|rule| CompiledRule::new(rule, nesting))
             .collect();
         compiled.sort_by(|a, b| crate::precedence::compare(&a.rule, &b.rule));
         let settings_hash = hash(&(&connection, &defaults, &fields));
@@ -262,13 +279,13 @@ impl Policy {
 }
 
 impl CompiledRule {
-    fn new(rule: MappingRule, nested: &BTreeMap<GroupId, BTreeSet<GroupId>>) -> Self {
+    fn new(rule: MappingRule, nesting: &Nesting) -> Self {
         let depth = match (rule.scope, rule.include_nested) {
             (ScopeKind::Assigned, _) => 1,
             (ScopeKind::Group, true) => usize::MAX,
             (ScopeKind::Group, false) => 0,
         };
-        let groups = inside(rule.group_id, nested, depth);
+        let groups = inside(rule.group_id, nesting, depth);
         let hash = hash(&(
             rule.id,
             rule.target,
@@ -286,30 +303,33 @@ impl CompiledRule {
 }
 
 /// `root` and every group at most `depth` steps below it, with the shortest
-/// path to it; loops end.
-fn inside(
-    root: GroupId,
-    nested: &BTreeMap<GroupId, BTreeSet<GroupId>>,
-    depth: usize,
-) -> BTreeMap<GroupId, Vec<GroupId>> {
-    let mut found = BTreeMap::from([(root, vec![root])]);
-    let mut frontier = vec![root];
-    let mut steps = 0;
-    while !frontier.is_empty() && steps < depth {
-        steps += 1;
-        let mut next = Vec::new();
-        for parent in frontier {
-            let path = found[&parent].clone();
-            for child in nested.get(&parent).into_iter().flatten() {
-                if !found.contains_key(child) {
-                    let mut longer = path.clone();
-                    longer.push(*child);
-                    found.insert(*child, longer);
-                    next.push(*child);
+/// path to it that is not doubted, or else a doubted one; loops end.
+fn inside(root: GroupId, nesting: &Nesting, depth: usize) -> BTreeMap<GroupId, Way> {
+    let start = Way {
+        path: vec![root],
+        is_doubted: false,
+    };
+    let mut found = BTreeMap::from([(root, start)]);
+    for is_doubted in [false, true] {
+        let mut queue: Vec<GroupId> = found.keys().copied().collect();
+        queue.sort_by_key(|group| found[group].path.len());
+        let mut queue = VecDeque::from(queue);
+        while let Some(outer) = queue.pop_front() {
+            let path = found[&outer].path.clone();
+            if path.len() > depth {
+                continue;
+            }
+            for inner in nesting.inside.get(&outer).into_iter().flatten() {
+                let is_seen = !nesting.doubted.contains(&(outer, *inner));
+                if found.contains_key(inner) || !(is_seen || is_doubted) {
+                    continue;
                 }
+                let mut path = path.clone();
+                path.push(*inner);
+                found.insert(*inner, Way { path, is_doubted });
+                queue.push_back(*inner);
             }
         }
-        frontier = next;
     }
     found
 }

@@ -179,6 +179,13 @@ pub enum Skip {
         /// The rule whose group cannot be read.
         rule_id: RuleId,
     },
+    /// Only a membership that the latest reading did not show makes the rule
+    /// apply: nothing is given or changed for it until a second reading agrees
+    /// or shows it again.
+    Doubted {
+        /// The rule that would apply.
+        rule_id: RuleId,
+    },
     /// Absent without proof: left as they are.
     NoProof,
     /// A reviewer said ignore.

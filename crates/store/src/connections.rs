@@ -486,6 +486,7 @@ pub async fn set_first_sync_done(tx: &mut Tx, id: ConnectionId, done: bool) -> R
 pub async fn delete(tx: &mut Tx, id: ConnectionId) -> Result<()> {
     for text in [
         "DELETE FROM memberships WHERE connection_id = $1",
+        "DELETE FROM doubted_memberships WHERE connection_id = $1",
         "DELETE FROM people WHERE connection_id = $1",
         "DELETE FROM pending WHERE connection_id = $1",
         "DELETE FROM jobs WHERE connection_id = $1",

@@ -78,8 +78,54 @@ pub async fn remove(
         .await?;
     let removed: Result<Vec<ObjectId>> = rows.iter().map(|row| row.get("member_id")).collect();
     let removed = removed?;
+    believe(tx, connection_id, group_id, &removed).await?;
     mirror::set_absence(tx, connection_id, &removed, absence).await?;
     Ok(removed)
+}
+
+/// Notes which members the latest reading of a group did not show, although it
+/// is not believed; those it shows again after they had been doubted.
+pub async fn doubt(
+    tx: &mut Tx,
+    connection_id: ConnectionId,
+    group_id: GroupId,
+    members: &[ObjectId],
+) -> Result<Vec<ObjectId>> {
+    let text = "DELETE FROM doubted_memberships
+        WHERE connection_id = $1 AND group_id = $2 AND NOT (member_id IN ($3))
+        RETURNING member_id AS object_id";
+    let args = args![connection_id, group_id, members];
+    let seen = mirror::object_ids(&tx.rows(text, args).await?)?;
+    let mut members = members.to_vec();
+    members.sort_unstable();
+    let mut rows = Rows::new(&[("member_id", Type::Uuid)], members.len());
+    for member in members {
+        rows.push(cells![member]);
+    }
+    let text = "INSERT INTO doubted_memberships (connection_id, member_id, group_id)
+        SELECT $1, r.member_id, $2 FROM {rows} WHERE TRUE
+        ON CONFLICT (connection_id, member_id, group_id) DO NOTHING";
+    tx.bulk_execute(text, rows, args![connection_id, group_id])
+        .await?;
+    Ok(seen)
+}
+
+/// The directory has a word about these members of a group, so nothing about
+/// them is doubted any more; those that were.
+pub async fn believe(
+    tx: &mut Tx,
+    connection_id: ConnectionId,
+    group_id: GroupId,
+    members: &[ObjectId],
+) -> Result<Vec<ObjectId>> {
+    if members.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = "DELETE FROM doubted_memberships
+        WHERE connection_id = $1 AND member_id IN ($3) AND group_id = $2
+        RETURNING member_id AS object_id";
+    let args = args![connection_id, group_id, members];
+    mirror::object_ids(&tx.rows(text, args).await?)
 }
 
 /// Removes objects from every group, since they are gone for good; how many
@@ -89,6 +135,9 @@ pub async fn remove_everywhere(
     connection_id: ConnectionId,
     members: &[ObjectId],
 ) -> Result<u64> {
+    let text = "DELETE FROM doubted_memberships
+        WHERE connection_id = $1 AND member_id IN ($2)";
+    tx.execute(text, args![connection_id, members]).await?;
     let text = "DELETE FROM memberships WHERE connection_id = $1 AND member_id IN ($2)";
     tx.execute(text, args![connection_id, members]).await
 }
@@ -99,6 +148,8 @@ pub async fn drop_group(
     connection_id: ConnectionId,
     group_id: GroupId,
 ) -> Result<u64> {
+    let text = "DELETE FROM doubted_memberships WHERE connection_id = $1 AND group_id = $2";
+    tx.execute(text, args![connection_id, group_id]).await?;
     let text = "DELETE FROM memberships WHERE connection_id = $1 AND group_id = $2";
     tx.execute(text, args![connection_id, group_id]).await
 }
@@ -109,12 +160,33 @@ pub async fn of_members(
     connection_id: ConnectionId,
     members: &[ObjectId],
 ) -> Result<Vec<(ObjectId, GroupId)>> {
+    let text = "SELECT member_id, group_id FROM memberships
+        WHERE connection_id = $1 AND member_id IN ($2)";
+    groups_of(on.into(), text, connection_id, members).await
+}
+
+/// Of [`of_members`], those the latest reading of the group did not show: see
+/// [`doubt`].
+pub async fn doubted(
+    on: impl Into<Source<'_>>,
+    connection_id: ConnectionId,
+    members: &[ObjectId],
+) -> Result<Vec<(ObjectId, GroupId)>> {
+    let text = "SELECT member_id, group_id FROM doubted_memberships
+        WHERE connection_id = $1 AND member_id IN ($2)";
+    groups_of(on.into(), text, connection_id, members).await
+}
+
+async fn groups_of(
+    mut on: Source<'_>,
+    text: &'static str,
+    connection_id: ConnectionId,
+    members: &[ObjectId],
+) -> Result<Vec<(ObjectId, GroupId)>> {
     if members.is_empty() {
         return Ok(Vec::new());
     }
-    let text = "SELECT member_id, group_id FROM memberships
-        WHERE connection_id = $1 AND member_id IN ($2)";
-    let rows = on.into().rows(text, args![connection_id, members]).await?;
+    let rows = on.rows(text, args![connection_id, members]).await?;
     rows.iter()
         .map(|row| Ok((row.get("member_id")?, row.get("group_id")?)))
         .collect()

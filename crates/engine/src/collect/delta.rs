@@ -345,6 +345,9 @@ impl Reading {
             .map(|(member, _)| *member)
             .collect();
         pending::add(tx, id, &people, now).await?;
+        let added: Vec<ObjectId> = added.into_iter().map(|(member, _)| member).collect();
+        let believed = memberships::believe(tx, id, group, &added).await?;
+        self.wake(tx, &believed).await?;
         let proof = Absence::explicit_removal();
         let gone = memberships::remove(tx, id, group, &removed, &proof).await?;
         for member in &gone {

@@ -12,7 +12,7 @@ use provisioning::ids::{GenerationId, GroupId, ObjectId};
 use store::cursors::{Cursor, CursorKind, Feed};
 use store::directory_groups::{self, DirectoryGroup};
 use store::mirror::{self, MirrorWrite};
-use store::{connections, cursors, memberships, pending};
+use store::{Tx, connections, cursors, memberships, pending};
 
 use super::members::{GroupRead, Read};
 use super::{Inside, Reading};
@@ -148,6 +148,7 @@ impl Reading {
         let mut rows = self.group_rows().await?;
         let mut written = Vec::new();
         let mut removals = Vec::new();
+        let mut doubts = Vec::new();
         for GroupRead { group, read } in reads {
             let Read::Ended {
                 members,
@@ -171,18 +172,27 @@ impl Reading {
             let absence = absence.filter(|_| !absent.is_empty());
             let groups_left = !left.is_empty() && (confirmed || !groups_doubtful);
             let of_groups = done.absence_from(group, 0).filter(|_| groups_left);
+            let mut doubted = Vec::new();
+            if absence.is_none() {
+                doubted.extend(&absent);
+            }
+            if of_groups.is_none() {
+                doubted.extend(&left);
+            }
             if let Some(row) = row {
                 let mut next = row.clone();
                 next.members = members;
-                let doubted = (absence.is_none() && !absent.is_empty())
-                    || (of_groups.is_none() && !left.is_empty());
-                next.suspicious_since = doubted.then(|| row.suspicious_since.unwrap_or(now));
+                let since = row.suspicious_since.unwrap_or(now);
+                next.suspicious_since = (!doubted.is_empty()).then_some(since);
                 next.read_at = row.read_at.or(Some(now));
                 // What did not change is not written, also not that it was read.
                 if next != row {
                     next.read_at = Some(now);
                     written.push(next);
                 }
+            }
+            if is_suspicious || !doubted.is_empty() {
+                doubts.push((group, doubted));
             }
             removals.extend(absence.map(|absence| (group, absent, absence)));
             removals.extend(of_groups.map(|absence| (group, left, absence)));
@@ -200,7 +210,21 @@ impl Reading {
             }
             pending::add(&mut tx, id, &absent, now).await?;
         }
+        for (group, doubted) in doubts {
+            let seen = memberships::doubt(&mut tx, id, group, &doubted).await?;
+            self.wake(&mut tx, &seen).await?;
+        }
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// These people, and whoever is in these groups, are decided about again.
+    pub(super) async fn wake(&self, tx: &mut Tx, members: &[ObjectId]) -> Result<()> {
+        let (now, id) = (self.engine.now(), self.connection.id);
+        pending::add(tx, id, members, now).await?;
+        for member in members {
+            pending::add_group(tx, id, GroupId(member.0), now).await?;
+        }
         Ok(())
     }
 

@@ -425,7 +425,7 @@ impl Judge {
             say("is linked to a record that is not there".to_owned());
             return;
         };
-        let is_linkable = past.iter().any(could_link) || self.was_below(person);
+        let is_linkable = past.iter().any(could_link);
         if before.is_none() && !is_linkable {
             say(format!("was linked, and nothing said so: {past:?}"));
         }
@@ -456,22 +456,6 @@ impl Judge {
         for said in said {
             say(said);
         }
-    }
-
-    /// Whether they were in a group that was inside a rule's: that it left may be
-    /// doubted until a second read agrees.
-    fn was_below(&self, person: Uuid) -> bool {
-        let nested = self
-            .been_rules
-            .iter()
-            .filter(|rule| rule.enabled && rule.nested);
-        let mut below = nested
-            .filter_map(|rule| self.been_below.get(&rule.group))
-            .flatten();
-        below.any(|inner| {
-            let been = self.been_in.get(inner);
-            been.is_some_and(|been| been.contains(&person))
-        })
     }
 
     /// One person never holds two logins, and what was put aside is closed.

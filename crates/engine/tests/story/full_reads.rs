@@ -8,7 +8,7 @@ use store::cursors::{self, Feed};
 use store::runs::RunStatus;
 
 use crate::database::both;
-use crate::world::World;
+use crate::world::{World, actor};
 
 both! {
 async fn somebody_of_no_group_who_was_deleted_is_found_by_a_full_read() {
@@ -141,6 +141,106 @@ async fn a_group_that_left_another_is_noticed_by_full_reads() {
     assert!(has_access("oli@contoso.com").await);
     world.sync(connection, Mode::Full).await;
     assert!(!has_access("oli@contoso.com").await);
+}
+}
+
+both! {
+async fn nobody_becomes_another_kind_by_a_group_that_may_have_left() {
+    let world = World::new().await;
+    let (staff, clients, inner) = (
+        world.add_group("staff").await,
+        world.add_group("clients").await,
+        world.add_group("inner").await,
+    );
+    let (amy, oli) = (world.add_person("amy").await, world.add_person("oli").await);
+    world.add_member(staff, amy).await;
+    world.add_member(clients, inner).await;
+    world.add_member(inner, oli).await;
+    let connection = world.connect().await;
+    let employees = world.rule(world.employees(staff, 1)).await;
+    let account = world.account("Fabrikam").await;
+    let nested = RuleDraft {
+        include_nested: true,
+        ..world.contacts(clients, 2, account)
+    };
+    world.rule(nested).await;
+    world.sync_and_approve(connection).await;
+    // No group where there was one: doubted, so that Oli keeps what they have.
+    world.remove_member(clients, inner).await;
+    world.sync(connection, Mode::Full).await;
+    let new = world.add_person("new").await;
+    for person in [amy, new] {
+        world.add_member(inner, person).await;
+    }
+    world.sync(connection, Mode::Delta).await;
+    let rule = employees.rule.unwrap().id;
+    let gone = world.engine.delete_rule(rule, None, false, &actor()).await.unwrap();
+    world.engine.run_to_end(gone.change.run_id.unwrap()).await.unwrap();
+    let state = async |name: &str| {
+        let record = world.by_email(&format!("{name}@contoso.com")).await;
+        record.map(|record| (record.kind, record.access))
+    };
+    assert_eq!(state("amy").await, Some((Kind::Employee, true)));
+    assert_eq!(state("oli").await, Some((Kind::Contact, true)));
+    assert_eq!(state("new").await, None);
+    // The directory's own word, or a reading that shows the group again, is
+    // enough, at once and for everybody in it.
+    world.add_member(clients, inner).await;
+    world.sync(connection, Mode::Delta).await;
+    for name in ["amy", "oli", "new"] {
+        assert_eq!(state(name).await, Some((Kind::Contact, true)), "{name}");
+    }
+}
+}
+
+both! {
+async fn who_was_held_by_a_group_that_left_loses_it_when_a_second_reading_agrees() {
+    let world = World::new().await;
+    let (clients, inner) = (world.add_group("clients").await, world.add_group("inner").await);
+    let amy = world.add_person("amy").await;
+    world.add_member(clients, inner).await;
+    world.add_member(inner, world.add_person("oli").await).await;
+    let connection = world.connect().await;
+    let account = world.account("Fabrikam").await;
+    let nested = RuleDraft {
+        include_nested: true,
+        ..world.contacts(clients, 2, account)
+    };
+    world.rule(nested).await;
+    world.sync_and_approve(connection).await;
+    world.remove_member(clients, inner).await;
+    world.sync(connection, Mode::Full).await;
+    world.add_member(inner, amy).await;
+    world.sync(connection, Mode::Delta).await;
+    world.sync(connection, Mode::Full).await;
+    assert!(world.by_email("amy@contoso.com").await.is_none());
+    let oli = world.by_email("oli@contoso.com").await.unwrap();
+    assert_eq!((oli.kind, oli.status, oli.access), (Kind::Contact, Status::Active, false));
+}
+}
+
+both! {
+async fn a_group_that_is_full_again_gives_what_it_did_not_give_while_in_doubt() {
+    let (world, connection, staff, people) = World::staffed(&["amy", "bob"]).await;
+    let lead = world.add_group("lead").await;
+    for person in &people {
+        world.add_member(lead, *person).await;
+    }
+    let account = world.account("Fabrikam").await;
+    world.rule(world.contacts(lead, 9, account)).await;
+    let fault = serde_json::json!({
+        "match": {"path": format!("/v1.0/groups/{lead}/members/**")},
+        "effect": {"status": 200, "body": {"value": []}}, "times": 1,
+    });
+    world.control(Method::POST, "faults", fault).await;
+    world.sync(connection, Mode::Full).await;
+    world.remove_member(staff, people[0]).await;
+    world.sync(connection, Mode::Delta).await;
+    let amy = world.by_email("amy@contoso.com").await.unwrap();
+    assert_eq!((amy.kind, amy.access), (Kind::Employee, true));
+    world.sync(connection, Mode::Full).await;
+    let amy = world.by_email("amy@contoso.com").await.unwrap();
+    assert_eq!((amy.kind, amy.access), (Kind::Contact, true));
 }
 }
 

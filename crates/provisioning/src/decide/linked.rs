@@ -37,6 +37,9 @@ impl Planner<'_> {
         let Some(winner) = self.winner else {
             return self.revoke(&link.applied, record);
         };
+        if winner.is_doubted && !is_held_by(&link.applied, record, winner) {
+            return winner.doubted();
+        }
         if winner.rule.rule.target.kind() != record.kind {
             return self.change_kind(winner, record, link.archived_id);
         }
@@ -63,6 +66,9 @@ impl Planner<'_> {
         let Some(winner) = self.winner.filter(|_| is_here) else {
             return self.done(record);
         };
+        if winner.is_doubted {
+            return winner.doubted();
+        }
         if winner.rule.rule.target.kind() != record.kind {
             return self.change_kind(winner, record, link.archived_id);
         }
@@ -217,6 +223,14 @@ impl Planner<'_> {
         self.act(ActionKind::Update, &current, &next, reason);
         self.done(&next)
     }
+}
+
+/// Whether the record has its access by just this rule: then it stays in step
+/// with the person, also while the membership is doubted.
+fn is_held_by(applied: &Applied, record: &Record, winner: Winner<'_>) -> bool {
+    let rule = &winner.rule.rule;
+    let is_same = applied.rule_id == Some(rule.id) && applied.rule_version == rule.version;
+    is_same && record.access
 }
 
 /// Whether a person of ours, not the sync, closed the record.

@@ -22,6 +22,9 @@ impl Planner<'_> {
         if case.person.presence != Presence::Live {
             return Outcome::Skipped(Skip::DeletedAndUnknown);
         }
+        if winner.is_doubted {
+            return winner.doubted();
+        }
         let candidates: Vec<&Candidate> = case.candidates.iter().collect();
         let found = match self.correlate(winner, &candidates) {
             Ok(found) => found,

@@ -1,7 +1,7 @@
 //! A small world for one person: what is known, what is decided, and what the
 //! records look like afterwards.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use provisioning::absence::Absence;
@@ -17,7 +17,7 @@ use provisioning::ids::{AccountId, ConnectionId, GroupId, ObjectId, RecordId, Ru
 use provisioning::link::{Link, LinkRole};
 use provisioning::mapping_rule::{MappingRule, Members, RolesMode, ScopeKind, Target};
 use provisioning::policy::{
-    ConnectionPolicy, EmailSource, FieldPolicies, FieldRule, OnDisabled, Policy,
+    ConnectionPolicy, EmailSource, FieldPolicies, FieldRule, Nesting, OnDisabled, Policy,
 };
 use provisioning::psa::{Kind, Record, Status};
 use uuid::Uuid;
@@ -115,7 +115,7 @@ pub(crate) struct Input {
     pub(crate) own: Vec<&'static str>,
     pub(crate) foreign: Vec<(&'static str, TenantId)>,
     pub(crate) rules: Vec<MappingRule>,
-    pub(crate) nested: BTreeMap<GroupId, BTreeSet<GroupId>>,
+    pub(crate) nesting: Nesting,
     pub(crate) taken: Vec<&'static str>,
     pub(crate) administrators: u64,
     pub(crate) reapply: bool,
@@ -135,6 +135,7 @@ pub(crate) fn sam() -> Input {
             person_version: 1,
             absence: None,
             groups: vec![group(1)],
+            doubted: Vec::new(),
             link: None,
             record: None,
             archived: None,
@@ -154,7 +155,7 @@ pub(crate) fn sam() -> Input {
         own: vec!["contoso.com"],
         foreign: Vec::new(),
         rules: vec![employees(1)],
-        nested: BTreeMap::new(),
+        nesting: Nesting::default(),
         taken: Vec::new(),
         administrators: 2,
         reapply: false,
@@ -188,6 +189,11 @@ impl Input {
 
     pub(crate) fn groups(self, groups: &[u128]) -> Self {
         self.with(|input| input.case.groups = groups.iter().map(|n| group(*n)).collect())
+    }
+
+    /// The latest reading of these groups did not show the person.
+    pub(crate) fn doubted(self, groups: &[u128]) -> Self {
+        self.with(|input| input.case.doubted = groups.iter().map(|n| group(*n)).collect())
     }
 
     /// Out of every group, by the directory's own word.
@@ -232,7 +238,7 @@ impl Input {
             self.fields.clone(),
             self.own.iter().map(domain).collect(),
             self.rules.clone(),
-            &self.nested,
+            &self.nesting,
         )
     }
 

@@ -93,7 +93,9 @@ fn nested_groups_count_when_the_rule_says_so_and_give_the_shortest_path() {
         (group(3), BTreeSet::from([group(5), group(1)])),
         (group(4), BTreeSet::from([group(5)])),
     ]);
-    let input = sam().groups(&[5]).with(|input| input.nested = nested);
+    let input = sam()
+        .groups(&[5])
+        .with(|input| input.nesting.inside = nested);
     check(&input, "skip not_mapped");
     let input = input.with(|input| input.rules[0].include_nested = true);
     check(&input, "create employee");
@@ -111,7 +113,7 @@ fn of_a_group_that_is_assigned_only_direct_members_count() {
     ]);
     let assigned = |groups: &[u128]| {
         sam().groups(groups).with(|input| {
-            input.nested = nested.clone();
+            input.nesting.inside = nested.clone();
             input.rules[0].scope = ScopeKind::Assigned;
         })
     };

@@ -17,7 +17,9 @@ use provisioning::field_mapping::matching_addresses;
 use provisioning::ids::{AccountId, ConnectionId, GroupId, ObjectId, RecordId, RuleId, TenantId};
 use provisioning::link::{Link, LinkRole};
 use provisioning::mapping_rule::{MappingRule, Members, RolesMode, ScopeKind, Target};
-use provisioning::policy::{ConnectionPolicy, EmailSource, FieldPolicies, OnDisabled, Policy};
+use provisioning::policy::{
+    ConnectionPolicy, EmailSource, FieldPolicies, Nesting, OnDisabled, Policy,
+};
 use provisioning::psa::{ADMINISTRATOR, Kind, Record, Status};
 use uuid::Uuid;
 
@@ -309,10 +311,13 @@ impl World {
     }
 
     fn policy(&self) -> Policy {
-        let nested = BTreeMap::from([(
-            GroupId(uuid(0x600)),
-            BTreeSet::from([GroupId(uuid(0x601)), GroupId(uuid(0x603))]),
-        )]);
+        let nesting = Nesting {
+            inside: BTreeMap::from([(
+                GroupId(uuid(0x600)),
+                BTreeSet::from([GroupId(uuid(0x601)), GroupId(uuid(0x603))]),
+            )]),
+            doubted: BTreeSet::new(),
+        };
         Policy::new(
             self.connection.clone(),
             EmployeeDefaults::default(),
@@ -322,7 +327,7 @@ impl World {
                 .filter_map(|domain| Domain::parse(domain))
                 .collect(),
             self.rules.clone(),
-            &nested,
+            &nesting,
         )
     }
 
@@ -361,6 +366,7 @@ impl World {
             person_version: entry.version,
             absence: entry.absence.clone(),
             groups: entry.groups.clone(),
+            doubted: Vec::new(),
             record: record(link.as_ref().map(|link| link.record_id)),
             archived: record(link.as_ref().and_then(|link| link.archived_id)),
             candidates: self.candidates(&entry.person, policy, answer),

@@ -104,4 +104,34 @@ both! {
         assert_eq!(left.len(), 2);
         assert!(left.iter().all(|(member, _)| *member == object(2)));
     }
+    what_a_reading_did_not_show_is_doubted_until_there_is_a_word_about_it(db) {
+        connect(&db).await;
+        let mut tx = db.begin().await.unwrap();
+        let all: Vec<_> = (1..=5).map(object).collect();
+        let members: Vec<_> = all.iter().map(|id| (*id, false)).collect();
+        memberships::add(&mut tx, CONNECTION, group(1), &members).await.unwrap();
+        memberships::add(&mut tx, CONNECTION, group(2), &members).await.unwrap();
+        let doubted = async |tx: &mut store::Tx| {
+            let mut found = memberships::doubted(tx, CONNECTION, &all).await.unwrap();
+            found.sort();
+            found
+        };
+        assert_eq!(memberships::doubt(&mut tx, CONNECTION, group(1), &all[..4]).await.unwrap(), []);
+        assert_eq!(memberships::doubt(&mut tx, CONNECTION, group(2), &all[..1]).await.unwrap(), []);
+        // Another reading shows the fourth, and still not the others.
+        let seen = memberships::doubt(&mut tx, CONNECTION, group(1), &all[..3]).await.unwrap();
+        assert_eq!(seen, [object(4)]);
+        let believed = memberships::believe(&mut tx, CONNECTION, group(1), &all[2..]).await.unwrap();
+        assert_eq!(believed, [object(3)]);
+        let left = [(object(1), group(1)), (object(1), group(2)), (object(2), group(1))];
+        assert_eq!(doubted(&mut tx).await, left);
+        // With the membership the doubt goes.
+        let proof = Absence::explicit_removal();
+        memberships::remove(&mut tx, CONNECTION, group(1), &[object(2)], &proof).await.unwrap();
+        assert_eq!(doubted(&mut tx).await, left[..2]);
+        memberships::drop_group(&mut tx, CONNECTION, group(2)).await.unwrap();
+        assert_eq!(doubted(&mut tx).await, left[..1]);
+        memberships::remove_everywhere(&mut tx, CONNECTION, &[object(1)]).await.unwrap();
+        assert_eq!(doubted(&mut tx).await, []);
+    }
 }
