@@ -33,6 +33,8 @@ use crate::model::Mode;
 pub(crate) struct Collected {
     pub(crate) requests: u64,
     pub(crate) resource_units: u64,
+    /// Whether anybody waits to be decided about.
+    pub(crate) any_pending: bool,
 }
 
 /// What every part of a collect works with.
@@ -78,13 +80,13 @@ impl Engine {
         let client = self.client(connection).await?;
         let before = client.cost();
         let reading = self.reading(connection, client, instead, run_id)?;
-        match mode {
+        let any_pending = match mode {
             Mode::Full => Box::pin(reading.full()).await?,
             Mode::Delta => match Box::pin(reading.delta()).await {
                 Err(error) if error.code == "resync_required" => Box::pin(reading.full()).await?,
                 other => other?,
             },
-        }
+        };
         let cost: Cost = reading.client.cost().since(before);
         locked(&self.0.read_at).insert(connection.id, started);
         let written = connection.progress.as_of;
@@ -97,6 +99,7 @@ impl Engine {
         Ok(Collected {
             requests: cost.requests,
             resource_units: cost.resource_units,
+            any_pending,
         })
     }
 

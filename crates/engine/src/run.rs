@@ -180,19 +180,19 @@ impl Engine {
 
     /// Everything one connection has to do now: asked-for runs first, then
     /// whatever changed; whether there was nothing to do. Called by the worker
-    /// that holds the job.
+    /// that holds the job, which knows whether the connection has runs.
     ///
     /// What it may have to do is large as a future, and lies on the heap: a
     /// round nests deeply.
-    pub(crate) async fn tend(&self, connection: Connection) -> Result<bool> {
+    pub(crate) async fn tend(&self, connection: Connection, has_runs: bool) -> Result<bool> {
         if connection.tenant_id.is_none() {
             return Ok(false);
         }
-        let unfinished = runs::unfinished(self.db(), connection.id).await?;
-        if unfinished.is_empty() {
+        if !has_runs {
             return Box::pin(self.poll(connection)).await;
         }
         let id = connection.id;
+        let unfinished = runs::unfinished(self.db(), id).await?;
         let newest = unfinished
             .iter()
             .rfind(|run| run.status == RunStatus::Collecting)
@@ -294,7 +294,7 @@ impl Engine {
         let nothing = Hypothesis::default();
         let collected = self.collect(&connection, mode, &nothing, None).await;
         let collected = self.judge_collect(&connection, collected).await?;
-        if pending::page(self.db(), id, None, 1).await?.is_empty() {
+        if !collected.any_pending {
             return Ok(true);
         }
         let run_id = RunId(self.new_id());

@@ -15,11 +15,13 @@ use provisioning::ids::ConnectionId;
 use store::connections::{self, ConnectionStatus};
 use store::deferred_indexes;
 use store::jobs::{self, Job};
+use store::rounds::{self, Turn};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Engine, locked};
 use crate::error::{EngineError, Result, broke_off};
+use crate::input::PROVISIONING_MODE;
 use crate::lease::{BEAT, Idle};
 use crate::model::ProvisioningMode;
 use crate::run::SYNC_JOB;
@@ -349,23 +351,28 @@ impl Engine {
         let Some(id) = job.connection_id else {
             return Ok(None);
         };
-        let Some(connection) = connections::get(self.db(), id).await? else {
+        let Some(turn) = rounds::turn(self.db(), id, PROVISIONING_MODE).await? else {
             return Ok(None);
         };
+        let Turn {
+            connection,
+            setting: mode,
+            has_runs,
+        } = turn;
         let blocked = matches!(
             connection.health.status,
             ConnectionStatus::Paused
                 | ConnectionStatus::AwaitingConsent
                 | ConnectionStatus::Connecting
         );
-        if blocked || self.provisioning_mode().await? == ProvisioningMode::LocalOnly {
+        if blocked || mode == Some(ProvisioningMode::LocalOnly) {
             return Ok(Some(false));
         }
         let notified = self.keep_subscribed(&connection).await;
         if let Err(error) = &notified {
             tracing::warn!(connection = %id, code = error.code, "no notifications: {error}");
         }
-        let was_quiet = self.tend(connection).await?;
+        let was_quiet = self.tend(connection, has_runs).await?;
         Ok(Some(was_quiet && notified.unwrap_or(false)))
     }
 }

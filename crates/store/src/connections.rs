@@ -174,7 +174,7 @@ pub struct Connection {
     pub updated_at: Timestamp,
 }
 
-fn read(row: &Row) -> Result<Connection> {
+pub(crate) fn read(row: &Row) -> Result<Connection> {
     let configuration = Configuration {
         tenant_input: row.get("tenant_input")?,
         application_id: row.get("application_id")?,

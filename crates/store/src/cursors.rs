@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::{Source, Tx};
 use crate::error::Result;
+use crate::sql::Row;
 use crate::{args, json};
 
 /// A change feed.
@@ -53,12 +54,16 @@ pub async fn get(
     let Some(row) = on.into().row(text, args).await? else {
         return Ok(None);
     };
-    Ok(Some(Cursor {
+    read(&row).map(Some)
+}
+
+pub(crate) fn read(row: &Row) -> Result<Cursor> {
+    Ok(Cursor {
         link: row.get("link")?,
         kind: row.named("kind")?,
         previous_link: row.maybe("previous_link")?,
         updated_at: row.get("updated_at")?,
-    }))
+    })
 }
 
 /// Saves the cursor of a feed.

@@ -47,6 +47,7 @@ mod records_write;
 pub mod references;
 pub mod review_items;
 pub mod rights;
+pub mod rounds;
 pub mod runs;
 mod scratch;
 pub mod sealer;

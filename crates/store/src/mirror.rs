@@ -120,26 +120,20 @@ pub async fn get(
     rows.iter().map(read).collect()
 }
 
-/// Fingerprint and version of these people; unknown ones are left out.
+/// The fingerprints of these people; unknown ones are left out.
 pub async fn fingerprints(
     on: impl Into<Source<'_>>,
     connection_id: ConnectionId,
     ids: &[ObjectId],
-) -> Result<Vec<(ObjectId, [u8; 16], i64)>> {
+) -> Result<Vec<(ObjectId, [u8; 16])>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let text = "SELECT object_id, fingerprint, version FROM people
+    let text = "SELECT object_id, fingerprint FROM people
         WHERE connection_id = $1 AND object_id IN ($2)";
     let rows = on.into().rows(text, args![connection_id, ids]).await?;
     rows.iter()
-        .map(|row| {
-            Ok((
-                row.get("object_id")?,
-                row.get("fingerprint")?,
-                row.get("version")?,
-            ))
-        })
+        .map(|row| Ok((row.get("object_id")?, row.get("fingerprint")?)))
         .collect()
 }
 

@@ -14,7 +14,6 @@ use provisioning::absence::Ledger;
 use provisioning::ids::{GenerationId, GroupId, ObjectId};
 use store::directory_groups::DirectoryGroup;
 use store::memberships;
-use store::mirror::MirrorRow;
 use tokio::sync::mpsc;
 
 use super::members::{GroupRead, MOST_PAGES, Page, Read, nobody_writes};
@@ -26,7 +25,7 @@ use crate::rules::assigned_name;
 const BY_IDS: usize = 1_000;
 
 impl Reading {
-    /// Reads who is assigned and what is new of it, when a rule asks for it.
+    /// Reads who is assigned and what is new of it, for the rules that ask for it.
     pub(super) async fn assignments_round(self: &Arc<Self>) -> Result<()> {
         let mapped = self.mapped().await?.iter();
         let assigned = mapped.filter(|(_, inside)| **inside == Inside::Assigned);
@@ -97,15 +96,13 @@ impl Reading {
         let mut rows = Vec::with_capacity(wanted.len());
         for chunk in wanted.chunks(BY_IDS) {
             let ids: Vec<uuid::Uuid> = chunk.iter().map(|id| id.0).collect();
-            let users = self.client.users_by_ids(&ids).await?.into_iter();
-            let read: store::Result<Vec<MirrorRow>> =
-                users.map(|user| self.write_of(None, user).row()).collect();
-            rows.extend(read?);
+            rows.extend(self.changed(self.client.users_by_ids(&ids).await?).await?);
         }
         let new_groups = groups.iter().filter(|id| !groups_before.contains(id));
         let new = new.into_iter().map(|id| (id, false));
         let page = Page {
             group: application,
+            read: wanted.len(),
             people: rows,
             new: new.chain(new_groups.map(|id| (*id, true))).collect(),
         };

@@ -16,7 +16,7 @@ use provisioning::directory::Presence;
 use provisioning::ids::{GroupId, ObjectId};
 use store::cursors::{Cursor, CursorKind, Feed};
 use store::mirror::{self, MirrorWrite};
-use store::{Tx, cursors, directory_groups, mapping_rules, memberships, pending};
+use store::{Tx, cursors, directory_groups, mapping_rules, memberships, pending, rounds};
 
 use super::full::group_query;
 use super::hydrate::gone_write;
@@ -28,11 +28,12 @@ use crate::error::{Class, EngineError, Result};
 const KEEP_CURSOR: Duration = Duration::from_secs(6 * 3600);
 
 impl Reading {
-    /// One round of both feeds. `resync_required` when there is no cursor or
-    /// it has ended.
-    pub(super) async fn delta(self: &Arc<Self>) -> Result<()> {
-        let (users, known_users) = self.start(Feed::Users).await?;
-        let (groups, known_groups) = self.start(Feed::Groups).await?;
+    /// One round of both feeds; whether anybody is pending. `resync_required`
+    /// when there is no cursor or it has ended.
+    pub(super) async fn delta(self: &Arc<Self>) -> Result<bool> {
+        let feeds = rounds::feeds(self.engine.db(), self.connection.id).await?;
+        let (users, known_users) = self.start(feeds.users)?;
+        let (groups, known_groups) = self.start(feeds.groups)?;
         // Most rounds have one page each, and end with it.
         let query = group_query();
         let (first_users, first_groups) = tokio::try_join!(
@@ -47,12 +48,13 @@ impl Reading {
                 .await?;
             tx.commit().await?;
         }
-        self.assignments_round().await?;
+        if feeds.follows_assignments {
+            self.assignments_round().await?;
+        }
         self.hydrate_pending().await
     }
 
-    async fn start(&self, feed: Feed) -> Result<(DeltaStart, Cursor)> {
-        let cursor = cursors::get(self.engine.db(), self.connection.id, feed).await?;
+    fn start(&self, cursor: Option<Cursor>) -> Result<(DeltaStart, Cursor)> {
         let cursor = cursor.ok_or_else(|| {
             EngineError::new(
                 "resync_required",

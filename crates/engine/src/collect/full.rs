@@ -20,8 +20,8 @@ use crate::convert;
 use crate::error::{Class, EngineError, Result};
 
 impl Reading {
-    /// Reads everything and swaps the generation in.
-    pub(super) async fn full(self: &Arc<Self>) -> Result<()> {
+    /// Reads everything and swaps the generation in; whether anybody is pending.
+    pub(super) async fn full(self: &Arc<Self>) -> Result<bool> {
         self.organization().await?;
         let is_first = !self.engine.has_people(self.connection.id).await?;
         // Taken before the reads: what changes meanwhile comes back as a replay.

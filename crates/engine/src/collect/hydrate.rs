@@ -16,14 +16,15 @@ use crate::error::Result;
 const BY_IDS: usize = 1_000;
 
 impl Reading {
-    /// Reads the pending people who are not in the mirror.
-    pub(super) async fn hydrate_pending(&self) -> Result<()> {
+    /// Reads the pending people who are not in the mirror; whether anybody is
+    /// pending.
+    pub(super) async fn hydrate_pending(&self) -> Result<bool> {
         let (db, id) = (self.engine.db(), self.connection.id);
         let mut after = None;
         loop {
             let page = pending::page(db, id, after, 1_000).await?;
             let Some(last) = page.last() else {
-                return Ok(());
+                return Ok(after.is_some());
             };
             after = Some(*last);
             let known: BTreeSet<ObjectId> =

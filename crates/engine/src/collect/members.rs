@@ -1,12 +1,12 @@
 //! The members of many groups: several groups are read at once, and what was
 //! read is written meanwhile, in batches across groups.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use graph::{Link, PageGuard};
-use provisioning::ids::{GroupId, ObjectId};
+use graph::{DirectoryUser, Link, PageGuard};
+use provisioning::ids::{GroupId, ObjectId, RunId};
 use serde_json::json;
 use store::deferred_indexes::{self, LARGE, Stage};
 use store::mirror::{self, MirrorRow};
@@ -15,6 +15,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 use super::{Inside, Reading};
+use crate::convert;
 use crate::error::{Class, EngineError, Result, broke_off};
 
 /// How many groups are read at once.
@@ -61,6 +62,9 @@ pub(super) enum Read {
 /// A page on its way to the database.
 pub(super) struct Page {
     pub(super) group: GroupId,
+    /// How many people were on it.
+    pub(super) read: usize,
+    /// Those of them the mirror does not have as they are.
     pub(super) people: Vec<MirrorRow>,
     /// Members who were none before: people and groups.
     pub(super) new: Vec<(ObjectId, bool)>,
@@ -69,6 +73,7 @@ pub(super) struct Page {
 /// What one transaction writes.
 #[derive(Default)]
 struct Batch {
+    read: usize,
     people: Vec<MirrorRow>,
     new: Vec<(GroupId, ObjectId, bool)>,
 }
@@ -76,6 +81,9 @@ struct Batch {
 /// How far a load has come.
 #[derive(Default)]
 struct Load {
+    /// People that were read.
+    read: AtomicU64,
+    /// Of them, those that are written.
     people: AtomicU64,
     /// How far it was when it was last asked whether it is large.
     asked_at: AtomicU64,
@@ -195,6 +203,7 @@ impl Reading {
             let new = children.iter().map(|child| (ObjectId(child.0), true));
             let page = Page {
                 group,
+                read: 0,
                 people: Vec::new(),
                 new: new.collect(),
             };
@@ -212,11 +221,12 @@ impl Reading {
             let new = seen.iter().skip(first);
             let new = new.filter(|id| before.binary_search(id).is_err());
             let new: Vec<(ObjectId, bool)> = new.map(|id| (*id, false)).collect();
-            let people = page.members.into_iter();
-            let people: store::Result<Vec<MirrorRow>> =
-                people.map(|user| self.write_of(None, user).row()).collect();
-            let people = people?;
-            let page_read = Page { group, people, new };
+            let page_read = Page {
+                group,
+                read: page.members.len(),
+                people: self.changed(page.members).await?,
+                new,
+            };
             send.send(page_read).await.map_err(|_| nobody_writes())?;
             let Some(next) = page.next else { break };
             guard.follow(&next)?;
@@ -280,43 +290,73 @@ impl Reading {
         Ok((all, groups))
     }
 
+    /// People of a list as they are written, without those the mirror has as
+    /// they are: after the first sync nearly all.
+    pub(super) async fn changed(&self, mut users: Vec<DirectoryUser>) -> Result<Vec<MirrorRow>> {
+        if self.connection.progress.first_sync_done {
+            let ids: Vec<ObjectId> = users.iter().map(|user| ObjectId(user.id)).collect();
+            let known = mirror::fingerprints(self.engine.db(), self.connection.id, &ids).await?;
+            let known: HashMap<ObjectId, [u8; 16]> = known.into_iter().collect();
+            users.retain(|user| known.get(&ObjectId(user.id)) != Some(&convert::fingerprint(user)));
+        }
+        let rows = users.into_iter();
+        let rows: store::Result<Vec<MirrorRow>> =
+            rows.map(|user| self.write_of(None, user).row()).collect();
+        Ok(rows?)
+    }
+
     async fn write_pages(&self, inbox: &Mutex<mpsc::Receiver<Page>>, load: &Load) -> Result<()> {
         loop {
             let mut batch = Batch::default();
+            let mut is_over = false;
             {
                 let mut inbox = inbox.lock().await;
-                while batch.people.len() < BATCH
-                    && let Some(page) = inbox.recv().await
+                while batch.read < BATCH && !is_over {
+                    match inbox.recv().await {
+                        Some(page) => batch.take(page),
+                        None => is_over = true,
+                    }
+                }
+            }
+            if batch.is_written(self.run_id) {
+                self.write_batches(batch, inbox, load).await?;
+            }
+            if is_over {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Writes a batch, and what has come meanwhile.
+    async fn write_batches(
+        &self,
+        batch: Batch,
+        inbox: &Mutex<mpsc::Receiver<Page>>,
+        load: &Load,
+    ) -> Result<()> {
+        self.note_load(batch.people.len() as u64, load).await?;
+        let mut tx = self.engine.begin_relaxed().await?;
+        self.save_batch(&mut tx, batch, load).await?;
+        // It goes along, since a page of an index that is changed twice is
+        // written once.
+        for _ in 0..MORE {
+            let mut batch = Batch::default();
+            if let Ok(mut inbox) = inbox.try_lock() {
+                while batch.read < BATCH
+                    && let Ok(page) = inbox.try_recv()
                 {
                     batch.take(page);
                 }
             }
-            if batch.people.is_empty() && batch.new.is_empty() {
-                return Ok(());
+            if batch.read == 0 {
+                break;
             }
-            self.note_load(batch.people.len() as u64, load).await?;
-            let mut tx = self.engine.begin_relaxed().await?;
+            load.people
+                .fetch_add(batch.people.len() as u64, Ordering::Relaxed);
             self.save_batch(&mut tx, batch, load).await?;
-            // What has come meanwhile goes along: a page of an index that is
-            // changed twice is written once.
-            for _ in 0..MORE {
-                let mut batch = Batch::default();
-                if let Ok(mut inbox) = inbox.try_lock() {
-                    while batch.people.len() < BATCH
-                        && let Ok(page) = inbox.try_recv()
-                    {
-                        batch.take(page);
-                    }
-                }
-                if batch.people.is_empty() {
-                    break;
-                }
-                load.people
-                    .fetch_add(batch.people.len() as u64, Ordering::Relaxed);
-                self.save_batch(&mut tx, batch, load).await?;
-            }
-            tx.commit().await?;
         }
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Asks, each time the load has doubled, whether it is large beside what is
@@ -335,6 +375,7 @@ impl Reading {
     }
 
     async fn save_batch(&self, tx: &mut Tx, batch: Batch, load: &Load) -> Result<()> {
+        load.read.fetch_add(batch.read as u64, Ordering::Relaxed);
         let (now, id) = (self.engine.now(), self.connection.id);
         let changed = mirror::write_rows(tx, id, batch.people, now).await?;
         memberships::add_many(tx, id, &batch.new).await?;
@@ -348,7 +389,7 @@ impl Reading {
             pending::add(tx, id, &touched, now).await?;
         }
         if let Some(run) = self.run_id {
-            let people = load.people.load(Ordering::Relaxed);
+            let people = load.read.load(Ordering::Relaxed);
             let progress = json!({ "phase": "collecting", "people": people });
             runs::set_progress(tx, run, &progress).await?;
         }
@@ -357,7 +398,14 @@ impl Reading {
 }
 
 impl Batch {
+    /// Whether there is anything to write: people, or how far a run has come.
+    fn is_written(&self, run: Option<RunId>) -> bool {
+        let is_progress = run.is_some() && self.read > 0;
+        is_progress || !self.people.is_empty() || !self.new.is_empty()
+    }
+
     fn take(&mut self, page: Page) {
+        self.read += page.read;
         self.people.extend(page.people);
         let new = page.new.into_iter();
         self.new

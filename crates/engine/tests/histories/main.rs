@@ -38,7 +38,7 @@ use history::{Oracle, Report};
 use planted::Plant;
 
 /// Seeds that are always lived, and must show every fault.
-const FIXED: u64 = 1_000;
+const FIXED: u64 = 2_000;
 /// How many are lived after them, each time others.
 const FRESH: u64 = 10;
 

@@ -23,6 +23,7 @@ mod plans;
 mod record_list;
 mod records;
 mod review_items;
+mod rounds;
 mod runs;
 mod samples;
 mod secrets;

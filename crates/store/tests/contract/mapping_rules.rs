@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::samples::{CONNECTION, TENANT, connect, group, time};
 use crate::support::both;
 
-fn rule(n: u128, order: i64) -> MappingRule {
+pub(crate) fn rule(n: u128, order: i64) -> MappingRule {
     MappingRule {
         id: RuleId(Uuid::from_u128(n)),
         name: format!("Rule {n}"),

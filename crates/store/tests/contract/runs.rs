@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::samples::{CONNECTION, decision, run_id, time};
 use crate::support::both;
 
-fn run(n: u128) -> RunRow {
+pub(crate) fn run(n: u128) -> RunRow {
     RunRow {
         id: run_id(n),
         connection_id: Some(CONNECTION),
