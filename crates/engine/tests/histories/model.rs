@@ -351,14 +351,20 @@ impl Judge {
     /// Whether an edit by hand now has one right end: nothing about the person
     /// is on its way.
     pub(crate) fn is_quiet(&self, person: Uuid) -> bool {
+        self.was_one_thing(person)
+            && !self.touched.contains(&person)
+            && !self.tolerant.contains(&person)
+    }
+
+    /// Whether nothing else was ever said of the person since the last
+    /// judgement.
+    fn was_one_thing(&self, person: Uuid) -> bool {
         let Some([only]) = self.outcomes.get(&person).map(Vec::as_slice) else {
             return false;
         };
         // New rules may meet memberships that ended, and nobody has read it yet.
         let mut possible = self.possible.get(&person).into_iter().flatten();
         possible.all(|outcome| outcome == only)
-            && !self.touched.contains(&person)
-            && !self.tolerant.contains(&person)
     }
 
     /// Whether a change of the person may not have been applied yet.
@@ -445,7 +451,7 @@ impl Judge {
             }
             Outcome::Here { verdict, .. } => match verdict {
                 Verdict::Open => Vec::new(),
-                Verdict::Stays => self.unchanged(before, record, past),
+                Verdict::Stays => self.unchanged(person, before, record),
                 Verdict::Nobody => without_access(record),
                 Verdict::Wins(winner) => {
                     let fresh = before.is_none() && past.len() <= 2;
@@ -567,12 +573,12 @@ impl Judge {
     /// As they were: nothing lost, nothing given.
     fn unchanged(
         &self,
+        person: Uuid,
         before: Option<&LinkRow>,
         record: &Record,
-        past: &[Outcome],
     ) -> Vec<String> {
         let was = before.and_then(|row| self.expected.records.get(&row.link.record_id));
-        let Some(was) = was.filter(|_| past.len() == 1) else {
+        let Some(was) = was.filter(|_| self.was_one_thing(person)) else {
             return Vec::new();
         };
         let mut wrong = Vec::new();
