@@ -22,9 +22,15 @@ mod shutdown;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tikv_jemallocator::Jemalloc;
 
 use crate::arguments::Arguments;
 use crate::output::Output;
+
+/// SQLite's too, which allocates much and in small pieces: it takes `malloc`'s
+/// place.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -571,12 +571,7 @@ impl Judge {
     }
 
     /// As they were: nothing lost, nothing given.
-    fn unchanged(
-        &self,
-        person: Uuid,
-        before: Option<&LinkRow>,
-        record: &Record,
-    ) -> Vec<String> {
+    fn unchanged(&self, person: Uuid, before: Option<&LinkRow>, record: &Record) -> Vec<String> {
         let was = before.and_then(|row| self.expected.records.get(&row.link.record_id));
         let Some(was) = was.filter(|_| self.was_one_thing(person)) else {
             return Vec::new();

@@ -85,8 +85,7 @@ pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Re
             "held" => "waits for approval".to_owned(),
             _ => status.replace('_', " "),
         },
-        needs_rule: status == "connected"
-            && mapping_rules::of_connection(db, of.id).await?.is_empty(),
+        needs_rule: status == "connected" && !mapping_rules::any(db, of.id).await?,
         is_paused: status == "paused",
         state: status,
         reason: of.health.reason,
