@@ -212,22 +212,30 @@ impl Reading {
         let (before, mut left) = self.members_before(group).await?;
         left.retain(|inside| nested && !children.contains(&GroupId(inside.0)));
         let mut seen: Vec<ObjectId> = Vec::with_capacity(before.len());
+        let (mut users, mut new) = (Vec::new(), Vec::new());
         let mut guard = PageGuard::new(MOST_PAGES);
         let mut from: Option<Link> = None;
         loop {
             let page = self.client.members_page(group.0, from.as_ref()).await?;
             let first = seen.len();
             seen.extend(page.members.iter().map(|user| ObjectId(user.id)));
-            let new = seen.iter().skip(first);
-            let new = new.filter(|id| before.binary_search(id).is_err());
-            let new: Vec<(ObjectId, bool)> = new.map(|id| (*id, false)).collect();
-            let page_read = Page {
-                group,
-                read: page.members.len(),
-                people: self.changed(page.members).await?,
-                new,
-            };
-            send.send(page_read).await.map_err(|_| nobody_writes())?;
+            let added = seen.iter().skip(first);
+            let added = added.filter(|id| before.binary_search(id).is_err());
+            new.extend(added.map(|id| (*id, false)));
+            users.extend(page.members);
+            // Many at once are compared with less reading than page by page.
+            if !self.connection.progress.first_sync_done
+                || users.len() >= BATCH
+                || page.next.is_none()
+            {
+                let page_read = Page {
+                    group,
+                    read: users.len(),
+                    people: self.changed(std::mem::take(&mut users)).await?,
+                    new: std::mem::take(&mut new),
+                };
+                send.send(page_read).await.map_err(|_| nobody_writes())?;
+            }
             let Some(next) = page.next else { break };
             guard.follow(&next)?;
             from = Some(next);
