@@ -25,6 +25,7 @@ mod records;
 mod review_items;
 mod runs;
 mod samples;
+mod schema;
 mod secrets;
 mod support;
 mod webhooks;
