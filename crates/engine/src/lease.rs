@@ -20,7 +20,7 @@ use crate::error::{Class, EngineError, Result};
 use crate::run::SYNC_JOB;
 
 /// How long what a worker holds stays its own after its last sign of life.
-const LEASE: Duration = Duration::from_secs(12);
+const LEASE: Duration = Duration::from_secs(11);
 /// Between two signs of life.
 pub(crate) const BEAT: Duration = Duration::from_secs(3);
 /// Between two looks whether somebody's lease ran out.

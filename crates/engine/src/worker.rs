@@ -33,6 +33,8 @@ const BRIEF: Duration = Duration::from_secs(1);
 const MOST: usize = 16;
 /// The longest sleep: what other processes ask for is seen this late.
 const NAP: Duration = Duration::from_millis(250);
+/// How long others have to take what is beyond this worker's share.
+const LEAVE: Duration = Duration::from_secs(1);
 /// How often it is looked which secrets end, and what has had its time.
 const WARN_EVERY: Duration = Duration::from_secs(3600);
 /// How often the wait for the next round doubles while a connection is calm.
@@ -61,6 +63,8 @@ struct Hands {
     /// Held according to the database, and not known of at the last look: by id,
     /// with their fence.
     strays: HashMap<i64, i64>,
+    /// How many connections are this worker's when all have the same number.
+    share: Option<usize>,
     warned_at: Option<Timestamp>,
     /// When it was last looked what others want.
     looked_at: Option<Timestamp>,
@@ -148,7 +152,7 @@ impl Engine {
             return Ok(false);
         }
         let _heart = self.show_life().await?;
-        let Some(job) = self.claim().await? else {
+        let Some(job) = self.claim(self.now()).await? else {
             return Ok(false);
         };
         let job = Arc::new(job);
@@ -161,9 +165,10 @@ impl Engine {
         Ok(true)
     }
 
-    async fn claim(&self) -> Result<Option<Job>> {
+    /// Takes a connection that was free and due then.
+    async fn claim(&self, then: Timestamp) -> Result<Option<Job>> {
         let worker = &self.0.worker;
-        Ok(jobs::claim(self.db(), worker, self.now(), &[SYNC_JOB]).await?)
+        Ok(jobs::claim(self.db(), worker, then, &[SYNC_JOB]).await?)
     }
 
     /// Mends what a crash left behind, and makes sure that every connection
@@ -208,7 +213,13 @@ impl Engine {
         let mut any_kept = true;
         while hands.are_free(now) && (any_new || any_kept) {
             if any_new {
-                match self.claim().await? {
+                let held = hands.jobs.len() + locked(&self.0.idle).len();
+                // What is beyond the share is left to others for a moment: what
+                // was given back to be shared would be taken back at once.
+                let is_more = hands.share.is_some_and(|share| held >= share);
+                let before = now.checked_sub(LEAVE).unwrap_or(Timestamp::MIN);
+                let due = if is_more { before } else { now };
+                match self.claim(due).await? {
                     Some(job) => self.start(hands, Arc::new(job), now),
                     None => any_new = false,
                 }
@@ -236,12 +247,14 @@ impl Engine {
         self.free_strays(hands, held).await?;
         let workers = jobs::workers(db, now).await?;
         if workers < 2 {
+            hands.share = None;
             return Ok(());
         }
         let counts = jobs::counts(db).await?;
         let all = counts.iter().find(|(kind, ..)| kind == SYNC_JOB);
         let all = all.map_or(0, |(_, free, held)| free + held);
         let share = usize::try_from(all.div_ceil(workers)).unwrap_or(usize::MAX);
+        hands.share = Some(share);
         let mut excess = (hands.jobs.len() + locked(&self.0.idle).len()).saturating_sub(share);
         while excess > 0 {
             let Some((job, due)) = self.take_idle(|_| true) else {

@@ -41,8 +41,8 @@ pub(crate) struct Doctor {
 
 /// How many people who are not as they should be are named.
 const MOST_DIFFERENCES: usize = 50;
-/// How far a host's clock may be from the database's. A lease lasts 12 seconds
-/// and is looked after every second; 15 are promised.
+/// How far a host's clock may be from the database's. A lease lasts 11 seconds
+/// and is looked after every second; others work within 15.
 const MOST_SKEW: Duration = Duration::from_secs(1);
 
 /// One thing looked at.
