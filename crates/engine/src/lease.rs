@@ -175,7 +175,7 @@ impl Engine {
     /// the next one is due.
     async fn beat(&self) -> Result<()> {
         let until = later(self.now(), LEASE);
-        let beat = jobs::beat(self.db(), &self.0.worker, until);
+        let beat = Box::pin(jobs::beat(self.db(), &self.0.worker, until));
         match self.db().backend() {
             // The one writer may be busy for longer; whoever waits for it is alive.
             Backend::Sqlite => Ok(beat.await?),

@@ -67,7 +67,8 @@ pub(crate) async fn open(options: &Options) -> Result<PgPool> {
 pub(crate) async fn answered<T>(
     statement: impl Future<Output = sqlx::Result<T>>,
 ) -> sqlx::Result<T> {
-    within(STATEMENT, statement).await
+    // On the heap: it is part of futures that nest deeply.
+    within(STATEMENT, Box::pin(statement)).await
 }
 
 async fn within<T>(
