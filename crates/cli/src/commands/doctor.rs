@@ -246,7 +246,8 @@ async fn clock(db: &Db, findings: &mut Findings) {
     };
     let seconds = ahead.as_secs_f64();
     if ahead.unsigned_abs() < MOST_SKEW {
-        return findings.good("clock", format!("{seconds:+.1} s from the database's"));
+        let seconds = seconds.abs();
+        return findings.good("clock", format!("{seconds:.1} s from the database's"));
     }
     findings.bad(
         "clock",
