@@ -33,6 +33,7 @@ async fn two_workers(url: &str) -> (Fleet, Process, Process, proxy::Proxy) {
 
 /// After something happened to a worker that had these tenants: the time until
 /// another one has applied a change in each.
+#[allow(clippy::print_stdout)] // a measurement, for whoever reads the test's output
 async fn taken_over(fleet: &Fleet, tenants: &[usize], why: &str) {
     fleet.tenants.promote(tenants, why).await;
     let took = fleet.settles(TAKE_OVER, why).await;
