@@ -68,8 +68,7 @@ async fn migrate(global: &Global, output: Output) -> Result<()> {
     let config = global.load(Vec::new())?;
     compose::start_log(&config);
     let db = compose::open_database(&config).await?;
-    let applied = db.pending_migrations().await?;
-    db.migrate().await?;
+    let applied = compose::migrate(&db).await?;
     output.show(&json!({ "applied": applied }), || match applied.len() {
         0 => "The schema is up to date.".to_owned(),
         _ => format!("Applied {}.", applied.join(", ")),

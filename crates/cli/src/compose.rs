@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use engine::{Courier, Engine, EngineOptions, Notifications};
 use graph::{Environment, OsEntropy, ReqwestTransport, TransportOptions};
 use store::sealer::Sealer;
-use store::{Db, Options};
+use store::{Db, Options, StoreError};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -115,10 +115,10 @@ pub(crate) async fn installation(config: Config, migrate: Migrate) -> Result<Ins
         ));
     }
     let db = open_database(&config).await?;
-    match migrate {
-        Migrate::Apply => db.migrate().await.context("the migrations failed")?,
-        Migrate::Refuse => refuse_old_schema(&db).await?,
+    if migrate == Migrate::Apply {
+        self::migrate(&db).await?;
     }
+    refuse_misfit(&db).await?;
     // A database that was sealed under a changed key is never given a new one.
     let is_first = store::secrets::master_key_id(&db).await?.is_none();
     let master = master_key::load(&config, &OsEntropy, is_first)?;
@@ -146,13 +146,38 @@ pub(crate) fn engine_options(config: &Config) -> Result<EngineOptions> {
     })
 }
 
-async fn refuse_old_schema(db: &Db) -> Result<()> {
-    let pending = db.pending_migrations().await?;
-    if pending.is_empty() {
+/// What to do about a schema that is more than one version newer.
+pub(crate) const TOO_NEW: &str =
+    "Run the newer Rollcall; to go back to this one, restore the backup made before the upgrade.";
+
+/// Brings the schema up to date; one that is newer by one version stays. What
+/// was applied.
+pub(crate) async fn migrate(db: &Db) -> Result<Vec<String>> {
+    match db.migrate().await {
+        Err(error @ StoreError::SchemaTooNew { .. }) => Err(curable(error.to_string(), TOO_NEW)),
+        migrated => migrated.context("the migrations failed"),
+    }
+}
+
+/// Refuses a schema this program does not work on, and says when it is newer.
+async fn refuse_misfit(db: &Db) -> Result<()> {
+    let schema = match db.schema().await {
+        Err(error @ StoreError::SchemaTooNew { .. }) => {
+            return Err(curable(error.to_string(), TOO_NEW));
+        }
+        schema => schema?,
+    };
+    if let Some(newer) = schema.newer {
+        tracing::warn!("the database's schema is one version newer than this program: {newer}");
+    }
+    if schema.pending.is_empty() {
         return Ok(());
     }
     Err(curable(
-        format!("the database lacks migrations: {}", pending.join(", ")),
+        format!(
+            "the database lacks migrations: {}",
+            schema.pending.join(", ")
+        ),
         "Run `rollcall migrate`, or start without --no-migrate.",
     ))
 }

@@ -1,7 +1,7 @@
 //! The engine itself: what everything else in this crate hangs on, and the one
 //! place that looks at the clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -72,6 +72,8 @@ pub(crate) struct Inner {
     pub(crate) worker: String,
     /// Connections the worker holds between two rounds.
     pub(crate) idle: Mutex<HashMap<ConnectionId, Idle>>,
+    /// Jobs this process holds for anything but the worker's rounds, by id.
+    pub(crate) lent: Mutex<HashSet<i64>>,
     /// How many rounds in a row were calm.
     pub(crate) calm: Mutex<HashMap<ConnectionId, u32>>,
     /// When each connection was read last.
@@ -101,6 +103,7 @@ impl Engine {
             options,
             clients: Mutex::default(),
             idle: Mutex::default(),
+            lent: Mutex::default(),
             calm: Mutex::default(),
             read_at: Mutex::default(),
             counter: AtomicU32::new(0),

@@ -9,18 +9,22 @@ use std::time::Duration;
 use graph::environment::later;
 use jiff::Timestamp;
 use provisioning::ids::ConnectionId;
+use store::Backend;
 use store::jobs::{self, Job};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Engine, locked};
 use crate::error::{Class, EngineError, Result};
 use crate::run::SYNC_JOB;
 
 /// How long what a worker holds stays its own after its last sign of life.
-const LEASE: Duration = Duration::from_secs(12);
+const LEASE: Duration = Duration::from_secs(11);
 /// Between two signs of life.
 pub(crate) const BEAT: Duration = Duration::from_secs(3);
+/// Between two looks whether somebody's lease ran out.
+pub(crate) const VIGIL: Duration = Duration::from_secs(1);
 /// Between two looks whether a connection became free.
 const LOOK: Duration = Duration::from_millis(25);
 /// How long a person's request waits for a connection that is being worked on.
@@ -33,11 +37,16 @@ pub(crate) struct Idle {
 }
 
 /// Shows that this process is alive for as long as it is kept.
-pub(crate) struct Heart(JoinHandle<()>);
+pub(crate) struct Heart {
+    beating: JoinHandle<()>,
+    /// The lease ran out, since this process stood still or its database was out
+    /// of reach.
+    pub(crate) lost: CancellationToken,
+}
 
 impl Drop for Heart {
     fn drop(&mut self) {
-        self.0.abort();
+        self.beating.abort();
     }
 }
 
@@ -64,7 +73,7 @@ impl Drop for Held {
         };
         let (engine, heart) = (self.engine.unheld(), self.heart.take());
         runtime.spawn(async move {
-            if let Err(error) = engine.give_back(&job, engine.now()).await {
+            if let Err(error) = engine.give_back_lent(&job).await {
                 tracing::warn!(connection = %job.key, "could not give a job back: {error}");
             }
             drop(heart);
@@ -76,14 +85,16 @@ impl Held {
     /// Gives the connection back; what was asked for meanwhile is done next.
     pub(crate) async fn release(mut self) -> Result<()> {
         match self.job.take() {
-            Some(job) => self.engine.unheld().give_back(&job, self.now()).await,
+            Some(job) => self.engine.unheld().give_back_lent(&job).await,
             None => Ok(()),
         }
     }
 
     /// The connection is gone, and its job with it.
     pub(crate) fn forget(mut self) {
-        self.job = None;
+        if let Some(job) = self.job.take() {
+            locked(&self.engine.0.lent).remove(&job.id);
+        }
     }
 }
 
@@ -111,6 +122,7 @@ impl Engine {
             tokio::time::sleep(LOOK).await;
             waited += LOOK;
         };
+        locked(&self.0.lent).insert(job.id);
         Ok(Held {
             engine: self.holding(Arc::clone(&job)),
             job: Some(job),
@@ -127,24 +139,61 @@ impl Engine {
         Ok(())
     }
 
+    /// Gives back what a page's change was done by; due at once.
+    async fn give_back_lent(&self, job: &Job) -> Result<()> {
+        // Whether or not that works: a stray is found.
+        locked(&self.0.lent).remove(&job.id);
+        self.give_back(job, self.now()).await
+    }
+
     /// Shows that this process is alive, now and until the value is dropped.
     pub(crate) async fn show_life(&self) -> Result<Heart> {
         self.beat().await?;
-        let engine = self.unheld();
-        Ok(Heart(tokio::spawn(async move {
+        let (engine, lost) = (self.unheld(), CancellationToken::new());
+        let tell = lost.clone();
+        let mut last = self.now();
+        let beating = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(BEAT).await;
-                if let Err(error) = engine.beat().await {
-                    tracing::warn!("could not renew the lease: {error}");
+                if engine.db().backend() == Backend::Postgres
+                    && engine.now().duration_since(last).unsigned_abs() >= LEASE
+                {
+                    // Said before anything is written: others may have taken over.
+                    return tell.cancel();
+                }
+                let now = engine.now();
+                match engine.beat().await {
+                    Ok(()) => last = now,
+                    Err(error) => tracing::warn!("could not renew the lease: {error}"),
                 }
             }
-        })))
+        });
+        Ok(Heart { beating, lost })
     }
 
+    /// A sign of life. On a server that does not answer it is given up before
+    /// the next one is due.
     async fn beat(&self) -> Result<()> {
         let until = later(self.now(), LEASE);
-        Ok(jobs::beat(self.db(), &self.0.worker, until).await?)
+        let beat = Box::pin(jobs::beat(self.db(), &self.0.worker, until));
+        match self.db().backend() {
+            // The one writer may be busy for longer; whoever waits for it is alive.
+            Backend::Sqlite => Ok(beat.await?),
+            Backend::Postgres => match tokio::time::timeout(BEAT, beat).await {
+                Ok(beat) => Ok(beat?),
+                Err(_) => Err(silent()),
+            },
+        }
     }
+}
+
+fn silent() -> EngineError {
+    let message = format!(
+        "the database has not answered for {} seconds",
+        BEAT.as_secs()
+    );
+    EngineError::new("database_unavailable", Class::Unavailable, message)
+        .cure("Start the database, or check the network between.")
 }
 
 fn busy() -> EngineError {

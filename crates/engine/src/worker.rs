@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::{Engine, locked};
 use crate::error::{EngineError, Result, broke_off};
 use crate::input::PROVISIONING_MODE;
-use crate::lease::{BEAT, Idle};
+use crate::lease::{BEAT, Idle, VIGIL};
 use crate::model::ProvisioningMode;
 use crate::run::SYNC_JOB;
 
@@ -35,6 +35,8 @@ const BRIEF: Duration = Duration::from_secs(1);
 const MOST: usize = 16;
 /// The longest sleep: what other processes ask for is seen this late.
 const NAP: Duration = Duration::from_millis(250);
+/// How long others have to take what is beyond this worker's share.
+const LEAVE: Duration = Duration::from_secs(1);
 /// How often it is looked which secrets end, and what has had its time.
 const WARN_EVERY: Duration = Duration::from_secs(3600);
 /// How often the wait for the next round doubles while a connection is calm.
@@ -59,6 +61,12 @@ struct Hands {
     running: JoinSet<Ended>,
     jobs: HashMap<Id, (Arc<Job>, Timestamp)>,
     kept_house_at: Option<Timestamp>,
+    buried_at: Option<Timestamp>,
+    /// Held according to the database, and not known of at the last look: by id,
+    /// with their fence.
+    strays: HashMap<i64, i64>,
+    /// How many connections are this worker's when all have the same number.
+    share: Option<usize>,
     warned_at: Option<Timestamp>,
     /// When it was last looked what others want.
     looked_at: Option<Timestamp>,
@@ -86,28 +94,52 @@ impl Engine {
         if let Err(error) = self.start_work().await {
             tracing::error!("could not queue the connections: {error}");
         }
-        let mut heart = self.show_life().await.ok();
-        let mut hands = Hands::default();
         while !stop.is_cancelled() {
-            if heart.is_none() {
-                heart = self.show_life().await.ok();
+            if let Err(error) = self.work_while_alive(&stop).await {
+                tracing::error!("could not begin to work: {error}");
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = tokio::time::sleep(VIGIL) => {}
+                }
             }
-            if let Err(error) = self.look_around(&mut hands).await {
+        }
+    }
+
+    /// Works until stopped, or until this worker's lease ran out. Then others may
+    /// have what it holds: it lets go of everything and begins anew.
+    async fn work_while_alive(&self, stop: &CancellationToken) -> Result<()> {
+        let heart = self.show_life().await?;
+        let mut hands = Hands::default();
+        tokio::select! {
+            () = self.look_for_work(&mut hands, stop) => {}
+            () = heart.lost.cancelled() => {
+                tracing::warn!("the lease ran out: beginning anew");
+            }
+        }
+        // What was begun ends at the next transaction boundary.
+        hands.running.shutdown().await;
+        locked(&self.0.idle).clear();
+        let retired = jobs::retire(self.db(), &self.0.worker);
+        match tokio::time::timeout(BEAT, retired).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!("could not give back jobs: {error}"),
+            Err(_) => tracing::warn!("could not give back jobs: the database is silent"),
+        }
+        Ok(())
+    }
+
+    async fn look_for_work(&self, hands: &mut Hands, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.look_around(hands).await {
                 tracing::error!("could not look for work: {error}");
             }
             let nap = self.until_next_due().min(NAP);
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.0.wake.notified() => hands.looked_at = None,
-                Some(done) = hands.running.join_next_with_id() => self.rest(&mut hands, done).await,
+                Some(done) = hands.running.join_next_with_id() => self.rest(hands, done).await,
                 () = tokio::time::sleep(nap) => {}
             }
-        }
-        // What was begun ends at the next transaction boundary.
-        hands.running.shutdown().await;
-        locked(&self.0.idle).clear();
-        if let Err(error) = jobs::retire(self.db(), &self.0.worker).await {
-            tracing::warn!("could not give back jobs: {error}");
         }
     }
 
@@ -122,20 +154,23 @@ impl Engine {
             return Ok(false);
         }
         let _heart = self.show_life().await?;
-        let Some(job) = self.claim().await? else {
+        let Some(job) = self.claim(self.now()).await? else {
             return Ok(false);
         };
         let job = Arc::new(job);
+        locked(&self.0.lent).insert(job.id);
         let ended = self.do_job(Arc::clone(&job)).await;
         if let Err(error) = self.let_go(&job, ended).await {
             tracing::error!(connection = %job.key, "could not end the job: {error}");
         }
+        locked(&self.0.lent).remove(&job.id);
         Ok(true)
     }
 
-    async fn claim(&self) -> Result<Option<Job>> {
+    /// Takes a connection that was free and due then.
+    async fn claim(&self, then: Timestamp) -> Result<Option<Job>> {
         let worker = &self.0.worker;
-        Ok(jobs::claim(self.db(), worker, self.now(), &[SYNC_JOB]).await?)
+        Ok(jobs::claim(self.db(), worker, then, &[SYNC_JOB]).await?)
     }
 
     /// Mends what a crash left behind, and makes sure that every connection
@@ -155,6 +190,10 @@ impl Engine {
     /// Starts whatever is due and hands over what others want.
     async fn look_around(&self, hands: &mut Hands) -> Result<()> {
         let now = self.now();
+        if is_due(hands.buried_at, VIGIL, now) {
+            jobs::bury(self.db(), now).await?;
+            hands.buried_at = Some(now);
+        }
         if is_due(hands.kept_house_at, BEAT, now) {
             self.keep_house(hands, now).await?;
             hands.kept_house_at = Some(now);
@@ -176,7 +215,13 @@ impl Engine {
         let mut any_kept = true;
         while hands.are_free(now) && (any_new || any_kept) {
             if any_new {
-                match self.claim().await? {
+                let held = hands.jobs.len() + locked(&self.0.idle).len();
+                // What is beyond the share is left to others for a moment: what
+                // was given back to be shared would be taken back at once.
+                let is_more = hands.share.is_some_and(|share| held >= share);
+                let before = now.checked_sub(LEAVE).unwrap_or(Timestamp::MIN);
+                let due = if is_more { before } else { now };
+                match self.claim(due).await? {
                     Some(job) => self.start(hands, Arc::new(job), now),
                     None => any_new = false,
                 }
@@ -195,21 +240,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Every few seconds: frees what dead workers held, forgets what was taken
-    /// from this one, and leaves a fair share to the others.
-    async fn keep_house(&self, hands: &Hands, now: Timestamp) -> Result<()> {
+    /// Every few seconds: forgets what was taken from this worker, frees what it
+    /// holds unawares, and leaves a fair share to the others.
+    async fn keep_house(&self, hands: &mut Hands, now: Timestamp) -> Result<()> {
         let db = self.db();
-        jobs::bury(db, now).await?;
         let held: HashMap<i64, i64> = jobs::held(db, &self.0.worker).await?.into_iter().collect();
         locked(&self.0.idle).retain(|_, idle| held.get(&idle.job.id) == Some(&idle.job.fence));
+        self.free_strays(hands, held).await?;
         let workers = jobs::workers(db, now).await?;
         if workers < 2 {
+            hands.share = None;
             return Ok(());
         }
         let counts = jobs::counts(db).await?;
         let all = counts.iter().find(|(kind, ..)| kind == SYNC_JOB);
         let all = all.map_or(0, |(_, free, held)| free + held);
         let share = usize::try_from(all.div_ceil(workers)).unwrap_or(usize::MAX);
+        hands.share = Some(share);
         let mut excess = (hands.jobs.len() + locked(&self.0.idle).len()).saturating_sub(share);
         while excess > 0 {
             let Some((job, due)) = self.take_idle(|_| true) else {
@@ -217,6 +264,29 @@ impl Engine {
             };
             self.give_back(&job, due).await?;
             excess -= 1;
+        }
+        Ok(())
+    }
+
+    /// Frees what this worker holds according to the database and knows nothing
+    /// of: giving it back failed, or the answer to its claim was lost. A claim
+    /// may be under way, so only what was a stray the last time too.
+    async fn free_strays(&self, hands: &mut Hands, mut held: HashMap<i64, i64>) -> Result<()> {
+        for (job, _) in hands.jobs.values() {
+            held.remove(&job.id);
+        }
+        for idle in locked(&self.0.idle).values() {
+            held.remove(&idle.job.id);
+        }
+        for id in locked(&self.0.lent).iter() {
+            held.remove(id);
+        }
+        let before = std::mem::replace(&mut hands.strays, held);
+        for stray in &hands.strays {
+            if before.get(stray.0) == Some(stray.1) {
+                tracing::warn!(job = stray.0, "freed a job that nobody here works on");
+                jobs::free_stray(self.db(), &self.0.worker, (*stray.0, *stray.1)).await?;
+            }
         }
         Ok(())
     }

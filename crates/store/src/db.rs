@@ -1,4 +1,4 @@
-//! The handle on the database: opening, migrating, beginning.
+//! The handle on the database: opening, beginning.
 //!
 //! SQLite: one connection writes, several read; every write transaction is
 //! `BEGIN IMMEDIATE`, so a read followed by a write can never lose to another
@@ -9,22 +9,20 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use jiff::Timestamp;
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::PgPool;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::checkpoint::Checkpoints;
 use crate::error::{Result, StoreError};
+use crate::postgres_pool::{self, answered};
 use crate::scratch::Scratch;
 use crate::tx::InnerTx;
 pub(crate) use crate::tx::Raw;
 pub use crate::tx::{Source, Tx};
-
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +80,7 @@ impl Db {
     /// Opens the database; a missing SQLite file is made. Does not migrate.
     pub async fn open(options: &Options) -> Result<Self> {
         if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
-            return open_postgres(options).await;
+            return Ok(Self(Inner::Postgres(postgres_pool::open(options).await?)));
         }
         if options.url.starts_with("sqlite:") {
             return open_sqlite(options).await;
@@ -102,49 +100,6 @@ impl Db {
         }
     }
 
-    /// Brings the schema up to date, in one transaction under a lock: any
-    /// number of processes may call it at once.
-    pub async fn migrate(&self) -> Result<()> {
-        match &self.0 {
-            Inner::Sqlite { writer, .. } => {
-                let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-                SQLITE.run_direct(None, &mut *tx, false).await?;
-                tx.commit().await?;
-            }
-            Inner::Postgres(pool) => POSTGRES.run(pool).await?,
-        }
-        Ok(())
-    }
-
-    /// Migrations that this program knows and the database does not have, as
-    /// `NNNN name`; [`StoreError::Migrate`] when the database is newer.
-    pub async fn pending_migrations(&self) -> Result<Vec<String>> {
-        let known = match self.backend() {
-            Backend::Sqlite => &SQLITE,
-            Backend::Postgres => &POSTGRES,
-        };
-        let there = match self.backend() {
-            Backend::Sqlite => "SELECT 1 AS one FROM sqlite_schema WHERE name = '_sqlx_migrations'",
-            Backend::Postgres => {
-                "SELECT 1::bigint AS one WHERE to_regclass('_sqlx_migrations') IS NOT NULL"
-            }
-        };
-        let mut applied = Vec::new();
-        if self.source().row(there, vec![]).await?.is_some() {
-            let text = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-            for row in self.source().rows(text, vec![]).await? {
-                applied.push(row.get::<i64>("version")?);
-            }
-        }
-        if let Some(newer) = applied.iter().find(|v| !known.version_exists(**v)) {
-            return Err(sqlx::migrate::MigrateError::VersionMissing(*newer).into());
-        }
-        let missing = known.iter().filter(|m| !applied.contains(&m.version));
-        Ok(missing
-            .map(|m| format!("{:04} {}", m.version, m.description))
-            .collect())
-    }
-
     /// A transaction that writes.
     pub async fn begin(&self) -> Result<Tx> {
         Ok(Tx::new(match &self.0 {
@@ -156,7 +111,7 @@ impl Db {
                 tx: writer.begin_with("BEGIN IMMEDIATE").await?,
                 checkpoints: Some(checkpoints.clone()),
             },
-            Inner::Postgres(pool) => InnerTx::Postgres(pool.begin().await?),
+            Inner::Postgres(pool) => InnerTx::Postgres(answered(pool.begin()).await?),
         }))
     }
 
@@ -182,7 +137,7 @@ impl Db {
                 checkpoints: None,
             },
             Inner::Postgres(pool) => InnerTx::Postgres(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                answered(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
                     .await?,
             ),
         }))
@@ -197,6 +152,29 @@ impl Db {
     pub async fn ping(&self) -> Result<()> {
         self.source().row("SELECT 1 AS one", vec![]).await?;
         Ok(())
+    }
+
+    /// How far this machine's clock, which `now` reads, is ahead of the
+    /// database's; `None` where the database has none of its own.
+    pub async fn clock_ahead(
+        &self,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Option<jiff::SignedDuration>> {
+        if self.backend() == Backend::Sqlite {
+            return Ok(None);
+        }
+        // The first question may have to make its connection.
+        self.ping().await?;
+        let before = now();
+        let mut source = self.source();
+        let row = source.row("SELECT clock_timestamp() AS at", vec![]);
+        let Some(row) = row.await? else {
+            return Ok(None);
+        };
+        // Read there half-way between asking and hearing.
+        let half = now().duration_since(before) / 2;
+        let there: Timestamp = row.get("at")?;
+        Ok(Some(before.duration_since(there) + half))
     }
 
     /// Writes a consistent copy of a SQLite database to a new file. PostgreSQL
@@ -240,38 +218,6 @@ impl Db {
             }
             Inner::Postgres(pool) => pool.close().await,
         }
-    }
-}
-
-async fn open_postgres(options: &Options) -> Result<Db> {
-    let connect = PgConnectOptions::from_str(&options.url)?;
-    let connect = crate::postgres_tls::secure(&options.url, connect)
-        .application_name("rollcall")
-        .options([
-            ("timezone", "UTC"),
-            // A process that froze inside a transaction must not keep others
-            // from its work: see `jobs`.
-            ("idle_in_transaction_session_timeout", "8000"),
-        ])
-        .statement_cache_capacity(256)
-        .disable_statement_logging();
-    // A pool would try a refused connection again until its time-out.
-    let first = PgConnection::connect_with(&connect).await;
-    first.map_err(not_secured)?.close().await?;
-    let pool = PgPoolOptions::new()
-        .max_connections(options.connections.max(2))
-        .acquire_timeout(options.busy)
-        .connect_with(connect)
-        .await?;
-    Ok(Db(Inner::Postgres(pool)))
-}
-
-/// Without TLS, or without a certificate that can be trusted, the cure is part
-/// of the error.
-fn not_secured(error: sqlx::Error) -> StoreError {
-    match error {
-        error @ sqlx::Error::Tls(_) => StoreError::NotSecured(error),
-        error => error.into(),
     }
 }
 

@@ -72,6 +72,17 @@ pub enum StoreError {
     /// The schema cannot be brought up to date.
     #[error("the schema cannot be migrated")]
     Migrate(#[source] sqlx::migrate::MigrateError),
+    /// A program two or more versions newer changed the schema.
+    #[error(
+        "the database's schema is version {there:04}, this program's is {known:04}: it works with one that is one version \
+         newer, and not with this one"
+    )]
+    SchemaTooNew {
+        /// The newest migration this program knows.
+        known: i64,
+        /// The newest one the database has.
+        there: i64,
+    },
     /// Anything else: a mistake in a statement, most likely.
     #[error("the database failed")]
     Other(#[source] sqlx::Error),

@@ -112,6 +112,39 @@ pub async fn bury(db: &Db, now: Timestamp) -> Result<u64> {
         AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.worker = workers.name)";
     tx.execute(text, args![now]).await?;
     tx.commit().await?;
+    if db.backend() == Backend::Postgres {
+        end_transactions_of_the_dead(db, now).await?;
+    }
+    Ok(freed)
+}
+
+/// Ends the transactions that lean on a fence whose worker is dead: one that
+/// froze, or that no packet reaches, keeps its locks as long as its connection
+/// stands. They bear their worker's name, see [`fence`].
+async fn end_transactions_of_the_dead(db: &Db, now: Timestamp) -> Result<()> {
+    let text = format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name IN (
+            SELECT {LEANING} FROM jobs JOIN workers ON workers.name = jobs.worker
+            WHERE workers.lease_until <= $1)"
+    );
+    db.source().rows(text, args![now]).await?;
+    Ok(())
+}
+
+/// The name of a connection while its transaction leans on a job's fence. Names
+/// of workers can be longer than PostgreSQL keeps.
+const LEANING: &str = "'rollcall ' || md5(worker)";
+
+/// Frees a job that this worker holds according to the database and does not
+/// know of: it could not be given back, or the answer to its claim was lost.
+pub async fn free_stray(db: &Db, worker: &str, (id, fence): (i64, i64)) -> Result<u64> {
+    let text = "UPDATE jobs SET worker = NULL, fence = fence + 1,
+            run_at = COALESCE(again_at, run_at), again_at = NULL
+        WHERE id = $1 AND fence = $2 AND worker = $3";
+    let mut tx = db.begin().await?;
+    let freed = tx.execute(text, args![id, fence, worker]).await?;
+    tx.commit().await?;
     Ok(freed)
 }
 
@@ -227,14 +260,13 @@ pub async fn begin_again(db: &Db, job: &Job) -> Result<()> {
 pub async fn fence(tx: &mut Tx, job: &Job) -> Result<()> {
     // The lock lets other transactions of the holder through, and not a change
     // of the fence, which is part of a unique index for that reason.
+    let held = "FROM jobs WHERE id = $1 AND fence = $2 AND worker IS NOT NULL";
     let text = match tx.backend() {
-        Backend::Sqlite => {
-            "SELECT id FROM jobs WHERE id = $1 AND fence = $2 AND worker IS NOT NULL"
-        }
-        Backend::Postgres => {
-            "SELECT id FROM jobs WHERE id = $1 AND fence = $2 AND worker IS NOT NULL
-            FOR KEY SHARE"
-        }
+        Backend::Sqlite => format!("SELECT id {held}"),
+        // The name is the transaction's, and ends with it.
+        Backend::Postgres => format!(
+            "SELECT id, set_config('application_name', {LEANING}, true) {held} FOR KEY SHARE"
+        ),
     };
     let row = tx.row(text, args![job.id, job.fence]).await?;
     fenced(u64::from(row.is_some()))

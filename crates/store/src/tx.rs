@@ -7,6 +7,7 @@ use crate::checkpoint::Checkpoints;
 use crate::crash;
 use crate::db::{Backend, Db, Inner};
 use crate::error::Result;
+use crate::postgres_pool::answered;
 use crate::sql::{
     Arg, Row, Text, expand, postgres_args, postgres_list, sql_str, sqlite_args, sqlite_list,
 };
@@ -68,7 +69,7 @@ impl Tx {
                     checkpoints.committed(self.bulk_rows);
                 }
             }
-            InnerTx::Postgres(tx) => tx.commit().await?,
+            InnerTx::Postgres(tx) => answered(tx.commit()).await?,
         }
         Ok(())
     }
@@ -77,7 +78,7 @@ impl Tx {
     pub async fn rollback(self) -> Result<()> {
         match self.inner {
             InnerTx::Sqlite { tx, .. } => tx.rollback().await?,
-            InnerTx::Postgres(tx) => tx.rollback().await?,
+            InnerTx::Postgres(tx) => answered(tx.rollback()).await?,
         }
         Ok(())
     }
@@ -102,7 +103,7 @@ impl Tx {
             Raw::Postgres(on) => {
                 let text = sql_str(expand(text, &args, postgres_list));
                 let query = sqlx::query_with(text, postgres_args(args)?);
-                Ok(query.execute(on).await?.rows_affected())
+                Ok(answered(query.execute(on)).await?.rows_affected())
             }
         }
     }
@@ -188,8 +189,19 @@ async fn sqlite_rows(on: &mut SqliteConnection, text: Text, args: Vec<Arg>) -> R
 }
 
 async fn postgres_rows(on: &mut PgConnection, text: Text, args: Vec<Arg>) -> Result<Vec<Row>> {
-    let text = sql_str(expand(text, &args, postgres_list));
-    let query = sqlx::query_with(text, postgres_args(args)?);
-    let rows = query.fetch_all(on).await?;
+    let text = expand(text, &args, postgres_list);
+    let is_kept = !names_all_columns(&text);
+    let query = sqlx::query_with(sql_str(text), postgres_args(args)?).persistent(is_kept);
+    let rows = answered(query.fetch_all(on)).await?;
     Ok(rows.into_iter().map(Row::Postgres).collect())
+}
+
+/// Whether a statement's result has whatever columns a table has. PostgreSQL
+/// refuses to run such a statement again once a newer program added a column to
+/// the table ("cached plan must not change result type"): it is not kept
+/// prepared.
+fn names_all_columns(text: &str) -> bool {
+    ["SELECT *", "RETURNING *", ".*"]
+        .iter()
+        .any(|all| text.contains(all))
 }

@@ -169,26 +169,3 @@ fn uses(manifest: &Table) -> Vec<(String, bool)> {
     }
     found
 }
-
-/// Migrations that one database has and the other has not.
-#[must_use]
-pub fn unpaired_migrations(tree: &Tree) -> Vec<Finding> {
-    let folder = |database: &str| format!("crates/store/migrations/{database}/");
-    let mut found = Vec::new();
-    for (here, there) in [("sqlite", "postgres"), ("postgres", "sqlite")] {
-        for file in &tree.files {
-            let twin = file
-                .path
-                .strip_prefix(&folder(here))
-                .map(|name| folder(there) + name);
-            if twin.is_some_and(|twin| tree.file(&twin).is_none()) {
-                found.push(Finding::new(
-                    &file.path,
-                    0,
-                    format!("{there} has no such migration"),
-                ));
-            }
-        }
-    }
-    found
-}

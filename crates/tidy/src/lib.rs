@@ -6,6 +6,7 @@
 
 pub mod dependencies;
 pub mod documents;
+pub mod migrations;
 pub mod source;
 pub mod tree;
 pub mod words;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test fails by it
 
-use tidy::{Finding, Tree, dependencies, documents, source, words};
+use tidy::{Finding, Tree, dependencies, documents, migrations, source, words};
 
 /// A tree of these files in a temporary folder.
 struct Planted {
@@ -272,7 +272,7 @@ fn a_migration_of_one_database_is_found() {
         "crates/store/migrations/sqlite/0002_b.sql:0",
         "crates/store/migrations/postgres/0003_c.sql:0",
     ];
-    assert_eq!(places(dependencies::unpaired_migrations, &files), found);
+    assert_eq!(places(migrations::unpaired, &files), found);
 }
 
 #[test]
@@ -339,4 +339,47 @@ fn dead_links_are_found() {
         places(documents::dead_links, &files),
         ["README.md:2", "docs/one/a.md:2"]
     );
+}
+
+#[test]
+fn migrations_that_do_more_than_add_are_found() {
+    let path = |name: &str| format!("crates/store/migrations/postgres/{name}");
+    let adds = "-- All that may be done.
+CREATE TABLE cats (
+    id uuid NOT NULL PRIMARY KEY,
+    name text NOT NULL UNIQUE -- of our own
+);
+CREATE UNIQUE INDEX cats_name ON cats (name);
+INSERT INTO cats (id, name) VALUES (1, 'Tom');
+ALTER TABLE dogs ADD COLUMN age bigint;
+ALTER TABLE dogs ADD COLUMN tail text NOT NULL DEFAULT 'long';
+CREATE INDEX dogs_age ON dogs (age) WHERE age > 3;
+";
+    let more = "DROP INDEX dogs_age;
+ALTER TABLE dogs RENAME COLUMN age TO years;
+ALTER TABLE dogs ADD COLUMN name text NOT NULL;
+ALTER TABLE dogs
+    ADD COLUMN cat uuid REFERENCES cats (id);
+CREATE UNIQUE INDEX dogs_tail ON dogs (tail);
+INSERT INTO dogs (age) VALUES (7);
+UPDATE dogs SET age = 3;
+";
+    let said = format!("-- Not additive.\n{more}");
+    let files = [
+        (path("0005_old.sql"), more),
+        (path("0006_adds.sql"), adds),
+        (path("0007_more.sql"), more),
+        (path("0008_says_so.sql"), said.as_str()),
+        (
+            path("0009_second.sql"),
+            "-- Makes old programs refuse the one before.\n",
+        ),
+        (path("0011_says_so.sql"), said.as_str()),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (&**path, *text)).collect();
+    let mut wanted: Vec<String> = [1, 2, 3, 5, 6, 7, 8]
+        .map(|line| format!("{}:{line}", path("0007_more.sql")))
+        .to_vec();
+    wanted.push(format!("{}:0", path("0011_says_so.sql")));
+    assert_eq!(places(migrations::not_additive, &files), wanted);
 }

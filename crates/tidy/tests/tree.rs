@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use tidy::{Finding, Tree, dependencies, documents, source, words};
+use tidy::{Finding, Tree, dependencies, documents, migrations, source, words};
 
 fn tree() -> Tree {
     Tree::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
@@ -61,7 +61,12 @@ fn crates_depend_only_on_what_the_architecture_allows() {
 
 #[test]
 fn every_migration_is_there_for_both_databases() {
-    nothing(&dependencies::unpaired_migrations(&tree()));
+    nothing(&migrations::unpaired(&tree()));
+}
+
+#[test]
+fn migrations_only_add() {
+    nothing(&migrations::not_additive(&tree()));
 }
 
 #[test]

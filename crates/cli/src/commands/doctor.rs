@@ -3,16 +3,17 @@
 mod twins;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 use engine::{Engine, EngineOptions};
-use graph::OsEntropy;
+use graph::{Clock as _, OsEntropy, SystemClock};
 use serde::Serialize;
 use serde_json::json;
 use store::connections::{self, Connection, ConnectionStatus};
 use store::sealer::Sealer;
-use store::{Db, records, secrets, subscriptions};
+use store::{Db, StoreError, records, secrets, subscriptions};
 
 use super::connection::mark;
 use crate::arguments::Global;
@@ -40,6 +41,9 @@ pub(crate) struct Doctor {
 
 /// How many people who are not as they should be are named.
 const MOST_DIFFERENCES: usize = 50;
+/// How far a host's clock may be from the database's. A lease lasts 11 seconds
+/// and is looked after every second; others work within 15.
+const MOST_SKEW: Duration = Duration::from_secs(1);
 
 /// One thing looked at.
 #[derive(Debug, Serialize)]
@@ -196,24 +200,60 @@ async fn database(config: &Config, findings: &mut Findings) -> Option<Db> {
         return None;
     }
     findings.good("database", format!("{:?} answers", db.backend()));
-    match db.pending_migrations().await {
-        Ok(pending) if pending.is_empty() => {
-            findings.good("migrations", "the schema is up to date");
-            Some(db)
-        }
-        Ok(pending) => {
-            findings.bad("migrations", pending.join(", "), "Run `rollcall migrate`.");
-            None
-        }
-        Err(error) => {
-            findings.bad(
-                "migrations",
-                error,
-                "Run `rollcall migrate` and read what it says.",
-            );
-            None
-        }
+    if !migrations(&db, findings).await {
+        return None;
     }
+    clock(&db, findings).await;
+    Some(db)
+}
+
+/// Whether this program works on the database's schema.
+async fn migrations(db: &Db, findings: &mut Findings) -> bool {
+    let (detail, cure) = match db.schema().await {
+        Ok(schema) if schema.pending.is_empty() => {
+            match schema.newer {
+                None => findings.good("migrations", "the schema is up to date"),
+                Some(newer) => {
+                    let detail =
+                        format!("the schema is one version newer than this program: {newer}");
+                    let cure = "It works on it. Upgrade this program too.".to_owned();
+                    findings.add("migrations", None, detail, Some(cure));
+                }
+            }
+            return true;
+        }
+        Ok(schema) => (schema.pending.join(", "), "Run `rollcall migrate`."),
+        Err(error @ StoreError::SchemaTooNew { .. }) => (error.to_string(), compose::TOO_NEW),
+        Err(error) => (
+            error.to_string(),
+            "Run `rollcall migrate` and read what it says.",
+        ),
+    };
+    findings.bad("migrations", detail, cure);
+    false
+}
+
+/// Whether this host's clock agrees with the database's: leases go by the
+/// clocks of the hosts.
+async fn clock(db: &Db, findings: &mut Findings) {
+    let ahead = match db.clock_ahead(|| SystemClock.now()).await {
+        Ok(Some(ahead)) => ahead,
+        // A file has no clock.
+        Ok(None) => return,
+        Err(error) => {
+            return findings.bad("clock", error, "Start it, or correct database.url.");
+        }
+    };
+    let seconds = ahead.as_secs_f64();
+    if ahead.unsigned_abs() < MOST_SKEW {
+        let seconds = seconds.abs();
+        return findings.good("clock", format!("{seconds:.1} s from the database's"));
+    }
+    findings.bad(
+        "clock",
+        format!("{seconds:+.1} s from the database's: workers lose their leases early or late"),
+        "Keep the clocks of all hosts by NTP.",
+    );
 }
 
 /// An engine over what is there; the master key is not made, and a change of it

@@ -12,6 +12,7 @@ mod killed;
 mod main_path;
 mod master_key;
 mod near_duplicates;
+mod several;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

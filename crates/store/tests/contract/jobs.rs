@@ -159,15 +159,44 @@ both! {
             jobs::fence(&mut second, &job).await.unwrap();
             // A request, too, does not wait for them.
             enqueue(&db, "poll", "a", 2).await;
-            // Nor does a burial, which leaves the job until they have ended.
-            jobs::beat(&db, "w", time(3)).await.unwrap();
-            assert_eq!(jobs::bury(&db, time(4)).await.unwrap(), 0);
             second.commit().await.unwrap();
         }
         first.commit().await.unwrap();
         jobs::beat(&db, "w", time(3)).await.unwrap();
         assert_eq!(jobs::bury(&db, time(4)).await.unwrap(), 1);
         assert_eq!(claim(&db, "v", 4).await.unwrap().id, job.id);
+    }
+
+    what_the_dead_keep_locked_is_freed(db) {
+        enqueue(&db, "poll", "a", 1).await;
+        let job = claim(&db, "w", 1).await.unwrap();
+        if db.backend() == store::Backend::Postgres {
+            // It froze, and would keep its transaction as long as it likes.
+            let mut frozen = db.begin().await.unwrap();
+            jobs::fence(&mut frozen, &job).await.unwrap();
+            let mut alive = db.begin().await.unwrap();
+            enqueue(&db, "poll", "b", 1).await;
+            let other = claim(&db, "v", 1).await.unwrap();
+            jobs::beat(&db, "v", time(9)).await.unwrap();
+            jobs::fence(&mut alive, &other).await.unwrap();
+            jobs::beat(&db, "w", time(3)).await.unwrap();
+            // A burial does not wait for it, and ends it for the next one.
+            assert_eq!(jobs::bury(&db, time(4)).await.unwrap(), 0);
+            assert!(matches!(frozen.commit().await, Err(StoreError::Unavailable(_))));
+            assert_eq!(jobs::bury(&db, time(4)).await.unwrap(), 1);
+            alive.commit().await.unwrap();
+        }
+    }
+
+    what_a_worker_holds_unawares_is_freed_unless_it_changed_hands(db) {
+        enqueue(&db, "poll", "a", 1).await;
+        let job = claim(&db, "w", 1).await.unwrap();
+        for (worker, fence, freed) in [("v", 1, 0), ("w", 2, 0), ("w", 1, 1), ("w", 1, 0)] {
+            let found = jobs::free_stray(&db, worker, (job.id, fence)).await.unwrap();
+            assert_eq!(found, freed, "{worker} {fence}");
+        }
+        assert!(matches!(complete(&db, &job).await, Err(StoreError::Fenced)));
+        assert_eq!(claim(&db, "v", 2).await.unwrap().fence, 3);
     }
 
     a_failed_job_is_tried_again_later(db) {

@@ -26,6 +26,7 @@ mod review_items;
 mod rounds;
 mod runs;
 mod samples;
+mod schema;
 mod secrets;
 mod support;
 mod webhooks;

@@ -15,24 +15,26 @@ pub(super) async fn healthz() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// `GET /readyz`: the database answers and has this program's schema.
+/// `GET /readyz`: the database answers and has a schema this program works on.
 pub(super) async fn readyz(State(state): State<AppState>) -> Response {
     let db = state.engine.db();
-    let problem = match db.pending_migrations().await {
-        Ok(pending) if pending.is_empty() => None,
-        Ok(_) => Some("the database lacks migrations"),
+    let problem = match db.schema().await {
+        Ok(schema) if schema.pending.is_empty() => {
+            let about = match schema.newer {
+                None => "this program's".to_owned(),
+                Some(newer) => format!("one version newer than this program's: {newer}"),
+            };
+            return Json(json!({ "status": "ready", "schema": about })).into_response();
+        }
+        Ok(_) => "the database lacks migrations".to_owned(),
+        Err(error @ store::StoreError::SchemaTooNew { .. }) => error.to_string(),
         Err(error) => {
             tracing::warn!("not ready: {error}");
-            Some("the database cannot be read")
+            "the database cannot be read".to_owned()
         }
     };
-    match problem {
-        None => Json(json!({ "status": "ready" })).into_response(),
-        Some(reason) => {
-            let body = json!({ "status": "not_ready", "reason": reason });
-            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
-        }
-    }
+    let body = json!({ "status": "not_ready", "reason": problem });
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
 }
 
 /// `GET /metrics`

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use store::{Db, Options};
 
 use crate::directory::{APPLICATION, Directory, KEY};
 
-const TOKEN: &str = "rollcall_a-token-for-the-tests-of-crashes-0123456";
+pub(crate) const TOKEN: &str = "rollcall_a-token-for-the-tests-of-crashes-0123456";
 
 /// Where a server keeps its people.
 pub(crate) enum Database {
@@ -84,6 +84,36 @@ impl Schema {
     }
 }
 
+/// A free address for a server, and the settings of one there over this folder
+/// and this Microsoft.
+pub(crate) fn settings(folder: &Path, microsoft: &str) -> (String, Vec<(&'static str, String)>) {
+    let port = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().port()
+    };
+    let base = format!("http://127.0.0.1:{port}");
+    let microsoft = microsoft.to_owned();
+    let settings = vec![
+        (
+            "ROLLCALL_DATA_DIR",
+            folder.join("data").display().to_string(),
+        ),
+        ("ROLLCALL_SERVER__LISTEN", format!("127.0.0.1:{port}")),
+        ("ROLLCALL_SERVER__PUBLIC_URL", base.clone()),
+        ("ROLLCALL_MICROSOFT__CLOUD", "custom".to_owned()),
+        ("ROLLCALL_MICROSOFT__LOGIN_URL", microsoft.clone()),
+        ("ROLLCALL_MICROSOFT__GRAPH_URL", microsoft),
+        ("ROLLCALL_SYNC__POLL_INTERVAL", "200ms".to_owned()),
+        ("ROLLCALL_ROOT_USERNAME", "root".to_owned()),
+        (
+            "ROLLCALL_ROOT_PASSWORD",
+            "a long enough passphrase".to_owned(),
+        ),
+        ("ROLLCALL_API_TOKEN", TOKEN.to_owned()),
+    ];
+    (base, settings)
+}
+
 /// One installation.
 pub(crate) struct Server {
     folder: tempfile::TempDir,
@@ -112,29 +142,7 @@ impl Drop for Server {
 impl Server {
     pub(crate) async fn new(directory: &Directory, database: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = {
-            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            free.local_addr().unwrap().port()
-        };
-        let base = format!("http://127.0.0.1:{port}");
-        let mut environment = vec![
-            (
-                "ROLLCALL_DATA_DIR",
-                folder.path().join("data").display().to_string(),
-            ),
-            ("ROLLCALL_SERVER__LISTEN", format!("127.0.0.1:{port}")),
-            ("ROLLCALL_SERVER__PUBLIC_URL", base.clone()),
-            ("ROLLCALL_MICROSOFT__CLOUD", "custom".to_owned()),
-            ("ROLLCALL_MICROSOFT__LOGIN_URL", directory.base.clone()),
-            ("ROLLCALL_MICROSOFT__GRAPH_URL", directory.base.clone()),
-            ("ROLLCALL_SYNC__POLL_INTERVAL", "200ms".to_owned()),
-            ("ROLLCALL_ROOT_USERNAME", "root".to_owned()),
-            (
-                "ROLLCALL_ROOT_PASSWORD",
-                "a long enough passphrase".to_owned(),
-            ),
-            ("ROLLCALL_API_TOKEN", TOKEN.to_owned()),
-        ];
+        let (base, mut environment) = settings(folder.path(), &directory.base);
         let mut schema = None;
         if let Database::Postgres(url) = database {
             let (own, url) = Schema::new(&url).await;
