@@ -6,7 +6,7 @@ use crate::checkpoint::Checkpoints;
 #[cfg(debug_assertions)]
 use crate::crash;
 use crate::db::{Backend, Db, Inner};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::postgres_pool::answered;
 use crate::sql::{
     Arg, Row, Text, expand, postgres_args, postgres_list, sql_str, sqlite_args, sqlite_list,
@@ -162,7 +162,18 @@ impl Source<'_> {
             }
             Self::Db(Db(Inner::Postgres(pool))) => {
                 let mut on = pool.acquire().await?;
-                postgres_rows(&mut on, text.into(), args).await
+                let text = text.into();
+                if !names_all_columns(&text) {
+                    return postgres_rows(&mut on, text, args).await;
+                }
+                // The column may come between preparing and running; a
+                // transaction locks the table against it by preparing.
+                match postgres_rows(&mut on, text.clone(), args.clone()).await {
+                    Err(error) if has_new_columns(&error) => {
+                        postgres_rows(&mut on, text, args).await
+                    }
+                    rows => rows,
+                }
             }
         }
     }
@@ -194,6 +205,15 @@ async fn postgres_rows(on: &mut PgConnection, text: Text, args: Vec<Arg>) -> Res
     let query = sqlx::query_with(sql_str(text), postgres_args(args)?).persistent(is_kept);
     let rows = answered(query.fetch_all(on)).await?;
     Ok(rows.into_iter().map(Row::Postgres).collect())
+}
+
+/// Whether a statement was not run since its result has other columns than when
+/// it was prepared.
+fn has_new_columns(error: &StoreError) -> bool {
+    let StoreError::Other(sqlx::Error::Database(error)) = error else {
+        return false;
+    };
+    error.code().is_some_and(|code| code == "0A000")
 }
 
 /// Whether a statement's result has whatever columns a table has. PostgreSQL
