@@ -192,6 +192,9 @@ impl Engine {
             to_apply.push((id, own, planned));
         }
         if plan_only {
+            for (_, own, _) in to_apply {
+                own.release().await?;
+            }
             return Ok((change, false));
         }
         let moved = seen.is_some_and(|seen| {

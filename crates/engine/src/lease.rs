@@ -119,6 +119,10 @@ impl Engine {
             if waited > PATIENCE {
                 return Err(busy());
             }
+            if waited.subsec_nanos() == 0 {
+                // Whoever has it may be dead, and no worker there to notice.
+                jobs::bury(self.db(), now).await?;
+            }
             tokio::time::sleep(LOOK).await;
             waited += LOOK;
         };

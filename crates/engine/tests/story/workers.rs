@@ -1,9 +1,12 @@
 //! Several processes over one database: who works on what, and what becomes of
 //! one that stops in the middle.
 
+use std::time::Duration;
+
 use engine::Mode;
 use http::Method;
 use serde_json::json;
+use store::jobs;
 use store::runs::RunStatus;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -42,6 +45,25 @@ async fn a_woken_zombie_cannot_write() {
     assert!(frozen.await.unwrap().unwrap());
     assert_eq!(world.by_email("amy@contoso.com").await.unwrap().job_title.as_deref(), Some("New"));
     assert_eq!(store::runs::get(world.engine.db(), asked).await.unwrap(), before);
+}
+}
+
+both! {
+async fn what_a_dead_process_held_does_not_keep_a_change_waiting() {
+    let (world, connection, staff, _) = World::staffed(&["amy"]).await;
+    let (db, now) = (world.engine.db(), world.engine.now());
+    let key = connection.to_string();
+    jobs::beat(db, "dead", now).await.unwrap();
+    let job = ("sync", key.as_str(), Some(connection));
+    jobs::claim_key(db, "dead", job, now, now).await.unwrap().unwrap();
+    // No worker runs that would notice.
+    let actor = actor();
+    let preview = world.engine.create_rule(world.employees(staff, 2), true, &actor);
+    let preview = tokio::time::timeout(Duration::from_secs(5), preview).await;
+    preview.unwrap().unwrap();
+    // And a preview gives back what it took before it ends.
+    let counts = jobs::counts(db).await.unwrap();
+    assert!(counts.iter().all(|(_, _, held)| *held == 0), "{counts:?}");
 }
 }
 
