@@ -158,9 +158,10 @@ pub async fn count(on: impl Into<Source<'_>>, connection_id: ConnectionId) -> Re
     row.map_or(Ok(0), |row| row.get("people"))
 }
 
-/// People of no group but those that were not read, in the order of their ids,
-/// and whether they matter: no reading of groups shows any more who is linked,
-/// or in a group that was not read; of anybody else a connection need not know.
+/// People whom no reading of a group showed, in the order of their ids: they are
+/// in none, in `unread` ones, or it is doubted that they are in one. And
+/// whether they matter, being linked or in a group; of anybody else a connection
+/// need not know.
 pub async fn outside(
     on: impl Into<Source<'_>>,
     connection_id: ConnectionId,
@@ -180,7 +181,11 @@ pub async fn outside(
             AND NOT EXISTS (SELECT 1 FROM memberships
                 WHERE memberships.connection_id = people.connection_id
                     AND memberships.member_id = people.object_id
-                    AND NOT (memberships.group_id IN ($4)))
+                    AND NOT (memberships.group_id IN ($4))
+                    AND NOT EXISTS (SELECT 1 FROM doubted_memberships AS doubted
+                        WHERE doubted.connection_id = memberships.connection_id
+                            AND doubted.member_id = memberships.member_id
+                            AND doubted.group_id = memberships.group_id))
         ORDER BY people.object_id LIMIT $3";
     let args = args![connection_id, after_id(after), limit, unread];
     let rows = on.into().rows(text, args).await?;

@@ -257,9 +257,10 @@ impl Reading {
     }
 
     /// Groups that no rule needs any more leave the mirror, and people who are
-    /// in none and were never linked with them. Linked people of no group, and
-    /// members of groups whose reading has not `ended`, are looked for by their
-    /// ids: no group's list shows what became of them.
+    /// in none and were never linked with them. Linked people of no group,
+    /// members of groups whose reading has not `ended`, and those whose membership
+    /// is doubted, are looked for by their ids: no group's list shows what became
+    /// of them.
     async fn forget_untracked(
         &self,
         tracked: &BTreeSet<GroupId>,

@@ -220,6 +220,19 @@ async fn who_was_held_by_a_group_that_left_loses_it_when_a_second_reading_agrees
 }
 
 both! {
+async fn a_change_of_somebody_whose_membership_is_doubted_is_found_by_a_full_read() {
+    let (world, connection, staff, people) = World::staffed(&["amy"]).await;
+    let title = serde_json::json!({ "jobTitle": "Director" });
+    world.write(Method::PATCH, &format!("users/{}", people[0]), title).await;
+    world.remove_member(staff, people[0]).await;
+    // It begins the change feeds anew, and shows nobody.
+    world.sync(connection, Mode::Full).await;
+    let amy = world.by_email("amy@contoso.com").await.unwrap();
+    assert_eq!((amy.access, amy.job_title.as_deref()), (true, Some("Director")));
+}
+}
+
+both! {
 async fn a_group_that_is_full_again_gives_what_it_did_not_give_while_in_doubt() {
     let (world, connection, staff, people) = World::staffed(&["amy", "bob"]).await;
     let lead = world.add_group("lead").await;

@@ -126,6 +126,9 @@ both! {
         assert_eq!(page, [(object(4), false)]);
         let page = mirror::outside(&mut tx, CONNECTION, &[group(2), group(9)], Some(object(3)), 10).await.unwrap();
         assert_eq!(page, [(object(4), false), (object(5), true)]);
+        memberships::doubt(&mut tx, CONNECTION, group(2), &[object(1), object(5)]).await.unwrap();
+        let page = mirror::outside(&mut tx, CONNECTION, &[], Some(object(3)), 10).await.unwrap();
+        assert_eq!(page, [(object(4), false), (object(5), true)]);
         assert_eq!(mirror::forget(&mut tx, CONNECTION, &[object(3), object(4)]).await.unwrap(), 2);
         assert_eq!(mirror::count(&mut tx, CONNECTION).await.unwrap(), 3);
     }
