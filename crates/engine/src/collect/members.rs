@@ -24,7 +24,7 @@ const AT_ONCE: usize = 4;
 const WAITING: usize = 6;
 /// How many people are written by one statement.
 const BATCH: usize = 5_000;
-/// How many more batches a transaction takes along when they are there.
+/// How many more batches a transaction of SQLite takes along when they are there.
 const MORE: usize = 3;
 /// How many pages a list may have before it is taken for endless.
 pub(super) const MOST_PAGES: usize = 1_000_000;
@@ -343,11 +343,17 @@ impl Reading {
         load: &Load,
     ) -> Result<()> {
         self.note_load(batch.people.len() as u64, load).await?;
+        // On PostgreSQL several hands write: each locks people in the order of
+        // their ids, and the run last, once in a transaction. Groups share people.
+        let more = match self.engine.db().backend() {
+            Backend::Sqlite => MORE,
+            Backend::Postgres => 0,
+        };
         let mut tx = self.engine.begin_relaxed().await?;
         self.save_batch(&mut tx, batch, load).await?;
         // It goes along, since a page of an index that is changed twice is
         // written once.
-        for _ in 0..MORE {
+        for _ in 0..more {
             let mut batch = Batch::default();
             if let Ok(mut inbox) = inbox.try_lock() {
                 while batch.read < BATCH
