@@ -79,6 +79,7 @@ impl Engine {
         }
         if asked > 0 {
             tx.commit().await?;
+            held.release().await?;
             let fresh = plans::get(self.db(), again.id).await?;
             return Err(fresh
                 .as_ref()

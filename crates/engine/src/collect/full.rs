@@ -220,10 +220,17 @@ impl Reading {
 
     /// These people, and whoever is in these groups, are decided about again.
     pub(super) async fn wake(&self, tx: &mut Tx, members: &[ObjectId]) -> Result<()> {
+        if members.is_empty() {
+            return Ok(());
+        }
         let (now, id) = (self.engine.now(), self.connection.id);
         pending::add(tx, id, members, now).await?;
-        for member in members {
-            pending::add_group(tx, id, GroupId(member.0), now).await?;
+        // Nearly all are people: thousands, when a list shows everybody again.
+        let tracked = directory_groups::list(&mut *tx, id).await?;
+        let tracked: BTreeSet<GroupId> = tracked.iter().map(|row| row.group_id).collect();
+        let groups = members.iter().map(|member| GroupId(member.0));
+        for group in groups.filter(|group| tracked.contains(group)) {
+            pending::add_group(tx, id, group, now).await?;
         }
         Ok(())
     }

@@ -7,26 +7,9 @@ use provisioning::psa::Status;
 use serde_json::{Value, json};
 use store::records::RecordWrite;
 use store::runs::RunStatus;
-use uuid::Uuid;
 
 use crate::database::both;
 use crate::world::{World, actor};
-
-async fn staffed(names: &[&str]) -> (World, ConnectionId, Uuid, Vec<Uuid>) {
-    let world = World::new().await;
-    let staff = world.add_group("staff").await;
-    let mut people = Vec::new();
-    for name in names {
-        let person = world.add_person(name).await;
-        world.add_member(staff, person).await;
-        people.push(person);
-    }
-    let connection = world.connect().await;
-    world.rule(world.employees(staff, 1)).await;
-    let run = world.sync_and_approve(connection).await;
-    assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
-    (world, connection, staff, people)
-}
 
 async fn edit_title(world: &World, email: &str, title: &str) {
     let mut record = world.by_email(email).await.unwrap();
@@ -44,7 +27,7 @@ async fn edit_title(world: &World, email: &str, title: &str) {
 
 both! {
 async fn a_local_edit_stands_until_the_person_changes_in_the_directory() {
-    let (world, connection, _, people) = staffed(&["amy", "bob"]).await;
+    let (world, connection, _, people) = World::staffed(&["amy", "bob"]).await;
     edit_title(&world, "amy@contoso.com", "Wizard").await;
     for mode in [Mode::Delta, Mode::Full] {
         world.sync(connection, mode).await;
@@ -64,7 +47,7 @@ async fn a_local_edit_stands_until_the_person_changes_in_the_directory() {
 
 both! {
 async fn reapply_overwrites_local_edits() {
-    let (world, connection, _, _) = staffed(&["amy"]).await;
+    let (world, connection, _, _) = World::staffed(&["amy"]).await;
     edit_title(&world, "amy@contoso.com", "Wizard").await;
     let request = SyncRequest {
         reapply: true,
@@ -83,7 +66,7 @@ async fn reapply_overwrites_local_edits() {
 
 both! {
 async fn leavers_are_deactivated_never_deleted_and_come_back() {
-    let (world, connection, _, people) = staffed(&["amy", "bob"]).await;
+    let (world, connection, _, people) = World::staffed(&["amy", "bob"]).await;
     let before = world.by_email("amy@contoso.com").await.unwrap();
     world
         .write(Method::DELETE, &format!("users/{}", people[0]), Value::Null)
@@ -112,7 +95,7 @@ async fn leavers_are_deactivated_never_deleted_and_come_back() {
 
 both! {
 async fn leaving_every_group_takes_access_and_keeps_the_record() {
-    let (world, connection, staff, people) = staffed(&["amy", "bob"]).await;
+    let (world, connection, staff, people) = World::staffed(&["amy", "bob"]).await;
     world.remove_member(staff, people[0]).await;
     world.sync(connection, Mode::Delta).await;
     let amy = world.by_email("amy@contoso.com").await.unwrap();
@@ -125,7 +108,7 @@ async fn leaving_every_group_takes_access_and_keeps_the_record() {
 
 both! {
 async fn a_removal_no_feed_reported_is_found_by_a_full_read() {
-    let (world, connection, staff, people) = staffed(&["amy", "bob"]).await;
+    let (world, connection, staff, people) = World::staffed(&["amy", "bob"]).await;
     world.remove_member(staff, people[0]).await;
     // The feed is asked once without anybody looking: its removal is lost.
     let mut tx = world.engine.db().begin().await.unwrap();
@@ -143,7 +126,7 @@ async fn a_removal_no_feed_reported_is_found_by_a_full_read() {
 
 both! {
 async fn a_group_that_cannot_be_read_freezes_its_people() {
-    let (world, connection, staff, _) = staffed(&["amy", "bob"]).await;
+    let (world, connection, staff, _) = World::staffed(&["amy", "bob"]).await;
     world
         .write(Method::DELETE, &format!("groups/{staff}"), Value::Null)
         .await;
@@ -157,7 +140,7 @@ async fn a_group_that_cannot_be_read_freezes_its_people() {
 
 both! {
 async fn an_empty_answer_is_not_believed() {
-    let (world, connection, _, _) = staffed(&["amy", "bob"]).await;
+    let (world, connection, _, _) = World::staffed(&["amy", "bob"]).await;
     let empty = json!({
         "match": {"path": "/v1.0/groups/*/members/*"},
         "effect": {"status": 200, "body": {"value": []}}, "times": 1,
@@ -173,7 +156,7 @@ both! {
 async fn a_run_over_the_limit_is_held_whole_and_can_be_rejected() {
     let names: Vec<String> = (0..12).map(|n| format!("person{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (world, connection, staff, people) = staffed(&names).await;
+    let (world, connection, staff, people) = World::staffed(&names).await;
     for person in &people[..8] {
         world.remove_member(staff, *person).await;
     }
@@ -212,7 +195,7 @@ impl World {
 both! {
 async fn what_was_approved_and_still_holds_is_not_asked_again() {
     let names = ["amy", "bob", "cat", "dan", "eve", "fay", "gus", "hal"];
-    let (world, connection, staff, people) = staffed(&names).await;
+    let (world, connection, staff, people) = World::staffed(&names).await;
     for person in &people[..7] {
         world.remove_member(staff, *person).await;
     }

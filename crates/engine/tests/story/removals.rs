@@ -21,23 +21,14 @@ struct Office {
 
 impl Office {
     async fn of(people: usize) -> Self {
-        let world = World::new().await;
-        let staff = world.add_group("staff").await;
-        let mut all = Vec::new();
-        for number in 0..people {
-            let person = world.add_person(&format!("person{number}")).await;
-            world.add_member(staff, person).await;
-            all.push(person);
-        }
-        let connection = world.connect().await;
-        world.rule(world.employees(staff, 1)).await;
-        let run = world.sync_and_approve(connection).await;
-        assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+        let names: Vec<String> = (0..people).map(|n| format!("person{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let (world, connection, staff, people) = World::staffed(&names).await;
         Self {
             world,
             connection,
             staff,
-            people: all,
+            people,
         }
     }
 

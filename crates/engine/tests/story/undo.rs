@@ -3,7 +3,7 @@
 
 use engine::{Mode, SyncRequest, Undo};
 use http::Method;
-use provisioning::ids::{ConnectionId, RunId};
+use provisioning::ids::RunId;
 use provisioning::psa::{Record, Status};
 use serde_json::json;
 use store::records::{self, RecordWrite};
@@ -12,21 +12,6 @@ use uuid::Uuid;
 
 use crate::database::both;
 use crate::world::{World, actor};
-
-async fn staffed(names: &[&str]) -> (World, ConnectionId, Uuid, Vec<Uuid>, RunRow) {
-    let world = World::new().await;
-    let staff = world.add_group("staff").await;
-    let mut people = Vec::new();
-    for name in names {
-        let person = world.add_person(name).await;
-        world.add_member(staff, person).await;
-        people.push(person);
-    }
-    let connection = world.connect().await;
-    world.rule(world.employees(staff, 1)).await;
-    let run = world.sync_and_approve(connection).await;
-    (world, connection, staff, people, run)
-}
 
 /// Takes something back and waits until that is done.
 async fn take_back(world: &World, what: Undo) -> RunRow {
@@ -74,7 +59,7 @@ async fn edit(world: &World, email: &str, change: impl FnOnce(&mut Record)) {
 
 both! {
 async fn a_run_taken_back_leaves_everybody_as_before_and_is_not_done_again() {
-    let (world, connection, staff, people, _) = staffed(&["amy", "bob", "cid"]).await;
+    let (world, connection, staff, people, _) = World::staffed_by(&["amy", "bob", "cid"]).await;
     let mut before = Vec::new();
     for email in ["amy@contoso.com", "bob@contoso.com", "cid@contoso.com"] {
         let record = world.by_email(email).await.unwrap();
@@ -152,7 +137,7 @@ async fn a_first_sync_taken_back_closes_what_it_made_and_gives_back_what_it_merg
 
 both! {
 async fn a_change_of_kind_taken_back_restores_the_employee_and_can_be_done_again() {
-    let (world, connection, _, people, _) = staffed(&["eve"]).await;
+    let (world, connection, _, people, _) = World::staffed_by(&["eve"]).await;
     let clients = world.add_group("clients").await;
     let account = world.account("Fabrikam").await;
     world.rule(world.contacts(clients, 0, account)).await;
@@ -183,7 +168,7 @@ async fn a_change_of_kind_taken_back_restores_the_employee_and_can_be_done_again
 
 both! {
 async fn what_was_edited_since_is_a_conflict_and_stays() {
-    let (world, connection, _, people, _) = staffed(&["amy"]).await;
+    let (world, connection, _, people, _) = World::staffed_by(&["amy"]).await;
     let change = json!({"jobTitle": "Director", "surname": "Changed"});
     world.write(Method::PATCH, &format!("users/{}", people[0]), change).await;
     let run = world.sync(connection, Mode::Delta).await;
@@ -204,7 +189,7 @@ async fn what_was_edited_since_is_a_conflict_and_stays() {
 
 both! {
 async fn what_cannot_be_taken_back_says_why() {
-    let (world, _, _, _, run) = staffed(&["amy"]).await;
+    let (world, _, _, _, run) = World::staffed_by(&["amy"]).await;
     let nobody = RunId(Uuid::from_u128(1));
     let error = world.engine.undo(Undo::Run(nobody), false, &actor()).await.unwrap_err();
     assert_eq!(error.code, "not_found");
@@ -217,7 +202,7 @@ async fn what_cannot_be_taken_back_says_why() {
 
 both! {
 async fn what_a_run_did_to_one_person_is_taken_back_and_the_others_keep_it() {
-    let (world, connection, _, people, _) = staffed(&["amy", "bob"]).await;
+    let (world, connection, _, people, _) = World::staffed_by(&["amy", "bob"]).await;
     let mut before = Vec::new();
     for email in ["amy@contoso.com", "bob@contoso.com"] {
         let record = world.by_email(email).await.unwrap();
@@ -258,7 +243,7 @@ async fn what_a_run_did_to_one_person_is_taken_back_and_the_others_keep_it() {
 
 both! {
 async fn what_a_rule_made_of_people_over_many_runs_is_taken_back_as_one() {
-    let (world, connection, staff, people, _) = staffed(&["amy", "bob", "cid"]).await;
+    let (world, connection, staff, people, _) = World::staffed_by(&["amy", "bob", "cid"]).await;
     let clients = world.add_group("clients").await;
     let account = world.account("Fabrikam").await;
     let mut before = Vec::new();

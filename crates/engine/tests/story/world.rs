@@ -252,6 +252,14 @@ impl World {
 
     /// People who are employees by one rule and its group, synced.
     pub(crate) async fn staffed(names: &[&str]) -> (Self, ConnectionId, Uuid, Vec<Uuid>) {
+        let (world, connection, staff, people, _) = Self::staffed_by(names).await;
+        (world, connection, staff, people)
+    }
+
+    /// The same, with the run that synced them.
+    pub(crate) async fn staffed_by(
+        names: &[&str],
+    ) -> (Self, ConnectionId, Uuid, Vec<Uuid>, RunRow) {
         let world = Self::new().await;
         let staff = world.add_group("staff").await;
         let mut people = Vec::new();
@@ -264,7 +272,7 @@ impl World {
         world.rule(world.employees(staff, 1)).await;
         let run = world.sync_and_approve(connection).await;
         assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
-        (world, connection, staff, people)
+        (world, connection, staff, people, run)
     }
 
     async fn found(&mut self) {
