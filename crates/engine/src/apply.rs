@@ -38,7 +38,7 @@ use crate::events;
 /// How many decisions are applied at once.
 const BATCH: u32 = 1_000;
 /// How many more batches a transaction takes along when they are ready.
-const MORE: usize = 4;
+const MORE: usize = 9;
 /// How many batches may wait to be written.
 const WAITING: usize = 2;
 /// How many transactions are open at once where the database lets them.

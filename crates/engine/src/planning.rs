@@ -26,7 +26,7 @@ use crate::error::{Class, EngineError, Result, broke_off};
 use crate::input;
 
 /// How many people are gathered and planned in one batch.
-pub(crate) const BATCH: usize = 2_000;
+pub(crate) const BATCH: usize = 1_000;
 /// How many batches may wait to be decided about.
 const WAITING: usize = 1;
 

@@ -159,8 +159,10 @@ impl Value {
         }
     }
 
-    // A text that looks like an id is read as one: only the field tells.
-    pub(crate) fn typed(self, field: Field) -> Self {
+    /// The value as this field has it: a text that looks like an id is read as
+    /// one, and only the field tells.
+    #[must_use]
+    pub fn typed(self, field: Field) -> Self {
         match self {
             Self::Id(id) if !matches!(field, Field::Manager | Field::Account) => {
                 Self::Text(id.to_string())

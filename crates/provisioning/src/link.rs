@@ -4,7 +4,7 @@
 //! email again. The link also keeps what was applied last, which makes
 //! "changed since last applied" a comparison instead of an event.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::field::{Field, Value};
 use crate::ids::{ObjectId, RecordId, RuleId, TenantId};
@@ -62,8 +62,22 @@ pub struct Applied {
     pub rule_version: i64,
     /// The values the directory gave then: the merge base. A record's field
     /// that differs from it was edited here.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "values"
+    )]
     pub values: Vec<(Field, Option<Value>)>,
+}
+
+fn values<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(Field, Option<Value>)>, D::Error> {
+    let mut values = Vec::<(Field, Option<Value>)>::deserialize(deserializer)?;
+    for (field, value) in &mut values {
+        *value = value.take().map(|value| value.typed(*field));
+    }
+    Ok(values)
 }
 
 impl Applied {
@@ -73,5 +87,25 @@ impl Applied {
             .iter()
             .find(|(known, _)| *known == field)
             .map(|(_, value)| value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_looks_like_an_id_comes_back_as_text() {
+        let guid = "550e8400-e29b-41d4-a716-446655440000";
+        let applied = Applied {
+            values: vec![
+                (Field::EmployeeId, Some(guid.into())),
+                (Field::Manager, Some(Value::Id(guid.parse().unwrap()))),
+                (Field::JobTitle, None),
+            ],
+            ..Applied::default()
+        };
+        let text = serde_json::to_string(&applied).unwrap();
+        assert_eq!(serde_json::from_str::<Applied>(&text).unwrap(), applied);
     }
 }

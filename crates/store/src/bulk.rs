@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 
 use sqlx::Arguments as _;
 use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
 use uuid::Uuid;
 
 use crate::db::{Raw, Tx};
@@ -147,15 +148,23 @@ impl Tx {
                 crate::copy::copy(on, &into, rows.columns.len(), &rows.cells).await
             }
             Raw::Sqlite(on) => {
+                // What fails halfway is not taken back by the statement: whoever
+                // sees the error rolls back, as PostgreSQL makes them. SQLite
+                // would keep a copy of every page it changes for that.
                 let insert = |size| {
                     format!(
-                        "INSERT INTO {into} VALUES {}",
+                        "INSERT OR FAIL INTO {into} VALUES {}",
                         marks(rows.columns.len(), size)
                     )
                 };
-                for (text, cells) in chunks(insert, rows) {
-                    let query = sqlx::query_with(sql_str(text.into()), sqlite_args(cells)?);
-                    query.execute(&mut *on).await?;
+                let mut made = chunks(insert, rows, Vec::new());
+                let mut next = made.next().transpose()?;
+                while let Some((text, args)) = next {
+                    let query = sqlx::query_with(sql_str(text.into()), args);
+                    let made = async { made.next().transpose() };
+                    let (done, made) = tokio::join!(biased; query.execute(&mut *on), made);
+                    done?;
+                    next = made?;
                 }
                 Ok(())
             }
@@ -191,18 +200,25 @@ impl Tx {
             Raw::Sqlite(on) => {
                 let mut changed = 0;
                 let columns = rows.columns;
-                let with = |size| values(text, columns, size, args.len());
+                let count = args.len();
+                let with = |size| values(text, columns, size, count);
                 #[cfg(debug_assertions)]
                 crate::plan_guard::look(&mut *on, text, || with(CHUNKS[0])).await?;
-                for (full, mut all) in chunks(with, rows) {
-                    all.extend(args.iter().cloned());
-                    let query = sqlx::query_with(sql_str(full.into()), sqlite_args(all)?);
+                let mut made = chunks(with, rows, args);
+                let mut next = made.next().transpose()?;
+                while let Some((text, args)) = next {
+                    let query = sqlx::query_with(sql_str(text.into()), args);
+                    let made = async { made.next().transpose() };
                     if returning {
-                        let rows = query.fetch_all(&mut *on).await?;
+                        let (rows, made) = tokio::join!(biased; query.fetch_all(&mut *on), made);
+                        let rows = rows?;
                         changed += rows.len() as u64;
                         rows.into_iter().map(Row::Sqlite).for_each(&mut returned);
+                        next = made?;
                     } else {
-                        changed += query.execute(&mut *on).await?.rows_affected();
+                        let (done, made) = tokio::join!(biased; query.execute(&mut *on), made);
+                        changed += done?.rows_affected();
+                        next = made?;
                     }
                 }
                 Ok(changed)
@@ -211,8 +227,13 @@ impl Tx {
     }
 }
 
-/// The statements for SQLite: each a text and the cells that belong to it.
-fn chunks(text: impl Fn(usize) -> String, rows: Rows) -> impl Iterator<Item = (String, Vec<Arg>)> {
+/// The statements for SQLite, each with its arguments: made one at a time, so that
+/// one is made while the one before it runs.
+fn chunks(
+    text: impl Fn(usize) -> String,
+    rows: Rows,
+    args: Vec<Arg>,
+) -> impl Iterator<Item = Result<(String, SqliteArguments)>> {
     let width = rows.columns.len();
     let mut left = rows.cells.len() / width;
     let mut cells = rows.cells.into_iter();
@@ -225,7 +246,9 @@ fn chunks(text: impl Fn(usize) -> String, rows: Rows) -> impl Iterator<Item = (S
             _ => text(size),
         };
         last = Some((size, text.clone()));
-        Some((text, cells.by_ref().take(size * width).collect()))
+        let cells = cells.by_ref().take(size * width);
+        let all = sqlite_args(cells.chain(args.iter().cloned()));
+        Some(all.map(|all| (text, all)))
     })
 }
 

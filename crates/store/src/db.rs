@@ -20,6 +20,7 @@ use crate::checkpoint::Checkpoints;
 use crate::error::{Result, StoreError};
 use crate::postgres_pool::{self, answered};
 use crate::scratch::Scratch;
+use crate::sql::sql_str;
 use crate::tx::InnerTx;
 pub(crate) use crate::tx::Raw;
 pub use crate::tx::{Source, Tx};
@@ -55,7 +56,7 @@ impl Options {
             url: url.into(),
             connections: 8,
             busy: Duration::from_secs(30),
-            cache_kib: 40 * 1024,
+            cache_kib: 32 * 1024,
         }
     }
 }
@@ -70,6 +71,8 @@ pub(crate) enum Inner {
         writer: SqlitePool,
         readers: SqlitePool,
         checkpoints: Checkpoints,
+        /// See [`Options::cache_kib`].
+        cache_kib: u32,
         /// Removes the files of a database that nobody keeps.
         _scratch: Option<Arc<Scratch>>,
     },
@@ -207,6 +210,19 @@ impl Db {
         Ok(())
     }
 
+    /// Gives SQLite's writing connection another page cache, or its own again.
+    pub(crate) async fn set_cache(&self, kib: Option<u32>) -> Result<()> {
+        if let Inner::Sqlite {
+            writer, cache_kib, ..
+        } = &self.0
+        {
+            let kib = kib.unwrap_or(*cache_kib);
+            let text = format!("PRAGMA cache_size = -{kib}");
+            sqlx::query(sql_str(text.into())).execute(writer).await?;
+        }
+        Ok(())
+    }
+
     /// Ends every connection, after what is running.
     pub async fn close(&self) {
         match &self.0 {
@@ -257,7 +273,9 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
         .clone()
         .statement_cache_capacity(512)
         .pragma("cache_size", format!("-{}", options.cache_kib))
-        .pragma("wal_autocheckpoint", "20000");
+        .pragma("wal_autocheckpoint", "20000")
+        // An index is sorted by another thread while its rows are read.
+        .pragma("threads", "1");
     let writer = pool(1).connect_with(writing).await?;
     let reading = connect
         .pragma("temp_store", "memory")
@@ -269,6 +287,7 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
         .await?;
     Ok(Db(Inner::Sqlite {
         checkpoints: Checkpoints::new(readers.clone()),
+        cache_kib: options.cache_kib,
         writer,
         readers,
         _scratch: scratch,

@@ -7,7 +7,7 @@ use crate::bulk::{Rows, Type};
 use crate::db::{Source, Tx};
 use crate::error::{Result, StoreError};
 use crate::sql::{Row, Where, containing};
-use crate::{args, cells, json, keys};
+use crate::{args, cells, decision_text, keys};
 
 /// A decision in its plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +32,10 @@ const COLUMNS: &[(&str, Type)] = &[
 ];
 
 fn read(row: &Row) -> Result<DecisionRow> {
+    let body: String = row.get("body")?;
     Ok(DecisionRow {
         seq: row.get("seq")?,
-        decision: row.json("body")?,
+        decision: decision_text::read(row.get("tenant_id")?, row.get("object_id")?, &body)?,
         state: row.maybe("state")?,
     })
 }
@@ -58,7 +59,7 @@ pub async fn append(
             record_id.or(acted_on),
             decision.headline().map(ActionKind::name),
             keys::fold(&decision.name),
-            json::text(decision)?,
+            decision_text::write(decision)?,
         ]);
     }
     tx.bulk_insert("decisions", rows).await
@@ -106,7 +107,7 @@ pub async fn page(
     conditions.and_some("name_key LIKE $? ESCAPE '\\'", pattern);
     let limit = conditions.arg(limit);
     let text = format!(
-        "SELECT seq, body, state FROM decisions{} ORDER BY seq LIMIT {limit}",
+        "SELECT seq, tenant_id, object_id, body, state FROM decisions{} ORDER BY seq LIMIT {limit}",
         conditions.text()
     );
     let rows = on.into().rows(text, conditions.into_args()).await?;
@@ -126,7 +127,7 @@ pub async fn get(
     plan_id: PlanId,
     seq: i64,
 ) -> Result<Option<DecisionRow>> {
-    let text = "SELECT seq, body, state FROM decisions WHERE plan_id = $1 AND seq = $2";
+    let text = "SELECT seq, tenant_id, object_id, body, state FROM decisions WHERE plan_id = $1 AND seq = $2";
     let row = on.into().row(text, args![plan_id, seq]).await?;
     row.as_ref().map(read).transpose()
 }

@@ -12,6 +12,7 @@
 use crate::args;
 use crate::db::{Backend, Db};
 use crate::error::Result;
+use crate::sql::Row;
 
 /// A stage of a first sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,11 +97,27 @@ pub async fn defer(db: &Db, stage: Stage) -> Result<u64> {
     Ok(found.len() as u64)
 }
 
+/// Memory an index of SQLite is sorted in, for each of two threads, in KiB.
+const SORTING_KIB: u32 = 8 * 1024;
+
 /// Makes every index again that was dropped; how many.
 pub async fn restore(db: &Db) -> Result<u64> {
-    let mut made = 0;
     let text = "SELECT name FROM deferred_indexes ORDER BY name";
-    for row in db.source().rows(text, args![]).await? {
+    let dropped = db.source().rows(text, args![]).await?;
+    if dropped.is_empty() {
+        return Ok(0);
+    }
+    // SQLite sorts in as much memory as the writer's pages may take, beside them:
+    // while it does, both have less.
+    db.set_cache(Some(SORTING_KIB)).await?;
+    let made = make(db, &dropped).await;
+    db.set_cache(None).await?;
+    made
+}
+
+async fn make(db: &Db, dropped: &[Row]) -> Result<u64> {
+    let mut made = 0;
+    for row in dropped {
         let name: String = row.get("name")?;
         // Another process may make it meanwhile: whoever takes the row does.
         let mut tx = db.begin().await?;

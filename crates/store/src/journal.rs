@@ -14,7 +14,7 @@ use crate::bulk::{Rows, Type};
 use crate::db::{Source, Tx};
 use crate::error::Result;
 use crate::sql::{Row, Where};
-use crate::{args, cells, json};
+use crate::{args, cells, decision_text, json};
 
 /// Who a change comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -121,6 +121,11 @@ const SELECT: &str = "SELECT journal.*, decisions.body AS decision FROM journal
         AND decisions.seq = journal.decision_seq";
 
 fn read(row: &Row) -> Result<Entry> {
+    let decision: Option<String> = row.maybe("decision")?;
+    let decision = decision.map(|body| {
+        // Of the same person: the seals hold the entry to it.
+        decision_text::read(row.get("tenant_id")?, row.get("object_id")?, &body)
+    });
     Ok(Entry {
         seq: row.get("seq")?,
         entry: NewEntry {
@@ -137,7 +142,7 @@ fn read(row: &Row) -> Result<Entry> {
             action: row.get("action")?,
             body: row.maybe_json("body")?,
         },
-        decision: row.maybe_json("decision")?,
+        decision: decision.transpose()?,
     })
 }
 

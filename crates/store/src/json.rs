@@ -8,7 +8,11 @@ use crate::error::{Result, StoreError};
 
 /// A body for a text column.
 pub fn text(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| StoreError::unreadable("a value to store", error))
+    // Room for what most rows hold, so that it does not grow on the way.
+    let mut text = Vec::with_capacity(640);
+    let written = serde_json::to_writer(&mut text, value);
+    written.map_err(|error| StoreError::unreadable("a value to store", error))?;
+    String::from_utf8(text).map_err(|error| StoreError::unreadable("a value to store", error))
 }
 
 /// A body for a text column that may be null.

@@ -14,6 +14,7 @@ mod copy;
 mod crash;
 pub mod cursors;
 pub mod db;
+mod decision_text;
 pub mod decisions;
 pub mod deferred_indexes;
 pub mod directory_groups;

@@ -62,20 +62,30 @@ pub(crate) fn after_id(after: Option<ObjectId>) -> Arg {
 
 /// The ids at the head of a person's JSON. They are columns already, so the
 /// body is stored without them.
-fn head(tenant_id: TenantId, object_id: ObjectId) -> String {
-    format!("{{\"tenant_id\":\"{tenant_id}\",\"object_id\":\"{object_id}\",")
+fn head(tenant_id: TenantId, object_id: ObjectId, room: usize) -> String {
+    let mut text = String::with_capacity(128 + room);
+    let mut buffer = Uuid::encode_buffer();
+    text.push_str("{\"tenant_id\":\"");
+    text.push_str(tenant_id.0.hyphenated().encode_lower(&mut buffer));
+    text.push_str("\",\"object_id\":\"");
+    text.push_str(object_id.0.hyphenated().encode_lower(&mut buffer));
+    text.push_str("\",");
+    text
 }
 
 fn body(person: &Person) -> Result<String> {
-    let text = json::text(person)?;
-    let rest = text.strip_prefix(&head(person.tenant_id, person.object_id));
-    Ok(rest.map_or(text.clone(), |rest| format!("{{{rest}")))
+    let mut text = json::text(person)?;
+    let head = head(person.tenant_id, person.object_id, 0);
+    if text.starts_with(&head) {
+        text.drain(1..head.len());
+    }
+    Ok(text)
 }
 
 fn parse(tenant_id: TenantId, object_id: ObjectId, body: &str) -> Result<Person> {
     match body.strip_prefix('{') {
         Some(rest) if !rest.starts_with("\"tenant_id\"") => {
-            json::parse("a person", &(head(tenant_id, object_id) + rest))
+            json::parse("a person", &(head(tenant_id, object_id, rest.len()) + rest))
         }
         _ => json::parse("a person", body),
     }

@@ -366,9 +366,10 @@ fn refused(error: sqlx::error::BoxDynError) -> StoreError {
     StoreError::Other(sqlx::Error::Encode(error))
 }
 
-pub(crate) fn sqlite_args(args: Vec<Arg>) -> Result<SqliteArguments> {
+pub(crate) fn sqlite_args(args: impl IntoIterator<Item = Arg>) -> Result<SqliteArguments> {
+    let args = args.into_iter();
     let mut out = SqliteArguments::default();
-    out.reserve(args.len(), 0);
+    out.reserve(args.size_hint().0, 0);
     for arg in args {
         match arg {
             Arg::Int(value) => out.add(value),

@@ -19,7 +19,7 @@ use crate::convert;
 use crate::error::{Class, EngineError, Result, broke_off};
 
 /// How many groups are read at once.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 16;
 /// How many pages may wait to be written.
 const WAITING: usize = 6;
 /// How many people are written by one statement.

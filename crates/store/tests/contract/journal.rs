@@ -62,6 +62,8 @@ both! {
         let pointing = |seq| NewEntry {
             plan_id: Some(plan_id),
             decision_seq: Some(seq),
+            tenant_id: Some(decided.tenant_id),
+            object_id: Some(decided.object_id),
             ..entry(1, Origin::Directory, "create", Some(1))
         };
         let own = NewEntry { body: Some(json!({})), ..pointing(12) };
