@@ -1,18 +1,26 @@
 //! Every measurement on every database, one after the other, each in a process
-//! of its own so that its memory is its own.
+//! of its own so that its memory is its own. What is measured is kept in a folder
+//! as it comes: a run that breaks off goes on from there.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
 /// What is run: the words after the program's name, for everyday use and in full.
-const MEASUREMENTS: [(&str, &str, &str); 5] = [
+const MEASUREMENTS: [(&str, &str, &str); 7] = [
     (
         "first_10k",
         "",
         "first --people 10000 --groups 50 --changes 50 --reads 2",
+    ),
+    // As large as what other programs are measured with.
+    (
+        "first_20k",
+        "",
+        "first --people 20000 --groups 500 --changes 20 --reads 1",
     ),
     (
         "first_100k",
@@ -24,33 +32,67 @@ const MEASUREMENTS: [(&str, &str, &str); 5] = [
         "",
         "first --people 1000000 --groups 500 --changes 200 --reads 30",
     ),
+    (
+        "first_1m_far",
+        "",
+        "first --people 1000000 --groups 500 --changes 20 --reads 1 --latency 250",
+    ),
     ("swap", "swap --people 5000", "swap --people 100000"),
     (
         "many",
         "many --connections 50 --people 20 --poll 2 --idle 2",
-        "many --connections 1000 --people 100 --poll 30 --idle 40",
+        "many --connections 5000 --people 100 --poll 30 --idle 60",
     ),
 ];
 
-pub(crate) async fn measure(quick: bool, postgres: Option<&str>) -> Result<Value> {
-    let mut report = serde_json::Map::new();
+/// What other programs were measured at, one JSON object in a line, in the folder
+/// that keeps results.
+const PEERS: &str = "peers.jsonl";
+
+pub(crate) async fn measure(
+    quick: bool,
+    postgres: Option<&str>,
+    kept: Option<&Path>,
+) -> Result<Value> {
+    let mut report = Map::new();
     report.insert("quick".to_owned(), json!(quick));
     report.insert("machine".to_owned(), machine());
-    let databases = [("sqlite", None), ("postgres", postgres)];
-    for (name, url) in databases {
+    for (name, url) in [("sqlite", None), ("postgres", postgres)] {
         if name == "postgres" && url.is_none() {
             continue;
         }
-        let mut of_database = serde_json::Map::new();
+        let mut of_database = Map::new();
         for (what, small, large) in MEASUREMENTS {
             let words = if quick { small } else { large };
-            if !words.is_empty() {
-                of_database.insert(what.to_owned(), run(words, url).await?);
+            if words.is_empty() {
+                continue;
             }
+            let file = kept.map(|folder| folder.join(format!("{name}-{what}.json")));
+            let measured = match &file {
+                Some(file) if file.exists() => serde_json::from_slice(&std::fs::read(file)?)?,
+                _ => run(words, url).await?,
+            };
+            if let Some(file) = file {
+                std::fs::write(file, format!("{measured:#}\n"))?;
+            }
+            of_database.insert(what.to_owned(), measured);
         }
         report.insert(name.to_owned(), Value::Object(of_database));
     }
+    if let Some(folder) = kept {
+        report.insert("peers".to_owned(), peers(&folder.join(PEERS))?);
+    }
     Ok(Value::Object(report))
+}
+
+fn peers(file: &Path) -> Result<Value> {
+    if !file.exists() {
+        return Ok(json!([]));
+    }
+    let text = std::fs::read_to_string(file)?;
+    let lines = text.lines().map(serde_json::from_str);
+    let peers: Vec<Value> = lines.collect::<Result<_, _>>()?;
+    Ok(Value::Array(peers))
 }
 
 async fn run(words: &str, postgres: Option<&str>) -> Result<Value> {

@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) reads: u32,
     /// Seconds of quiet.
     pub(crate) quiet: f64,
+    /// Milliseconds of each request to Graph during the first sync.
+    pub(crate) latency: u64,
 }
 
 pub(crate) async fn measure(places: &Places, plan: &Plan) -> Result<Value> {
@@ -44,7 +46,9 @@ pub(crate) async fn measure(places: &Places, plan: &Plan) -> Result<Value> {
         subject.rule(connection, *group, order, "User").await?;
     }
     let memory_before = memory();
+    emulator.answer_after(plan.latency).await?;
     let first = first_sync(&subject, connection, &world).await?;
+    emulator.answer_after(0).await?;
     let seconds = first["seconds"].as_f64().context("seconds")?;
     let peak = peak_memory();
     let size = subject.place.size(subject.engine.db()).await?;
@@ -60,6 +64,7 @@ pub(crate) async fn measure(places: &Places, plan: &Plan) -> Result<Value> {
         "database": places.name(),
         "people": plan.people,
         "groups": plan.groups,
+        "latency_ms": plan.latency,
         "first_sync": first,
         "floor_fetch": fetch,
         "floor_insert": insert,

@@ -15,6 +15,7 @@ mod reads;
 mod subject;
 mod swap;
 mod table;
+mod targets;
 mod tenant;
 
 use std::path::PathBuf;
@@ -53,6 +54,9 @@ enum What {
         /// Seconds of lists, searches and details.
         #[arg(long, default_value_t = 5)]
         reads: u32,
+        /// Milliseconds that Microsoft Graph takes for each request.
+        #[arg(long, default_value_t = 0)]
+        latency: u64,
         #[command(flatten)]
         on: Database,
     },
@@ -98,6 +102,9 @@ enum What {
         /// Writes the tables to this file.
         #[arg(long)]
         write: Option<PathBuf>,
+        /// Keeps each result in this folder, and takes those that are there.
+        #[arg(long)]
+        keep: Option<PathBuf>,
         #[command(flatten)]
         on: Database,
     },
@@ -119,6 +126,7 @@ async fn main() -> Result<()> {
             groups,
             changes,
             reads,
+            latency,
             on,
         } => {
             let plan = first::Plan {
@@ -127,6 +135,7 @@ async fn main() -> Result<()> {
                 changes,
                 reads,
                 quiet: 2.4,
+                latency,
             };
             first::measure(&Places::new(on.postgres)?, &plan).await?
         }
@@ -149,8 +158,13 @@ async fn main() -> Result<()> {
             let places = Places::new(on.postgres)?;
             many::measure(&places, connections, people, poll, idle).await?
         }
-        What::All { quick, write, on } => {
-            let report = all::measure(quick, on.postgres.as_deref()).await?;
+        What::All {
+            quick,
+            write,
+            keep,
+            on,
+        } => {
+            let report = all::measure(quick, on.postgres.as_deref(), keep.as_deref()).await?;
             if let Some(path) = write {
                 std::fs::write(&path, table::markdown(&report))?;
                 if let Some(picture) = table::picture(&report) {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::growth::{self, Point};
+use crate::targets::{Judged, TARGETS, Target};
 
 /// The page.
 pub(crate) fn markdown(report: &Value) -> String {
@@ -26,12 +27,17 @@ pub(crate) fn markdown(report: &Value) -> String {
         ),
     );
     let databases = of_databases(report);
+    if report["quick"] != true {
+        targets(&mut page, &databases);
+    }
     for what in ["first_100k", "first_1m"] {
         first(&mut page, what, &databases);
     }
+    far(&mut page, &databases);
     growth(&mut page, &databases);
     swap(&mut page, &databases);
     many(&mut page, &databases);
+    peers(&mut page, report, &databases);
     page
 }
 
@@ -48,7 +54,7 @@ Made by `scripts/benchmark`; do not edit. The emulator runs in a process of its 
 processors with what is measured, as does the PostgreSQL server. Floors are measured in the same run: *reading* fetches
 and parses the same pages and throws them away; *inserting* writes the same kinds of rows by the store's bulk functions
 and decides nothing. *Load* is the number of runnable processes in the minute before and after: above the number of
-processors, something else was running too.
+processors, something else was running too. What bounds these figures is in [bottlenecks](bottlenecks.md).
 
 ";
 
@@ -123,6 +129,143 @@ fn table(page: &mut String, databases: &[(&str, &Value)], rows: &[Line<'_>]) {
     page.push('\n');
 }
 
+/// What is wanted of the figures, and which of them reach it.
+fn targets(page: &mut String, databases: &Databases<'_>) {
+    let judged = |target: &Target| -> Option<Vec<String>> {
+        let figures = databases.iter().map(|(_, of)| target.judge(of));
+        let figures: Vec<Option<Judged>> = figures.collect();
+        figures.iter().any(Option::is_some).then(|| {
+            let cell = |figure: Option<Judged>| match figure {
+                None => "not measured".to_owned(),
+                Some(judged) if judged.is_reached => number(&judged.figure.into()),
+                Some(judged) => format!("**{}**", number(&judged.figure.into())),
+            };
+            figures.into_iter().map(cell).collect()
+        })
+    };
+    let rows: Vec<(&Target, Vec<String>)> = TARGETS
+        .iter()
+        .filter_map(|target| Some((target, judged(target)?)))
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    page.push_str("## What is wanted\n\nWhat does not reach it is set in bold.\n\n| | wanted");
+    for (name, _) in databases {
+        put(page, format_args!(" | {name}"));
+    }
+    page.push_str(" |\n|---|---");
+    page.push_str(&"|---".repeat(databases.len()));
+    page.push_str("|\n");
+    for (target, cells) in rows {
+        let (how, much) = target.wanted();
+        put(
+            page,
+            format_args!(
+                "| {} | {how} {} | {} |\n",
+                target.what,
+                number(&much.into()),
+                cells.join(" | ")
+            ),
+        );
+    }
+    page.push('\n');
+}
+
+/// The same first sync with Microsoft further away.
+fn far(page: &mut String, databases: &Databases<'_>) {
+    let databases = of("first_1m_far", databases);
+    let Some((_, any)) = databases.first() else {
+        return;
+    };
+    put(
+        page,
+        format_args!(
+            "## The same with {} ms for each request to Graph\n\n`{}`\n\n",
+            any["latency_ms"],
+            text(&any["command"]),
+        ),
+    );
+    table(
+        page,
+        &databases,
+        &[
+            ("people per second", &|of| {
+                number(&of["first_sync"]["people_per_second"])
+            }),
+            ("seconds", &|of| number(&of["first_sync"]["seconds"])),
+            ("seconds collecting / planning / applying", &phases),
+            ("memory at the peak", &|of| {
+                megabytes(&of["memory_bytes"]["peak"])
+            }),
+        ],
+    );
+}
+
+/// Other programs that read people, on the same machine and emulator.
+fn peers(page: &mut String, report: &Value, databases: &Databases<'_>) {
+    let peers = report["peers"].as_array().map_or(&[][..], Vec::as_slice);
+    let own = of("first_20k", databases);
+    let (Some(_), Some(people)) = (own.first(), peers.first()) else {
+        return;
+    };
+    put(
+        page,
+        format_args!(
+            "## Beside what else reads people from Entra ID, {} people\n\n`scripts/benchmark-peers`, each as it comes from \
+             PyPI, one after the other on the same emulator and machine. msgraph-sdk is a plain script around Microsoft's SDK; \
+             azure-cli lists people without groups. Rollcall decides, and writes records, links and a journal besides. Its \
+             seconds are of a first sync, theirs of the whole process.\n\n\
+             | | people per second | Rollcall, times | memory | requests | resource units | page |\n\
+             |---|---|---|---|---|---|---|\n",
+            number(&people["people"]),
+        ),
+    );
+    for (name, of) in &own {
+        put(
+            page,
+            format_args!(
+                "| Rollcall, {name} | {} | | {} | {} | {} | 999 |\n",
+                number(&of["first_sync"]["people_per_second"]),
+                megabytes(&of["memory_bytes"]["peak"]),
+                number(&of["first_sync"]["requests"]),
+                number(&of["first_sync"]["resource_units"]),
+            ),
+        );
+    }
+    let (_, best) = own.last().unwrap_or(&own[0]);
+    let best = best["first_sync"]["people_per_second"].as_f64();
+    for peer in peers {
+        let speed = peer["people_per_second"].as_f64();
+        let times = best.zip(speed).map_or(0.0, |(own, theirs)| own / theirs);
+        put(
+            page,
+            format_args!(
+                "| {} {}, into {} | {} | {times:.1} | {} MB | {} | {} | {} |\n",
+                text(&peer["name"]),
+                text(&peer["version"]),
+                text(&peer["into"]),
+                number(&peer["people_per_second"]),
+                peer["peak_rss_mb"],
+                number(&peer["requests"]),
+                number(&peer["resource_units"]),
+                peer["page_size"],
+            ),
+        );
+    }
+    page.push('\n');
+}
+
+fn phases(of: &Value) -> String {
+    let phase = |name: &str| number(&of["first_sync"]["seconds_by_phase"][name]);
+    format!(
+        "{} / {} / {}",
+        phase("collecting"),
+        phase("planning"),
+        phase("applying")
+    )
+}
+
 fn of<'a>(what: &str, databases: &Databases<'a>) -> Vec<(&'a str, &'a Value)> {
     let found = databases.iter();
     found
@@ -144,15 +287,6 @@ fn first(page: &mut String, what: &str, databases: &Databases<'_>) {
             text(&any["command"]),
         ),
     );
-    let phases = |of: &Value| {
-        let phase = |name: &str| number(&of["first_sync"]["seconds_by_phase"][name]);
-        format!(
-            "{} / {} / {}",
-            phase("collecting"),
-            phase("planning"),
-            phase("applying")
-        )
-    };
     let cost = |of: &Value, name: &str| {
         let (used, least) = (
             &of["first_sync"][name],

@@ -144,6 +144,20 @@ impl Emulator {
         Ok(items.context("no requests")?.len() as u64)
     }
 
+    /// Makes every request to Graph take so long.
+    pub(crate) async fn answer_after(&self, milliseconds: u64) -> Result<()> {
+        let url = format!("{}/emulator/v1/faults", self.base);
+        self.http.delete(url).send().await?.error_for_status()?;
+        if milliseconds > 0 {
+            let delay = milliseconds as f64 / 1_000.0;
+            let fault = json!({
+                "match": { "path": "/v1.0/**" }, "effect": { "delay": delay }, "times": 1_000_000_000,
+            });
+            self.control("faults", fault).await?;
+        }
+        Ok(())
+    }
+
     /// Empties the emulator's log of requests.
     pub(crate) async fn forget_requests(&self) -> Result<()> {
         let url = format!("{}/emulator/v1/requests", self.base);

@@ -1,0 +1,158 @@
+//! What the measurements are held to, and whether they reach it.
+
+use serde_json::Value;
+
+/// One figure: what it is of, and how it is judged.
+pub(crate) struct Target {
+    pub(crate) what: &'static str,
+    /// The measurement it is taken from.
+    from: &'static str,
+    wanted: Wanted,
+    figure: fn(&Value) -> Option<f64>,
+}
+
+enum Wanted {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// A figure beside what was wanted.
+pub(crate) struct Judged {
+    pub(crate) figure: f64,
+    pub(crate) is_reached: bool,
+}
+
+impl Target {
+    pub(crate) fn wanted(&self) -> (&'static str, f64) {
+        match self.wanted {
+            Wanted::AtLeast(least) => ("at least", least),
+            Wanted::AtMost(most) => ("at most", most),
+        }
+    }
+
+    /// The figure in the measurements of one database, if it was taken.
+    pub(crate) fn judge(&self, of_database: &Value) -> Option<Judged> {
+        let figure = (self.figure)(of_database.get(self.from)?)?;
+        let is_reached = match self.wanted {
+            Wanted::AtLeast(least) => figure >= least,
+            Wanted::AtMost(most) => figure <= most,
+        };
+        Some(Judged { figure, is_reached })
+    }
+}
+
+fn at(of: &Value, pointer: &str) -> Option<f64> {
+    of.pointer(pointer)?.as_f64()
+}
+
+fn slowest_read(of: &Value) -> Option<f64> {
+    let kinds = of.pointer("/reads/by_kind_ms")?.as_object()?;
+    let all = kinds.values().filter_map(|kind| kind["p99"].as_f64());
+    all.reduce(f64::max)
+}
+
+/// All of them.
+pub(crate) const TARGETS: [Target; 13] = [
+    Target {
+        what: "first sync of a million: people per second",
+        from: "first_1m",
+        wanted: Wanted::AtLeast(25_000.0),
+        figure: |of| at(of, "/first_sync/people_per_second"),
+    },
+    Target {
+        what: "first sync of a million: times the sum of its floors",
+        from: "first_1m",
+        wanted: Wanted::AtMost(1.5),
+        figure: |of| at(of, "/ratio_to_floors"),
+    },
+    Target {
+        what: "first sync of a million: memory at the peak, MB",
+        from: "first_1m",
+        wanted: Wanted::AtMost(150.0),
+        figure: |of| Some(at(of, "/memory_bytes/peak")? / 1e6),
+    },
+    Target {
+        what: "first sync of a million: Graph resource units, times the least possible",
+        from: "first_1m",
+        wanted: Wanted::AtMost(1.2),
+        figure: |of| {
+            let least = at(of, "/first_sync/resource_units_least")?;
+            Some(at(of, "/first_sync/resource_units")? / least)
+        },
+    },
+    Target {
+        what: "one change among a million: p50, ms",
+        from: "first_1m",
+        wanted: Wanted::AtMost(50.0),
+        figure: |of| at(of, "/single_change_ms/p50"),
+    },
+    Target {
+        what: "one change among a million: p99, ms",
+        from: "first_1m",
+        wanted: Wanted::AtMost(250.0),
+        figure: |of| at(of, "/single_change_ms/p99"),
+    },
+    Target {
+        what: "a quiet round: CPU, ms",
+        from: "first_1m",
+        wanted: Wanted::AtMost(5.0),
+        figure: |of| at(of, "/quiet_round/cpu_ms_per_round"),
+    },
+    Target {
+        what: "slowest kind of page or answer at a million, 200 a second: p99, ms",
+        from: "first_1m",
+        wanted: Wanted::AtMost(50.0),
+        figure: slowest_read,
+    },
+    Target {
+        what: "full read of 100,000 that finds nothing: CPU seconds",
+        from: "swap",
+        wanted: Wanted::AtMost(2.0),
+        figure: |of| at(of, "/full_reconcile/cpu_seconds"),
+    },
+    Target {
+        what: "swap of rules that moves 100,000: seconds to plan",
+        from: "swap",
+        wanted: Wanted::AtMost(3.0),
+        figure: |of| at(of, "/rule_swap/plan_seconds"),
+    },
+    Target {
+        what: "swap of rules that moves 100,000: seconds to apply",
+        from: "swap",
+        wanted: Wanted::AtMost(10.0),
+        figure: |of| at(of, "/rule_swap/apply_seconds"),
+    },
+    Target {
+        what: "5,000 tenants of 100: people per second",
+        from: "many",
+        wanted: Wanted::AtLeast(10_000.0),
+        figure: |of| at(of, "/first_syncs/people_per_second"),
+    },
+    Target {
+        what: "5,000 tenants, idle at a poll of 30 s: per cent of one processor",
+        from: "many",
+        wanted: Wanted::AtMost(5.0),
+        figure: |of| at(of, "/idle/cpu_percent_of_one_core"),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_figure_is_reached_or_not_and_never_guessed() {
+        let memory = TARGETS.iter().find(|one| one.what.contains("memory"));
+        let memory = memory.unwrap();
+        let of = |bytes: u64| json!({"first_1m": {"memory_bytes": {"peak": bytes}}});
+        assert!(memory.judge(&of(150_000_000)).unwrap().is_reached);
+        assert!(!memory.judge(&of(150_000_001)).unwrap().is_reached);
+        assert!(memory.judge(&json!({})).is_none());
+        assert!(memory.judge(&json!({"first_1m": {}})).is_none());
+        let speed = &TARGETS[0];
+        let of = |speed: f64| json!({"first_1m": {"first_sync": {"people_per_second": speed}}});
+        assert!(speed.judge(&of(25_000.0)).unwrap().is_reached);
+        assert!(!speed.judge(&of(24_999.0)).unwrap().is_reached);
+    }
+}
