@@ -14,13 +14,13 @@ pub(crate) fn markdown(report: &Value) -> String {
     put(
         &mut page,
         format_args!(
-            "Machine: {}, {} processors, {}, Linux {}. {}\n\n",
+            "Machine: {}, {} processors, {}, Linux {}.{}\n\n",
             text(&machine["processor"]),
             machine["processors"],
             text(&machine["memory"]),
             text(&machine["system"]),
             if report["quick"] == true {
-                "**Quick variant: small sizes.**"
+                " **Quick variant: small sizes.**"
             } else {
                 ""
             },

@@ -33,6 +33,9 @@ pub(crate) async fn open(options: &Options) -> Result<PgPool> {
             // A process that froze inside a transaction must not keep others
             // from its work: see `jobs`.
             ("idle_in_transaction_session_timeout", "8000"),
+            // Whatever the planner expects of a batch or of a long list, compiling
+            // its expressions takes longer than answering.
+            ("jit", "off"),
         ])
         .statement_cache_capacity(256)
         .disable_statement_logging();

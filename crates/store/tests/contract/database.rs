@@ -13,6 +13,13 @@ both! {
         db.ping().await.unwrap();
     }
 
+    postgres_compiles_no_query(db) {
+        if db.backend() == Backend::Postgres {
+            let row = db.source().row("SHOW jit", vec![]).await.unwrap().unwrap();
+            assert_eq!(row.get::<String>("jit").unwrap(), "off");
+        }
+    }
+
     what_is_not_committed_is_gone(db) {
         let mut tx = db.begin().await.unwrap();
         settings::put(&mut tx, "key", &1, None, time(0)).await.unwrap();
