@@ -112,7 +112,14 @@ pub async fn restore(db: &Db) -> Result<u64> {
     db.set_cache(Some(SORTING_KIB)).await?;
     let made = make(db, &dropped).await;
     db.set_cache(None).await?;
-    made
+    let made = made?;
+    if made > 0 && db.backend() == Backend::Postgres {
+        // PostgreSQL would look at what was loaded within a minute or two, and
+        // until then plan as if there were next to nothing.
+        let text = "ANALYZE memberships, people, decisions, records, links, journal";
+        db.source().rows(text, args![]).await?;
+    }
+    Ok(made)
 }
 
 async fn make(db: &Db, dropped: &[Row]) -> Result<u64> {
