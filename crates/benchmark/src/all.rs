@@ -102,7 +102,8 @@ async fn run(words: &str, postgres: Option<&str>) -> Result<Value> {
         command.args(["--postgres", url]);
     }
     let output = command.stderr(Stdio::inherit()).output().await?;
-    ensure!(output.status.success(), "`{words}` failed");
+    let status = output.status;
+    ensure!(status.success(), "`{words}` ended with {status}");
     let mut report: Value = serde_json::from_slice(&output.stdout)?;
     let report_fields = report.as_object_mut().context("no report")?;
     report_fields.insert("command".to_owned(), json!(format!("benchmark {words}")));
