@@ -68,13 +68,15 @@ pub(crate) async fn measure(
                 continue;
             }
             let file = kept.map(|folder| folder.join(format!("{name}-{what}.json")));
-            let measured = match &file {
+            let measured = match file {
                 Some(file) if file.exists() => serde_json::from_slice(&std::fs::read(file)?)?,
-                _ => run(words, url).await?,
+                Some(file) => {
+                    let measured = run(words, url).await?;
+                    std::fs::write(file, format!("{measured:#}\n"))?;
+                    measured
+                }
+                None => run(words, url).await?,
             };
-            if let Some(file) = file {
-                std::fs::write(file, format!("{measured:#}\n"))?;
-            }
             of_database.insert(what.to_owned(), measured);
         }
         report.insert(name.to_owned(), Value::Object(of_database));

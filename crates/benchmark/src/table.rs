@@ -112,13 +112,7 @@ type Line<'a> = (&'a str, &'a dyn Fn(&Value) -> String);
 
 /// A table with a column for each database.
 fn table(page: &mut String, databases: &[(&str, &Value)], rows: &[Line<'_>]) {
-    page.push('|');
-    for (name, _) in databases {
-        put(page, format_args!(" | {name}"));
-    }
-    page.push_str(" |\n|---");
-    page.push_str(&"|---".repeat(databases.len()));
-    page.push_str("|\n");
+    head(page, &[""], databases);
     for (name, cell) in rows {
         put(page, format_args!("| {name}"));
         for (_, of) in databases {
@@ -127,6 +121,33 @@ fn table(page: &mut String, databases: &[(&str, &Value)], rows: &[Line<'_>]) {
         page.push_str(" |\n");
     }
     page.push('\n');
+}
+
+/// The head of a table: these columns, and one for each database.
+fn head(page: &mut String, columns: &[&str], databases: &Databases<'_>) {
+    let names = databases.iter().map(|(name, _)| *name);
+    for name in columns.iter().copied().chain(names) {
+        let space = if name.is_empty() { "" } else { " " };
+        put(page, format_args!("|{space}{name} "));
+    }
+    page.push_str("|\n");
+    page.push_str(&"|---".repeat(columns.len() + databases.len()));
+    page.push_str("|\n");
+}
+
+/// The head of a section about one measurement, and the databases that have it;
+/// none, and nothing is written, when no database does.
+fn section<'a>(
+    page: &mut String,
+    what: &str,
+    databases: &Databases<'a>,
+    title: impl Fn(&Value) -> String,
+) -> Option<Vec<(&'a str, &'a Value)>> {
+    let databases = of(what, databases);
+    let (_, any) = databases.first()?;
+    let command = text(&any["command"]);
+    put(page, format_args!("## {}\n\n`{command}`\n\n", title(any)));
+    Some(databases)
 }
 
 /// What is wanted of the figures, and which of them reach it.
@@ -150,13 +171,8 @@ fn targets(page: &mut String, databases: &Databases<'_>) {
     if rows.is_empty() {
         return;
     }
-    page.push_str("## What is wanted\n\nWhat does not reach it is set in bold.\n\n| | wanted");
-    for (name, _) in databases {
-        put(page, format_args!(" | {name}"));
-    }
-    page.push_str(" |\n|---|---");
-    page.push_str(&"|---".repeat(databases.len()));
-    page.push_str("|\n");
+    page.push_str("## What is wanted\n\nWhat does not reach it is set in bold.\n\n");
+    head(page, &["", "wanted"], databases);
     for (target, cells) in rows {
         let (how, much) = target.wanted();
         put(
@@ -174,18 +190,15 @@ fn targets(page: &mut String, databases: &Databases<'_>) {
 
 /// The same first sync with Microsoft further away.
 fn far(page: &mut String, databases: &Databases<'_>) {
-    let databases = of("first_1m_far", databases);
-    let Some((_, any)) = databases.first() else {
+    let title = |any: &Value| {
+        format!(
+            "The same with {} ms for each request to Graph",
+            any["latency_ms"]
+        )
+    };
+    let Some(databases) = section(page, "first_1m_far", databases, title) else {
         return;
     };
-    put(
-        page,
-        format_args!(
-            "## The same with {} ms for each request to Graph\n\n`{}`\n\n",
-            any["latency_ms"],
-            text(&any["command"]),
-        ),
-    );
     table(
         page,
         &databases,
@@ -206,7 +219,7 @@ fn far(page: &mut String, databases: &Databases<'_>) {
 fn peers(page: &mut String, report: &Value, databases: &Databases<'_>) {
     let peers = report["peers"].as_array().map_or(&[][..], Vec::as_slice);
     let own = of("first_20k", databases);
-    let (Some(_), Some(people)) = (own.first(), peers.first()) else {
+    let (Some((_, best)), Some(people)) = (own.last(), peers.first()) else {
         return;
     };
     put(
@@ -233,7 +246,6 @@ fn peers(page: &mut String, report: &Value, databases: &Databases<'_>) {
             ),
         );
     }
-    let (_, best) = own.last().unwrap_or(&own[0]);
     let best = best["first_sync"]["people_per_second"].as_f64();
     for peer in peers {
         let speed = peer["people_per_second"].as_f64();
@@ -256,6 +268,14 @@ fn peers(page: &mut String, report: &Value, databases: &Databases<'_>) {
     page.push('\n');
 }
 
+fn load(of: &Value) -> String {
+    format!(
+        "{} / {}",
+        number(&of["load_before"]),
+        number(&of["load_after"])
+    )
+}
+
 fn phases(of: &Value) -> String {
     let phase = |name: &str| number(&of["first_sync"]["seconds_by_phase"][name]);
     format!(
@@ -274,19 +294,16 @@ fn of<'a>(what: &str, databases: &Databases<'a>) -> Vec<(&'a str, &'a Value)> {
 }
 
 fn first(page: &mut String, what: &str, databases: &Databases<'_>) {
-    let databases = of(what, databases);
-    let Some((_, any)) = databases.first() else {
+    let title = |any: &Value| {
+        format!(
+            "First sync of {} people in {} groups, then single changes and quiet rounds",
+            number(&any["people"]),
+            any["groups"]
+        )
+    };
+    let Some(databases) = section(page, what, databases, title) else {
         return;
     };
-    put(
-        page,
-        format_args!(
-            "## First sync of {} people in {} groups, then single changes and quiet rounds\n\n`{}`\n\n",
-            number(&any["people"]),
-            any["groups"],
-            text(&any["command"]),
-        ),
-    );
     let cost = |of: &Value, name: &str| {
         let (used, least) = (
             &of["first_sync"][name],
@@ -297,13 +314,6 @@ fn first(page: &mut String, what: &str, databases: &Databases<'_>) {
             .zip(least.as_f64())
             .map_or(0.0, |(a, b)| a / b);
         format!("{} of {} ({ratio:.3}x)", number(used), number(least))
-    };
-    let load = |of: &Value| {
-        format!(
-            "{} / {}",
-            number(&of["load_before"]),
-            number(&of["load_after"])
-        )
     };
     table(
         page,
@@ -446,24 +456,14 @@ fn afterwards(page: &mut String, databases: &Databases<'_>) {
 }
 
 fn swap(page: &mut String, databases: &Databases<'_>) {
-    let databases = of("swap", databases);
-    let Some((_, any)) = databases.first() else {
-        return;
-    };
-    put(
-        page,
-        format_args!(
-            "## A full read that finds nothing new, a swap of two rules, and its undo, with {} people\n\n`{}`\n\n",
-            number(&any["people"]),
-            text(&any["command"]),
-        ),
-    );
-    let load = |of: &Value| {
+    let title = |any: &Value| {
         format!(
-            "{} / {}",
-            number(&of["load_before"]),
-            number(&of["load_after"])
+            "A full read that finds nothing new, a swap of two rules, and its undo, with {} people",
+            number(&any["people"])
         )
+    };
+    let Some(databases) = section(page, "swap", databases, title) else {
+        return;
     };
     table(
         page,
@@ -493,25 +493,15 @@ fn swap(page: &mut String, databases: &Databases<'_>) {
 }
 
 fn many(page: &mut String, databases: &Databases<'_>) {
-    let databases = of("many", databases);
-    let Some((_, any)) = databases.first() else {
-        return;
-    };
-    put(
-        page,
-        format_args!(
-            "## {} connections of {} people each, one worker\n\n`{}`\n\n",
-            number(&any["connections"]),
-            any["people_each"],
-            text(&any["command"]),
-        ),
-    );
-    let load = |of: &Value| {
+    let title = |any: &Value| {
         format!(
-            "{} / {}",
-            number(&of["load_before"]),
-            number(&of["load_after"])
+            "{} connections of {} people each, one worker",
+            number(&any["connections"]),
+            any["people_each"]
         )
+    };
+    let Some(databases) = section(page, "many", databases, title) else {
+        return;
     };
     table(
         page,

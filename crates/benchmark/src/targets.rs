@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use Wanted::{AtLeast, AtMost};
+
 /// One figure: what it is of, and how it is judged.
 pub(crate) struct Target {
     pub(crate) what: &'static str,
@@ -25,8 +27,8 @@ pub(crate) struct Judged {
 impl Target {
     pub(crate) fn wanted(&self) -> (&'static str, f64) {
         match self.wanted {
-            Wanted::AtLeast(least) => ("at least", least),
-            Wanted::AtMost(most) => ("at most", most),
+            AtLeast(least) => ("at least", least),
+            AtMost(most) => ("at most", most),
         }
     }
 
@@ -34,8 +36,8 @@ impl Target {
     pub(crate) fn judge(&self, of_database: &Value) -> Option<Judged> {
         let figure = (self.figure)(of_database.get(self.from)?)?;
         let is_reached = match self.wanted {
-            Wanted::AtLeast(least) => figure >= least,
-            Wanted::AtMost(most) => figure <= most,
+            AtLeast(least) => figure >= least,
+            AtMost(most) => figure <= most,
         };
         Some(Judged { figure, is_reached })
     }
@@ -51,89 +53,100 @@ fn slowest_read(of: &Value) -> Option<f64> {
     all.reduce(f64::max)
 }
 
+const fn target(
+    what: &'static str,
+    from: &'static str,
+    wanted: Wanted,
+    figure: fn(&Value) -> Option<f64>,
+) -> Target {
+    Target {
+        what,
+        from,
+        wanted,
+        figure,
+    }
+}
+
 /// All of them.
 pub(crate) const TARGETS: [Target; 13] = [
-    Target {
-        what: "first sync of a million: people per second",
-        from: "first_1m",
-        wanted: Wanted::AtLeast(25_000.0),
-        figure: |of| at(of, "/first_sync/people_per_second"),
-    },
-    Target {
-        what: "first sync of a million: times the sum of its floors",
-        from: "first_1m",
-        wanted: Wanted::AtMost(1.5),
-        figure: |of| at(of, "/ratio_to_floors"),
-    },
-    Target {
-        what: "first sync of a million: memory at the peak, MB",
-        from: "first_1m",
-        wanted: Wanted::AtMost(150.0),
-        figure: |of| Some(at(of, "/memory_bytes/peak")? / 1e6),
-    },
-    Target {
-        what: "first sync of a million: Graph resource units, times the least possible",
-        from: "first_1m",
-        wanted: Wanted::AtMost(1.2),
-        figure: |of| {
+    target(
+        "first sync of a million: people per second",
+        "first_1m",
+        AtLeast(25_000.0),
+        |of| at(of, "/first_sync/people_per_second"),
+    ),
+    target(
+        "first sync of a million: times the sum of its floors",
+        "first_1m",
+        AtMost(1.5),
+        |of| at(of, "/ratio_to_floors"),
+    ),
+    target(
+        "first sync of a million: memory at the peak, MB",
+        "first_1m",
+        AtMost(150.0),
+        |of| Some(at(of, "/memory_bytes/peak")? / 1e6),
+    ),
+    target(
+        "first sync of a million: Graph resource units, times the least possible",
+        "first_1m",
+        AtMost(1.2),
+        |of| {
             let least = at(of, "/first_sync/resource_units_least")?;
             Some(at(of, "/first_sync/resource_units")? / least)
         },
-    },
-    Target {
-        what: "one change among a million: p50, ms",
-        from: "first_1m",
-        wanted: Wanted::AtMost(50.0),
-        figure: |of| at(of, "/single_change_ms/p50"),
-    },
-    Target {
-        what: "one change among a million: p99, ms",
-        from: "first_1m",
-        wanted: Wanted::AtMost(250.0),
-        figure: |of| at(of, "/single_change_ms/p99"),
-    },
-    Target {
-        what: "a quiet round: CPU, ms",
-        from: "first_1m",
-        wanted: Wanted::AtMost(5.0),
-        figure: |of| at(of, "/quiet_round/cpu_ms_per_round"),
-    },
-    Target {
-        what: "slowest kind of page or answer at a million, 200 a second: p99, ms",
-        from: "first_1m",
-        wanted: Wanted::AtMost(50.0),
-        figure: slowest_read,
-    },
-    Target {
-        what: "full read of 100,000 that finds nothing: CPU seconds",
-        from: "swap",
-        wanted: Wanted::AtMost(2.0),
-        figure: |of| at(of, "/full_reconcile/cpu_seconds"),
-    },
-    Target {
-        what: "swap of rules that moves 100,000: seconds to plan",
-        from: "swap",
-        wanted: Wanted::AtMost(3.0),
-        figure: |of| at(of, "/rule_swap/plan_seconds"),
-    },
-    Target {
-        what: "swap of rules that moves 100,000: seconds to apply",
-        from: "swap",
-        wanted: Wanted::AtMost(10.0),
-        figure: |of| at(of, "/rule_swap/apply_seconds"),
-    },
-    Target {
-        what: "5,000 tenants of 100: people per second",
-        from: "many",
-        wanted: Wanted::AtLeast(10_000.0),
-        figure: |of| at(of, "/first_syncs/people_per_second"),
-    },
-    Target {
-        what: "5,000 tenants, idle at a poll of 30 s: per cent of one processor",
-        from: "many",
-        wanted: Wanted::AtMost(5.0),
-        figure: |of| at(of, "/idle/cpu_percent_of_one_core"),
-    },
+    ),
+    target(
+        "one change among a million: p50, ms",
+        "first_1m",
+        AtMost(50.0),
+        |of| at(of, "/single_change_ms/p50"),
+    ),
+    target(
+        "one change among a million: p99, ms",
+        "first_1m",
+        AtMost(250.0),
+        |of| at(of, "/single_change_ms/p99"),
+    ),
+    target("a quiet round: CPU, ms", "first_1m", AtMost(5.0), |of| {
+        at(of, "/quiet_round/cpu_ms_per_round")
+    }),
+    target(
+        "slowest kind of page or answer at a million, 200 a second: p99, ms",
+        "first_1m",
+        AtMost(50.0),
+        slowest_read,
+    ),
+    target(
+        "full read of 100,000 that finds nothing: CPU seconds",
+        "swap",
+        AtMost(2.0),
+        |of| at(of, "/full_reconcile/cpu_seconds"),
+    ),
+    target(
+        "swap of rules that moves 100,000: seconds to plan",
+        "swap",
+        AtMost(3.0),
+        |of| at(of, "/rule_swap/plan_seconds"),
+    ),
+    target(
+        "swap of rules that moves 100,000: seconds to apply",
+        "swap",
+        AtMost(10.0),
+        |of| at(of, "/rule_swap/apply_seconds"),
+    ),
+    target(
+        "5,000 tenants of 100: people per second",
+        "many",
+        AtLeast(10_000.0),
+        |of| at(of, "/first_syncs/people_per_second"),
+    ),
+    target(
+        "5,000 tenants, idle at a poll of 30 s: per cent of one processor",
+        "many",
+        AtMost(5.0),
+        |of| at(of, "/idle/cpu_percent_of_one_core"),
+    ),
 ];
 
 #[cfg(test)]

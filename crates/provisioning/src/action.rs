@@ -192,10 +192,8 @@ impl Decision {
     /// What is decided about whom, in few bytes; ids of records that are yet to
     /// be made do not count.
     pub fn fingerprint(&self) -> [u8; 16] {
-        let mut hasher = blake3::Hasher::new();
-        self.hash_into(&mut hasher);
         let mut short = [0; 16];
-        short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        short.copy_from_slice(&self.hash().as_bytes()[..16]);
         short
     }
 
@@ -207,7 +205,7 @@ impl Decision {
 
     /// What the approval of a plan binds: everything but ids of records that
     /// are yet to be made.
-    pub fn hash_into(&self, hasher: &mut blake3::Hasher) {
+    pub fn hash(&self) -> blake3::Hash {
         let made = |id: &RecordId| {
             let mut creates = self.actions.iter().filter(|a| a.kind == ActionKind::Create);
             creates.any(|action| action.record_id.as_ref() == Some(id))
@@ -234,7 +232,7 @@ impl Decision {
             put(&mut text, &(link.role, id, link.archived_id, &link.applied));
         }
         put(&mut text, &self.review);
-        hasher.update(&text);
+        blake3::hash(&text)
     }
 }
 

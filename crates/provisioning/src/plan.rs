@@ -58,10 +58,8 @@ impl Tally {
         self.counts.add(decision);
         self.people += 1;
         self.roles_lost += u64::from(decision.loses_roles());
-        let mut hasher = blake3::Hasher::new();
-        decision.hash_into(&mut hasher);
-        let bytes = hasher.finalize();
-        for (word, chunk) in self.sum.iter_mut().zip(bytes.as_bytes().chunks_exact(8)) {
+        let hash = decision.hash();
+        for (word, chunk) in self.sum.iter_mut().zip(hash.as_bytes().chunks_exact(8)) {
             let chunk = chunk.try_into().map_or(0, u64::from_le_bytes);
             *word = word.wrapping_add(chunk);
         }

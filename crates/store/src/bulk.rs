@@ -14,9 +14,9 @@
 
 use std::fmt::Write as _;
 
-use sqlx::Arguments as _;
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
+use sqlx::{Arguments as _, SqliteConnection};
 use uuid::Uuid;
 
 use crate::db::{Raw, Tx};
@@ -157,15 +157,7 @@ impl Tx {
                         marks(rows.columns.len(), size)
                     )
                 };
-                let mut made = chunks(insert, rows, Vec::new());
-                let mut next = made.next().transpose()?;
-                while let Some((text, args)) = next {
-                    let query = sqlx::query_with(sql_str(text.into()), args);
-                    let made = async { made.next().transpose() };
-                    let (done, made) = tokio::join!(biased; query.execute(&mut *on), made);
-                    done?;
-                    next = made?;
-                }
+                run_sqlite(on, chunks(insert, rows, Vec::new()), false, drop).await?;
                 Ok(())
             }
         }
@@ -176,7 +168,7 @@ impl Tx {
         text: &'static str,
         rows: Rows,
         args: Vec<Arg>,
-        mut returned: impl FnMut(Row),
+        returned: impl FnMut(Row),
     ) -> Result<u64> {
         if rows.is_empty() {
             return Ok(0);
@@ -198,37 +190,48 @@ impl Tx {
                 Ok(count)
             }
             Raw::Sqlite(on) => {
-                let mut changed = 0;
                 let columns = rows.columns;
                 let count = args.len();
                 let with = |size| values(text, columns, size, count);
                 #[cfg(debug_assertions)]
                 crate::plan_guard::look(&mut *on, text, || with(CHUNKS[0])).await?;
-                let mut made = chunks(with, rows, args);
-                let mut next = made.next().transpose()?;
-                while let Some((text, args)) = next {
-                    let query = sqlx::query_with(sql_str(text.into()), args);
-                    let made = async { made.next().transpose() };
-                    if returning {
-                        let (rows, made) = tokio::join!(biased; query.fetch_all(&mut *on), made);
-                        let rows = rows?;
-                        changed += rows.len() as u64;
-                        rows.into_iter().map(Row::Sqlite).for_each(&mut returned);
-                        next = made?;
-                    } else {
-                        let (done, made) = tokio::join!(biased; query.execute(&mut *on), made);
-                        changed += done?.rows_affected();
-                        next = made?;
-                    }
-                }
-                Ok(changed)
+                run_sqlite(on, chunks(with, rows, args), returning, returned).await
             }
         }
     }
 }
 
-/// The statements for SQLite, each with its arguments: made one at a time, so that
-/// one is made while the one before it runs.
+/// Runs statements on SQLite one after the other, and makes one while the one
+/// before it runs; how many rows they changed.
+async fn run_sqlite(
+    on: &mut SqliteConnection,
+    mut statements: impl Iterator<Item = Result<(String, SqliteArguments)>>,
+    returning: bool,
+    mut returned: impl FnMut(Row),
+) -> Result<u64> {
+    let mut changed = 0;
+    let mut next = statements.next().transpose()?;
+    while let Some((text, args)) = next {
+        let query = sqlx::query_with(sql_str(text.into()), args);
+        let running = async {
+            if returning {
+                let rows = query.fetch_all(&mut *on).await?;
+                changed += rows.len() as u64;
+                rows.into_iter().map(Row::Sqlite).for_each(&mut returned);
+            } else {
+                changed += query.execute(&mut *on).await?.rows_affected();
+            }
+            Ok::<_, StoreError>(())
+        };
+        let making = async { statements.next().transpose() };
+        let (done, made) = tokio::join!(biased; running, making);
+        done?;
+        next = made?;
+    }
+    Ok(changed)
+}
+
+/// The statements for SQLite, each with its arguments, made as they are taken.
 fn chunks(
     text: impl Fn(usize) -> String,
     rows: Rows,

@@ -64,16 +64,14 @@ enum Known<T> {
     Is(T),
 }
 
-impl<T: PartialEq> Known<T> {
-    fn of(value: T, actions: Option<&T>) -> Self {
-        match actions {
-            Some(known) if *known == value => Self::FromActions,
-            _ => Self::Is(value),
+impl<T> Known<T> {
+    fn of(value: T, is_from_actions: bool) -> Self {
+        match is_from_actions {
+            true => Self::FromActions,
+            false => Self::Is(value),
         }
     }
-}
 
-impl<T> Known<T> {
     fn or(self, what: &str, actions: impl FnOnce() -> Option<T>) -> Result<T> {
         match self {
             Self::Is(value) => Ok(value),
@@ -215,10 +213,11 @@ fn write_text<'a>(
     actions: &[Action],
     field: Field,
 ) -> Option<Known<Cow<'a, str>>> {
-    let text = text?;
-    Some(match given_text(actions, field) {
-        Some(known) if known == text => Known::FromActions,
-        _ => Known::Is(Cow::Borrowed(text)),
+    text.map(|text| {
+        Known::of(
+            Cow::Borrowed(text),
+            given_text(actions, field) == Some(text),
+        )
     })
 }
 
@@ -230,14 +229,14 @@ fn write_link<'a>(link: &'a LinkWrite, actions: &[Action]) -> StoredLink<'a> {
     };
     StoredLink {
         role: link.role,
-        record_id: Known::of(link.record_id, record(actions).as_ref()),
+        record_id: Known::of(link.record_id, record(actions) == Some(link.record_id)),
         archived_id: link.archived_id,
         applied: StoredApplied {
             person_version: applied.basis.person_version,
             stance: Cow::Borrowed(&applied.basis.stance),
             rule_id: applied
                 .rule_id
-                .map(|id| Known::of(id, rule(actions).as_ref())),
+                .map(|id| Known::of(id, rule(actions) == Some(id))),
             rule_version: applied.rule_version,
             values: applied.values.iter().map(value).collect(),
         },
