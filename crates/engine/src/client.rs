@@ -55,7 +55,10 @@ impl Engine {
             tenant_id.0,
             self.application(connection).await?,
             source,
-            ClientOptions::default(),
+            ClientOptions {
+                budgets: self.0.budgets.clone(),
+                ..ClientOptions::default()
+            },
         );
         let mut clients = self
             .0

@@ -13,14 +13,13 @@ mod members;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use graph::{Cost, GraphClient};
 use provisioning::address::Domain;
 use provisioning::ids::{GroupId, RunId, TenantId};
 use provisioning::mapping_rule::{MappingRule, ScopeKind};
 use store::connections::{Connection, Tenant};
-use store::{connections, mapping_rules};
+use store::{connections, mapping_rules, runs};
 use tokio::sync::OnceCell;
 
 use crate::engine::{Engine, locked};
@@ -62,10 +61,6 @@ enum Inside {
     Assigned,
 }
 
-/// How old what the database says of the last read may become while nothing
-/// happens.
-const FLUSH: Duration = Duration::from_secs(60);
-
 impl Engine {
     /// Reads what changed, or everything. `instead` names rules that are not
     /// saved yet, so that their groups are read for a plan.
@@ -89,11 +84,19 @@ impl Engine {
         };
         let cost: Cost = reading.client.cost().since(before);
         locked(&self.0.read_at).insert(connection.id, started);
-        let written = connection.progress.as_of;
-        let age = written.map(|at| started.duration_since(at).unsigned_abs());
-        if age.is_none_or(|age| age >= FLUSH) {
-            let mut tx = self.begin().await?;
-            connections::record_read(&mut tx, connection.id, started).await?;
+        // Later reads are written down now and then, many in one transaction.
+        let is_first = connection.progress.as_of.is_none();
+        if !is_first {
+            locked(&self.0.unwritten_reads).insert(connection.id);
+        }
+        if is_first || run_id.is_some() {
+            let mut tx = self.begin_relaxed().await?;
+            if is_first {
+                connections::record_reads(&mut tx, &[(connection.id, started)]).await?;
+            }
+            if let Some(run) = run_id {
+                runs::add_cost(&mut tx, run, cost.requests, cost.resource_units).await?;
+            }
             tx.commit().await?;
         }
         Ok(Collected {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use graph::{Cloud, Environment, GraphClient, IdentityPlatform};
+use graph::{ApplicationBudgets, Cloud, Environment, GraphClient, IdentityPlatform};
 use jiff::Timestamp;
 use provisioning::ids::ConnectionId;
 use provisioning::limits::Limits;
@@ -68,16 +68,22 @@ pub(crate) struct Inner {
     pub(crate) platform: IdentityPlatform,
     pub(crate) options: EngineOptions,
     pub(crate) clients: Mutex<HashMap<ConnectionId, GraphClient>>,
+    /// What each application may still spend at Graph in all its tenants.
+    pub(crate) budgets: ApplicationBudgets,
     /// This process in leases.
     pub(crate) worker: String,
     /// Connections the worker holds between two rounds.
-    pub(crate) idle: Mutex<HashMap<ConnectionId, Idle>>,
+    pub(crate) idle: Mutex<Idle>,
     /// Jobs this process holds for anything but the worker's rounds, by id.
     pub(crate) lent: Mutex<HashSet<i64>>,
     /// How many rounds in a row were calm.
     pub(crate) calm: Mutex<HashMap<ConnectionId, u32>>,
     /// When each connection was read last.
     pub(crate) read_at: Mutex<HashMap<ConnectionId, Timestamp>>,
+    /// Of which of them the database does not know yet.
+    pub(crate) unwritten_reads: Mutex<HashSet<ConnectionId>>,
+    /// When it was told last.
+    pub(crate) reads_written_at: Mutex<Option<Timestamp>>,
     counter: AtomicU32,
     pub(crate) wake: tokio::sync::Notify,
 }
@@ -102,10 +108,13 @@ impl Engine {
             platform,
             options,
             clients: Mutex::default(),
+            budgets: ApplicationBudgets::default(),
             idle: Mutex::default(),
             lent: Mutex::default(),
             calm: Mutex::default(),
             read_at: Mutex::default(),
+            unwritten_reads: Mutex::default(),
+            reads_written_at: Mutex::default(),
             counter: AtomicU32::new(0),
             wake: tokio::sync::Notify::new(),
         };
@@ -147,8 +156,9 @@ impl Engine {
         Ok(())
     }
 
-    /// How fresh what is known of a connection is. Written to the database now
-    /// and then only: a round in which nothing happened writes nothing.
+    /// How fresh what is known of a connection is. The database is told of it
+    /// every minute, of all connections at once, so that a round in which nothing
+    /// happened writes nothing.
     pub fn as_of(&self, connection: &Connection) -> Option<Timestamp> {
         let read_at = locked(&self.0.read_at);
         let here = read_at.get(&connection.id).copied();

@@ -2,6 +2,7 @@
 //! process, works on one meanwhile, and a process that lost its lease without
 //! noticing cannot write.
 
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +31,69 @@ const LOOK: Duration = Duration::from_millis(25);
 /// How long a person's request waits for a connection that is being worked on.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A connection the worker holds and does nothing for until `due`.
+/// The connections the worker holds and does nothing for until they are due.
+/// Thousands, of which one is due every moment.
+#[derive(Default)]
 pub(crate) struct Idle {
-    pub(crate) job: Arc<Job>,
-    pub(crate) due: Timestamp,
+    jobs: HashMap<ConnectionId, (Arc<Job>, Timestamp)>,
+    by_due: BTreeSet<(Timestamp, ConnectionId)>,
+}
+
+impl Idle {
+    pub(crate) fn insert(&mut self, id: ConnectionId, job: Arc<Job>, due: Timestamp) {
+        self.remove(id);
+        self.jobs.insert(id, (job, due));
+        self.by_due.insert((due, id));
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<(Arc<Job>, Timestamp)> {
+        let (job, due) = self.jobs.remove(&id)?;
+        self.by_due.remove(&(due, id));
+        Some((job, due))
+    }
+
+    /// Removes whichever is due last.
+    pub(crate) fn pop_last(&mut self) -> Option<(Arc<Job>, Timestamp)> {
+        let (_, id) = *self.by_due.last()?;
+        self.remove(id)
+    }
+
+    /// Removes whichever has been due longest, if any is.
+    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<Arc<Job>> {
+        let (due, id) = *self.by_due.first()?;
+        let (job, _) = if due <= now {
+            self.remove(id)?
+        } else {
+            return None;
+        };
+        Some(job)
+    }
+
+    /// Removes the one with this job.
+    pub(crate) fn remove_job(&mut self, job_id: i64) -> Option<(Arc<Job>, Timestamp)> {
+        let mut jobs = self.jobs.iter();
+        let (id, _) = jobs.find(|(_, (job, _))| job.id == job_id)?;
+        self.remove(*id)
+    }
+
+    pub(crate) fn retain(&mut self, keeps: impl Fn(&Job) -> bool) {
+        self.jobs.retain(|_, (job, _)| keeps(job));
+        let jobs = &self.jobs;
+        self.by_due.retain(|(_, id)| jobs.contains_key(id));
+    }
+
+    /// When the next one is due.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.by_due.first().map(|(due, _)| *due)
+    }
+
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = &Arc<Job>> {
+        self.jobs.values().map(|(job, _)| job)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.jobs.len()
+    }
 }
 
 /// Shows that this process is alive for as long as it is kept.
@@ -105,9 +165,9 @@ impl Engine {
         let key = id.to_string();
         let mut waited = Duration::ZERO;
         let job = loop {
-            let idle = locked(&self.0.idle).remove(&id);
-            if let Some(idle) = idle {
-                break idle.job;
+            let idle = locked(&self.0.idle).remove(id);
+            if let Some((job, _)) = idle {
+                break job;
             }
             let now = self.now();
             let job = (SYNC_JOB, key.as_str(), Some(id));

@@ -345,22 +345,13 @@ impl Engine {
             Mode::Delta
         };
         let outcome = async {
-            let mut tx = self.begin().await?;
+            let mut tx = self.begin_relaxed().await?;
             let progress = json!({ "phase": "collecting" });
             runs::set_progress(&mut tx, run.id, &progress).await?;
             tx.commit().await?;
             let nothing = Hypothesis::default();
             let collected = self.collect(connection, mode, &nothing, Some(run.id)).await;
-            let collected = self.judge_collect(connection, collected).await?;
-            let mut tx = self.begin().await?;
-            runs::add_cost(
-                &mut tx,
-                run.id,
-                collected.requests,
-                collected.resource_units,
-            )
-            .await?;
-            tx.commit().await?;
+            self.judge_collect(connection, collected).await?;
             let scope = match people {
                 Some(ids) => Scope::People(ids),
                 None if first || reapply || mode == Mode::Full => Scope::Everyone,

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use graph::environment::later;
 use jiff::Timestamp;
-use provisioning::ids::ConnectionId;
 use store::connections::{self, ConnectionStatus};
 use store::deferred_indexes;
 use store::jobs::{self, Job};
@@ -41,6 +40,9 @@ const LEAVE: Duration = Duration::from_secs(1);
 const WARN_EVERY: Duration = Duration::from_secs(3600);
 /// How often the wait for the next round doubles while a connection is calm.
 const MOST_CALM: u32 = 3;
+/// How old what the database says of the last reads may become while nothing
+/// happens.
+const WRITE_READS_EVERY: Duration = Duration::from_secs(60);
 /// Waits after failures, doubling.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
@@ -68,8 +70,10 @@ struct Hands {
     /// How many connections are this worker's when all have the same number.
     share: Option<usize>,
     warned_at: Option<Timestamp>,
-    /// When it was last looked what others want.
+    /// When it was last looked what is free.
     looked_at: Option<Timestamp>,
+    /// When it was last looked what others want of what is held.
+    answered_at: Option<Timestamp>,
 }
 
 impl Hands {
@@ -118,7 +122,10 @@ impl Engine {
         }
         // What was begun ends at the next transaction boundary.
         hands.running.shutdown().await;
-        locked(&self.0.idle).clear();
+        *locked(&self.0.idle) = Idle::default();
+        if let Err(error) = self.write_reads(self.now()).await {
+            tracing::warn!("could not write down when was read last: {error}");
+        }
         let retired = jobs::retire(self.db(), &self.0.worker);
         match tokio::time::timeout(BEAT, retired).await {
             Ok(Ok(_)) => {}
@@ -133,10 +140,17 @@ impl Engine {
             if let Err(error) = self.look_around(hands).await {
                 tracing::error!("could not look for work: {error}");
             }
-            let nap = self.until_next_due().min(NAP);
+            // With full hands whatever is due waits until one is free.
+            let nap = match hands.are_free(self.now()) {
+                true => self.until_next_due().min(NAP),
+                false => NAP,
+            };
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = self.0.wake.notified() => hands.looked_at = None,
+                () = self.0.wake.notified() => {
+                    hands.looked_at = None;
+                    hands.answered_at = None;
+                }
                 Some(done) = hands.running.join_next_with_id() => self.rest(hands, done).await,
                 () = tokio::time::sleep(nap) => {}
             }
@@ -164,6 +178,7 @@ impl Engine {
             tracing::error!(connection = %job.key, "could not end the job: {error}");
         }
         locked(&self.0.lent).remove(&job.id);
+        self.write_reads_when_due(self.now()).await?;
         Ok(true)
     }
 
@@ -204,11 +219,15 @@ impl Engine {
             self.sweep().await?;
             hands.warned_at = Some(now);
         }
+        self.write_reads_when_due(now).await?;
         // Kept connections are at hand; what others want is in the database, and
         // asked for now and then: thousands that end a round ask nothing.
+        if is_due(hands.answered_at, NAP, now) {
+            self.answer(now).await?;
+            hands.answered_at = Some(now);
+        }
         let mut any_new = is_due(hands.looked_at, NAP, now);
         if any_new {
-            self.answer(now).await?;
             hands.looked_at = Some(now);
         }
         // New and kept connections take turns.
@@ -227,7 +246,8 @@ impl Engine {
                 }
             }
             if any_kept && hands.are_free(now) {
-                match self.take_due(now) {
+                let due = locked(&self.0.idle).pop_due(now);
+                match due {
                     Some(job) => self.start(hands, job, now),
                     None => any_kept = false,
                 }
@@ -240,14 +260,52 @@ impl Engine {
         Ok(())
     }
 
+    async fn write_reads_when_due(&self, now: Timestamp) -> Result<()> {
+        let written = *locked(&self.0.reads_written_at);
+        match is_due(written, WRITE_READS_EVERY, now) {
+            true => self.write_reads(now).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Writes down when connections were read, for other processes and the next
+    /// start.
+    async fn write_reads(&self, now: Timestamp) -> Result<()> {
+        *locked(&self.0.reads_written_at) = Some(now);
+        let unwritten = std::mem::take(&mut *locked(&self.0.unwritten_reads));
+        if unwritten.is_empty() {
+            return Ok(());
+        }
+        let reads: Vec<_> = {
+            let read_at = locked(&self.0.read_at);
+            let at = unwritten
+                .iter()
+                .filter_map(|id| Some((*id, *read_at.get(id)?)));
+            at.collect()
+        };
+        let written = async {
+            let mut tx = self.db().begin_relaxed().await?;
+            connections::record_reads(&mut tx, &reads).await?;
+            tx.commit().await
+        };
+        let written = written.await;
+        if written.is_err() {
+            locked(&self.0.unwritten_reads).extend(unwritten);
+        }
+        Ok(written?)
+    }
+
     /// Every few seconds: forgets what was taken from this worker, frees what it
-    /// holds unawares, and leaves a fair share to the others.
+    /// holds unawares, and leaves a fair share to the others, of connections and
+    /// of what their applications may spend at Graph.
     async fn keep_house(&self, hands: &mut Hands, now: Timestamp) -> Result<()> {
         let db = self.db();
         let held: HashMap<i64, i64> = jobs::held(db, &self.0.worker).await?.into_iter().collect();
-        locked(&self.0.idle).retain(|_, idle| held.get(&idle.job.id) == Some(&idle.job.fence));
+        locked(&self.0.idle).retain(|job| held.get(&job.id) == Some(&job.fence));
         self.free_strays(hands, held).await?;
         let workers = jobs::workers(db, now).await?;
+        let processes = u32::try_from(workers).unwrap_or(u32::MAX);
+        self.0.budgets.share_among(processes);
         if workers < 2 {
             hands.share = None;
             return Ok(());
@@ -259,7 +317,7 @@ impl Engine {
         hands.share = Some(share);
         let mut excess = (hands.jobs.len() + locked(&self.0.idle).len()).saturating_sub(share);
         while excess > 0 {
-            let Some((job, due)) = self.take_idle(|_| true) else {
+            let Some((job, due)) = locked(&self.0.idle).pop_last() else {
                 break;
             };
             self.give_back(&job, due).await?;
@@ -275,8 +333,8 @@ impl Engine {
         for (job, _) in hands.jobs.values() {
             held.remove(&job.id);
         }
-        for idle in locked(&self.0.idle).values() {
-            held.remove(&idle.job.id);
+        for job in locked(&self.0.idle).jobs() {
+            held.remove(&job.id);
         }
         for id in locked(&self.0.lent).iter() {
             held.remove(id);
@@ -294,7 +352,7 @@ impl Engine {
     /// Looks whether somebody asked for what is held.
     async fn answer(&self, now: Timestamp) -> Result<()> {
         for asked in jobs::asked_for(self.db(), &self.0.worker, now).await? {
-            let Some((job, due)) = self.take_idle(|idle| idle.job.id == asked.id) else {
+            let Some((job, due)) = locked(&self.0.idle).remove_job(asked.id) else {
                 // It is being worked on: afterwards.
                 continue;
             };
@@ -308,32 +366,14 @@ impl Engine {
         Ok(())
     }
 
-    fn take_idle(&self, which: impl Fn(&Idle) -> bool) -> Option<(Arc<Job>, Timestamp)> {
-        let mut idle = locked(&self.0.idle);
-        let id = idle
-            .iter()
-            .find(|(_, idle)| which(idle))
-            .map(|(id, _)| *id)?;
-        idle.remove(&id).map(|idle| (idle.job, idle.due))
-    }
-
-    /// The kept connection that is due longest.
-    fn take_due(&self, now: Timestamp) -> Option<Arc<Job>> {
-        let mut idle = locked(&self.0.idle);
-        let due = idle.iter().filter(|(_, idle)| idle.due <= now);
-        let id: ConnectionId = due.min_by_key(|(_, idle)| idle.due).map(|(id, _)| *id)?;
-        idle.remove(&id).map(|idle| idle.job)
-    }
-
     fn keep(&self, job: Arc<Job>, due: Timestamp) {
         if let Some(id) = job.connection_id {
-            locked(&self.0.idle).insert(id, Idle { job, due });
+            locked(&self.0.idle).insert(id, job, due);
         }
     }
 
     fn until_next_due(&self) -> Duration {
-        let idle = locked(&self.0.idle);
-        let next = idle.values().map(|idle| idle.due).min();
+        let next = locked(&self.0.idle).next_due();
         let wait = next.map(|due| due.duration_since(self.now()));
         wait.map_or(NAP, |wait| wait.try_into().unwrap_or(Duration::ZERO))
     }

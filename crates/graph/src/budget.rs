@@ -1,23 +1,34 @@
-//! The resource-unit budget of one application in one tenant.
+//! The resource-unit budgets: of one application in one tenant, and of one
+//! application in all its tenants.
 //!
-//! Graph allows so many resource units in ten seconds, depending on the size
-//! of the tenant, and tells only indirectly how many. The budget starts from
-//! the smallest documented allowance, raises it while Graph stays silent above
-//! the point where it would have warned, and lowers it to what a warning
-//! implies. It paces requests so that a 429 stays the exception.
+//! Graph allows an application so many resource units in ten seconds in a
+//! tenant, depending on the tenant's size, and tells only indirectly how many.
+//! That budget starts from the smallest documented allowance, raises it while
+//! Graph stays silent above the point where it would have warned, and lowers it
+//! to what a warning implies. It paces requests so that a 429 stays the
+//! exception.
 //!
-//! Pure: it is told the time and sleeps for nobody.
+//! In all tenants together an application has 150,000 units in twenty seconds.
+//! Processes that read as the same application each spend their part of it.
+//!
+//! Source: "Microsoft Graph service-specific throttling limits", identity and
+//! access. Pure: it is told the time and sleeps for nobody.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
-const WINDOW: Duration = Duration::from_secs(10);
 /// Documented for tenants under 50 users; larger tenants get more.
 const SMALLEST_ALLOWANCE: f64 = 3_500.0;
 /// Documented for tenants over 500 users.
 const LARGEST_ALLOWANCE: f64 = 8_000.0;
+const TENANT_WINDOW: Duration = Duration::from_secs(10);
+/// Documented for one application in all its tenants.
+const APPLICATION_ALLOWANCE: f64 = 150_000.0;
+const APPLICATION_WINDOW: Duration = Duration::from_secs(20);
 const LEAST_USEFUL: f64 = 50.0;
 /// Graph adds its warning header from here on.
 const WARNS_FROM: f64 = 0.8;
@@ -27,26 +38,47 @@ const PACE_AT: f64 = 0.9;
 /// What was spent lately, and how much may be.
 #[derive(Debug)]
 pub struct Budget {
+    window: Duration,
     allowance: f64,
+    largest: f64,
     spent: VecDeque<(Instant, u32)>,
     in_window: u64,
     blocked_until: Option<Instant>,
 }
 
-impl Default for Budget {
-    fn default() -> Self {
+impl Budget {
+    /// Of an application in one tenant.
+    pub(crate) fn of_tenant() -> Self {
+        Self::new(TENANT_WINDOW, SMALLEST_ALLOWANCE, LARGEST_ALLOWANCE)
+    }
+
+    /// Of an application in all its tenants, when `processes` share it.
+    pub(crate) fn of_application(processes: u32) -> Self {
+        let part = APPLICATION_ALLOWANCE / f64::from(processes.max(1));
+        Self::new(APPLICATION_WINDOW, part, part)
+    }
+
+    fn new(window: Duration, allowance: f64, largest: f64) -> Self {
         Self {
-            allowance: SMALLEST_ALLOWANCE,
+            window,
+            allowance,
+            largest,
             spent: VecDeque::new(),
             in_window: 0,
             blocked_until: None,
         }
     }
-}
 
-impl Budget {
-    /// Books `units` and returns `None`, or says how long to wait first.
-    pub fn admit(&mut self, now: Instant, units: u32) -> Option<Duration> {
+    /// Takes the part of an application's allowance that is left when
+    /// `processes` share it. What was learnt of it stays learnt.
+    fn share_among(&mut self, processes: u32) {
+        let part = APPLICATION_ALLOWANCE / f64::from(processes.max(1));
+        self.allowance *= part / self.largest;
+        self.largest = part;
+    }
+
+    /// How long to wait before `units` may be spent, if at all.
+    pub(crate) fn wait(&mut self, now: Instant, units: u32) -> Option<Duration> {
         if let Some(until) = self.blocked_until {
             if until > now {
                 return Some(until - now);
@@ -57,12 +89,25 @@ impl Budget {
         let ceiling = self.allowance * PACE_AT;
         if self.in_window > 0 && self.used() + f64::from(units) > ceiling {
             let oldest = self.spent.front().map_or(now, |(at, _)| *at);
-            let wait = (oldest + WINDOW).saturating_duration_since(now);
+            let wait = (oldest + self.window).saturating_duration_since(now);
             return Some(wait.max(Duration::from_millis(1)));
         }
+        None
+    }
+
+    /// Books what is spent.
+    pub(crate) fn book(&mut self, now: Instant, units: u32) {
         self.spent.push_back((now, units));
         self.in_window += u64::from(units);
-        None
+    }
+
+    /// Books `units` and returns `None`, or says how long to wait first.
+    pub fn admit(&mut self, now: Instant, units: u32) -> Option<Duration> {
+        let wait = self.wait(now, units);
+        if wait.is_none() {
+            self.book(now, units);
+        }
+        wait
     }
 
     /// Learns from an answer: what it really cost beyond `booked`, and how
@@ -70,16 +115,15 @@ impl Budget {
     pub fn learn(&mut self, now: Instant, booked: u32, cost: u32, percentage: Option<f64>) {
         self.forget(now);
         if cost > booked {
-            self.spent.push_back((now, cost - booked));
-            self.in_window += u64::from(cost - booked);
+            self.book(now, cost - booked);
         }
         let used = self.used();
         match percentage {
             Some(share) if share >= WARNS_FROM && share.is_finite() => {
-                self.allowance = (used / share).clamp(LEAST_USEFUL, LARGEST_ALLOWANCE);
+                self.allowance = (used / share).clamp(LEAST_USEFUL, self.largest);
             }
             _ if used > self.allowance * WARNS_FROM => {
-                self.allowance = (used / WARNS_FROM).min(LARGEST_ALLOWANCE);
+                self.allowance = (used / WARNS_FROM).min(self.largest);
             }
             _ => {}
         }
@@ -91,7 +135,8 @@ impl Budget {
         self.allowance = (self.allowance * 0.8).max(LEAST_USEFUL);
     }
 
-    /// Resource units per ten seconds the budget believes in.
+    /// Resource units per window (of ten seconds in a tenant, of twenty in all)
+    /// the budget believes in.
     pub fn allowance(&self) -> f64 {
         self.allowance
     }
@@ -103,13 +148,52 @@ impl Budget {
 
     fn forget(&mut self, now: Instant) {
         while let Some((at, units)) = self.spent.front() {
-            if now.saturating_duration_since(*at) < WINDOW {
+            if now.saturating_duration_since(*at) < self.window {
                 break;
             }
             self.in_window -= u64::from(*units);
             self.spent.pop_front();
         }
     }
+}
+
+/// The budgets of the applications a process reads as. Clones share them: every
+/// client of a process is to have the same.
+#[derive(Debug, Clone, Default)]
+pub struct ApplicationBudgets(Arc<Mutex<Applications>>);
+
+#[derive(Debug, Default)]
+struct Applications {
+    processes: u32,
+    budgets: HashMap<Uuid, Arc<Mutex<Budget>>>,
+}
+
+impl ApplicationBudgets {
+    /// Says how many processes, this one included, share each allowance.
+    pub fn share_among(&self, processes: u32) {
+        let mut all = locked(&self.0);
+        if all.processes != processes {
+            all.processes = processes;
+            for budget in all.budgets.values() {
+                locked(budget).share_among(processes);
+            }
+        }
+    }
+
+    /// The budget of an application.
+    pub(crate) fn of(&self, application_id: Uuid) -> Arc<Mutex<Budget>> {
+        let mut all = locked(&self.0);
+        let processes = all.processes;
+        let budget = all.budgets.entry(application_id).or_insert_with(|| {
+            let budget = Budget::of_application(processes);
+            Arc::new(Mutex::new(budget))
+        });
+        Arc::clone(budget)
+    }
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 //!
 //! The calls themselves stand in the modules of what they read.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use url::Url;
 use uuid::Uuid;
 
-use crate::budget::Budget;
+use crate::budget::{ApplicationBudgets, Budget, locked};
 use crate::cloud::Cloud;
 use crate::cost::{Cost, Counters};
 use crate::environment::Environment;
@@ -27,6 +27,9 @@ pub struct ClientOptions {
     pub selection: Selection,
     /// The longest body it accepts, in bytes after decompression.
     pub max_body_bytes: usize,
+    /// What the application may spend in all tenants: the same for every client
+    /// of a process.
+    pub budgets: ApplicationBudgets,
 }
 
 impl Default for ClientOptions {
@@ -35,6 +38,7 @@ impl Default for ClientOptions {
             retry: RetryPolicy::default(),
             selection: Selection::default(),
             max_body_bytes: 64 * 1024 * 1024,
+            budgets: ApplicationBudgets::default(),
         }
     }
 }
@@ -58,6 +62,7 @@ struct Shared {
     is_delegated: bool,
     tokens: TokenCache,
     budget: Mutex<Budget>,
+    application_budget: Arc<Mutex<Budget>>,
     counters: Counters,
 }
 
@@ -71,6 +76,7 @@ impl GraphClient {
         source: TokenSource,
         options: ClientOptions,
     ) -> Self {
+        let application_budget = options.budgets.of(application.id);
         let platform =
             IdentityPlatform::new(environment.clone(), cloud.clone()).with_retry(options.retry);
         Self {
@@ -85,7 +91,8 @@ impl GraphClient {
                 max_body_bytes: options.max_body_bytes,
                 is_delegated: matches!(source, TokenSource::Delegated { .. }),
                 tokens: TokenCache::new(platform, application, tenant_id, source),
-                budget: Mutex::default(),
+                budget: Mutex::new(Budget::of_tenant()),
+                application_budget,
                 counters: Counters::default(),
             }),
         }
@@ -162,11 +169,14 @@ impl GraphClient {
         self.shared.max_body_bytes
     }
 
+    /// What the application may spend in this tenant.
     pub(crate) fn budget(&self) -> MutexGuard<'_, Budget> {
-        self.shared
-            .budget
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        locked(&self.shared.budget)
+    }
+
+    /// What it may spend in all its tenants.
+    pub(crate) fn application_budget(&self) -> MutexGuard<'_, Budget> {
+        locked(&self.shared.application_budget)
     }
 
     pub(crate) fn counters(&self) -> &Counters {

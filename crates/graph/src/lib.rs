@@ -62,6 +62,7 @@ mod wire_user;
 mod scripted;
 
 pub use assignments::{AppAssignment, AppAssignments, PrincipalType, ServicePrincipal};
+pub use budget::ApplicationBudgets;
 pub use check::CheckOptions;
 pub use check_line::{CheckLine, CheckOutcome, CheckSubject};
 pub use client::{ClientOptions, GraphClient};

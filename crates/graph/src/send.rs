@@ -92,8 +92,7 @@ impl GraphClient {
 
     async fn keep_pace(&self, call: &Call) -> Result<(), GraphError> {
         loop {
-            let now = self.environment().instant();
-            let Some(wait) = self.budget().admit(now, call.units) else {
+            let Some(wait) = self.admit(call.units) else {
                 return Ok(());
             };
             if wait > self.retry_policy().longest_wait {
@@ -102,6 +101,18 @@ impl GraphClient {
             }
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// Books `units` in the tenant and in all tenants, or says how long to wait.
+    fn admit(&self, units: u32) -> Option<Duration> {
+        let now = self.environment().instant();
+        let (mut tenant, mut all) = (self.budget(), self.application_budget());
+        let wait = tenant.wait(now, units).max(all.wait(now, units));
+        if wait.is_none() {
+            tenant.book(now, units);
+            all.book(now, units);
+        }
+        wait
     }
 
     async fn exchange(
@@ -154,6 +165,9 @@ impl GraphClient {
         let is_throttled = answer.status == StatusCode::TOO_MANY_REQUESTS;
         let now = self.environment().instant();
         self.budget().learn(now, call.units, units, share);
+        // The header does not tell whose limit is near.
+        self.application_budget()
+            .learn(now, call.units, units, None);
         self.counters()
             .answered(units, answer.body.len(), is_throttled);
     }
@@ -186,7 +200,10 @@ impl GraphClient {
                 self.discard_token(token).await;
                 Ok(Verdict::AgainAfter(Duration::ZERO))
             }
-            StatusCode::TOO_MANY_REQUESTS => self.slow_down(error, asked, attempts),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let scope = answer.header("x-ms-throttle-scope").unwrap_or_default();
+                self.slow_down(error, scope, asked, attempts)
+            }
             StatusCode::SERVICE_UNAVAILABLE => {
                 self.environment().transport.renew_connections();
                 self.again_if_passing(error, asked, attempts)
@@ -198,6 +215,7 @@ impl GraphClient {
     fn slow_down(
         &self,
         error: GraphError,
+        scope: &str,
         asked: Option<Duration>,
         attempts: &Attempts,
     ) -> Result<Verdict, GraphError> {
@@ -210,7 +228,11 @@ impl GraphClient {
         };
         if let Some(wait) = wait {
             let now = self.environment().instant();
-            self.budget().block(now + wait);
+            let mut budget = match scope.split('/').next() {
+                Some("Application") => self.application_budget(),
+                _ => self.budget(),
+            };
+            budget.block(now + wait);
         }
         verdict
     }

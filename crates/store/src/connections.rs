@@ -11,10 +11,11 @@ use provisioning::policy::{EmailSource, OnDisabled};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::bulk::{Rows, Type};
 use crate::db::{Source, Tx};
 use crate::error::{Result, StoreError};
 use crate::sql::{Arg, Row};
-use crate::{args, json};
+use crate::{args, cells, json};
 
 /// On whose behalf the connector reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -433,10 +434,18 @@ pub async fn set_consent(
     change(tx, text, args).await
 }
 
-/// Notes a completed read: the mirror shows the directory as it was then.
-pub async fn record_read(tx: &mut Tx, id: ConnectionId, as_of: Timestamp) -> Result<()> {
-    let text = "UPDATE connections SET as_of = $2 WHERE id = $1";
-    change(tx, text, args![id, as_of]).await
+/// Notes completed reads: the mirrors show their directories as they were then.
+/// What is known to be newer stays.
+pub async fn record_reads(tx: &mut Tx, reads: &[(ConnectionId, Timestamp)]) -> Result<()> {
+    const COLUMNS: &[(&str, Type)] = &[("id", Type::Uuid), ("as_of", Type::Time)];
+    let mut rows = Rows::new(COLUMNS, reads.len());
+    for (id, as_of) in reads {
+        rows.push(cells![*id, *as_of]);
+    }
+    let text = "UPDATE connections SET as_of = r.as_of FROM {rows}
+        WHERE connections.id = r.id AND (connections.as_of IS NULL OR connections.as_of < r.as_of)";
+    tx.bulk_execute(text, rows, args![]).await?;
+    Ok(())
 }
 
 /// Notes how late a change was learnt of, and when it happened at Microsoft.

@@ -39,6 +39,7 @@ pub mod page;
 pub mod pending;
 mod plan_guard;
 pub mod plans;
+pub mod postgres_nodelay;
 mod postgres_pool;
 mod postgres_tls;
 pub mod psa_ids;

@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 
 use crate::db::Options;
 use crate::error::{Result, StoreError};
+use crate::postgres_nodelay::send_at_once;
 
 /// How long a connection that does nothing may take to show that it works.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -42,9 +43,14 @@ pub(crate) async fn open(options: &Options) -> Result<PgPool> {
     // A pool would try a refused connection again until its time-out.
     let first = within(options.busy, PgConnection::connect_with(&connect)).await;
     first.map_err(not_secured)?.close().await?;
+    let port = connect.get_port();
     let pool = PgPoolOptions::new()
         .max_connections(options.connections.max(2))
         .acquire_timeout(options.busy)
+        .after_connect(move |_, _| {
+            send_at_once(port);
+            Box::pin(async { Ok(()) })
+        })
         .test_before_acquire(false)
         .before_acquire(|on, about| {
             Box::pin(async move {

@@ -30,6 +30,8 @@ pub struct Feeds {
     pub groups: Option<Cursor>,
     /// Whether an enabled rule follows the assignments of the application.
     pub follows_assignments: bool,
+    /// Whether anybody waits to be decided about.
+    pub any_pending: bool,
 }
 
 /// A connection, with the setting of this key.
@@ -58,7 +60,9 @@ pub async fn feeds(on: impl Into<Source<'_>>, id: ConnectionId) -> Result<Feeds>
     let text = "SELECT cursors.*, EXISTS (SELECT 1 FROM mapping_rules
                 WHERE mapping_rules.connection_id = cursors.connection_id
                     AND mapping_rules.enabled AND mapping_rules.scope = 'assigned'
-            ) AS follows_assignments
+            ) AS follows_assignments,
+            EXISTS (SELECT 1 FROM pending
+                WHERE pending.connection_id = cursors.connection_id) AS any_pending
         FROM cursors WHERE cursors.connection_id = $1";
     let mut feeds = Feeds::default();
     for row in on.into().rows(text, args![id]).await? {
@@ -68,6 +72,7 @@ pub async fn feeds(on: impl Into<Source<'_>>, id: ConnectionId) -> Result<Feeds>
             Feed::Groups => feeds.groups = Some(cursor),
         }
         feeds.follows_assignments = row.get("follows_assignments")?;
+        feeds.any_pending = row.get("any_pending")?;
     }
     Ok(feeds)
 }

@@ -14,7 +14,7 @@ async fn sqlite_is_built_as_the_configuration_says() {
         .iter()
         .map(|row| row.get("compile_options").unwrap())
         .collect();
-    for wanted in ["STMTJRNL_SPILL=-1", "DEFAULT_MEMSTATUS=0"] {
+    for wanted in ["STMTJRNL_SPILL=-1", "DEFAULT_MEMSTATUS=0", "ENABLE_QPSG"] {
         assert!(
             options.iter().any(|option| option == wanted),
             "{wanted} is not in {options:?}"

@@ -78,6 +78,9 @@ pub async fn serve_within(
             () = stop.cancelled() => break,
             accepted = accepted => accepted,
         };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%peer, "small packets are sent late: {error}");
+        }
         let (app, stop) = (app.clone(), stop.clone());
         connections.spawn(async move {
             let _place = place;

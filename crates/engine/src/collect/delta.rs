@@ -40,6 +40,18 @@ impl Reading {
             self.client.users_delta(&users),
             self.client.groups_delta(&query, &groups),
         )?;
+        let is_quiet = self.is_quiet(
+            first_users.changes.is_empty(),
+            &first_users.next,
+            &known_users,
+        ) && self.is_quiet(
+            first_groups.changes.is_empty(),
+            &first_groups.next,
+            &known_groups,
+        );
+        if is_quiet && !feeds.any_pending && !feeds.follows_assignments {
+            return Ok(false);
+        }
         self.users_round(first_users, &known_users).await?;
         if let Some(end) = self.groups_round(first_groups, &known_groups).await? {
             self.new_groups().await?;

@@ -5,9 +5,13 @@
 
 use serde_json::json;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::*;
+use crate::client::ClientOptions;
+use crate::cloud::Cloud;
 use crate::scripted::{self, Reply};
+use crate::token::TokenSource;
 use crate::transport::TransportFailure;
 
 fn call() -> Call {
@@ -81,6 +85,47 @@ async fn a_429_waits_as_asked_and_stops_the_clones_too() {
     assert!(start.elapsed() >= Duration::from_secs(20));
     let cost = client.cost();
     assert_eq!((cost.requests, cost.retries, cost.throttled), (3, 1, 1));
+}
+
+/// Two tenants of one application, of which the first is refused with `scope`:
+/// how long the second one's next request took.
+async fn second_tenant_waits(scope: &str) -> Duration {
+    let refused = busy(429)
+        .header("retry-after", "20")
+        .header("x-ms-throttle-scope", scope);
+    let token = || Reply::token("token");
+    let (environment, _) = scripted::environment(vec![token(), ok(), token(), refused, ok(), ok()]);
+    let options = ClientOptions::default();
+    let client = |tenant| {
+        GraphClient::new(
+            environment.clone(),
+            Cloud::global(),
+            Uuid::from_u128(tenant),
+            scripted::application(),
+            TokenSource::Application,
+            options.clone(),
+        )
+    };
+    let (one, other) = (client(1), client(2));
+    other.send(&call()).await.unwrap();
+    let calls = call();
+    let start = Instant::now();
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        other.send(&call()).await.map(|_| start.elapsed())
+    };
+    let (first, second) = tokio::join!(one.send(&calls), later);
+    first.unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(20));
+    second.unwrap() - Duration::from_secs(1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_for_the_application_stops_its_other_tenants_too() {
+    let in_tenant = "Tenant_Application/ReadWrite/a/t";
+    assert_eq!(second_tenant_waits(in_tenant).await, Duration::ZERO);
+    let in_all = "Application/ReadWrite/a/t";
+    assert!(second_tenant_waits(in_all).await >= Duration::from_secs(19));
 }
 
 #[tokio::test(start_paused = true)]

@@ -101,7 +101,8 @@ both! {
         let run = RunId(Uuid::from_u128(1));
         connections::record_microsoft_delay(&mut tx, CONNECTION, time(3), 2000).await.unwrap();
         connections::record_our_delay(&mut tx, CONNECTION, 50).await.unwrap();
-        connections::record_read(&mut tx, CONNECTION, time(9)).await.unwrap();
+        connections::record_reads(&mut tx, &[(CONNECTION, time(9))]).await.unwrap();
+        connections::record_reads(&mut tx, &[(CONNECTION, time(8))]).await.unwrap();
         connections::record_run(&mut tx, CONNECTION, run).await.unwrap();
         connections::record_reconcile(&mut tx, CONNECTION, time(8)).await.unwrap();
         connections::record_success(&mut tx, CONNECTION, time(9)).await.unwrap();

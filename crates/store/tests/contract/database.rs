@@ -1,7 +1,9 @@
 //! Opening, migrating, transactions and errors.
 
+use std::net::TcpStream;
+
 use jiff::Timestamp;
-use store::{Backend, Db, Options, StoreError, settings};
+use store::{Backend, Db, Options, StoreError, postgres_nodelay, settings};
 
 use crate::samples::{CONNECTION, connect, time};
 use crate::support::{both, create_database, drop_database, postgres_url};
@@ -17,6 +19,20 @@ both! {
         if db.backend() == Backend::Postgres {
             let row = db.source().row("SHOW jit", vec![]).await.unwrap().unwrap();
             assert_eq!(row.get::<String>("jit").unwrap(), "off");
+        }
+    }
+
+    small_packets_to_postgres_are_sent_at_once(db) {
+        if db.backend() == Backend::Postgres {
+            let text = "SELECT CAST(inet_client_port() AS bigint) AS here,
+                CAST(inet_server_port() AS bigint) AS there";
+            let row = db.source().row(text, vec![]).await.unwrap().unwrap();
+            let port = |name| u16::try_from(row.get::<i64>(name).unwrap()).unwrap();
+            let sockets = postgres_nodelay::sockets_to(port("there")).unwrap();
+            let socket = sockets.into_iter().map(TcpStream::from).find(|socket| {
+                socket.local_addr().unwrap().port() == port("here")
+            });
+            assert!(socket.unwrap().nodelay().unwrap());
         }
     }
 

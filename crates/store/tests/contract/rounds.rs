@@ -3,11 +3,11 @@
 use provisioning::mapping_rule::{MappingRule, ScopeKind};
 use store::cursors::{self, Cursor, CursorKind, Feed};
 use store::rounds::{self, Feeds};
-use store::{connections, mapping_rules, runs, settings};
+use store::{connections, mapping_rules, pending, runs, settings};
 
 use crate::mapping_rules::rule;
 use crate::runs::run;
-use crate::samples::{CONNECTION, connect, time};
+use crate::samples::{CONNECTION, connect, object, time};
 use crate::support::both;
 
 both! {
@@ -29,7 +29,9 @@ both! {
         tx.commit().await.unwrap();
         let turn = rounds::turn::<String>(&db, CONNECTION, "mode").await.unwrap().unwrap();
         assert_eq!((turn.setting.as_deref(), turn.has_runs), (Some("local"), true));
-        let mut expected = Feeds { users: Some(cursor("u")), groups: Some(cursor("g")), follows_assignments: false };
+        let mut expected = Feeds {
+            users: Some(cursor("u")), groups: Some(cursor("g")), ..Feeds::default()
+        };
         assert_eq!(rounds::feeds(&db, CONNECTION).await.unwrap(), expected);
         let rules = [(true, ScopeKind::Group), (false, ScopeKind::Assigned), (true, ScopeKind::Assigned)];
         for (n, (enabled, scope)) in (1..).zip(rules) {
@@ -40,5 +42,10 @@ both! {
             expected.follows_assignments = enabled && scope == ScopeKind::Assigned;
             assert_eq!(rounds::feeds(&db, CONNECTION).await.unwrap(), expected);
         }
+        let mut tx = db.begin().await.unwrap();
+        pending::add(&mut tx, CONNECTION, &[object(1)], time(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        expected.any_pending = true;
+        assert_eq!(rounds::feeds(&db, CONNECTION).await.unwrap(), expected);
     }
 }
