@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use engine::Undo;
 use provisioning::ids::ConnectionId;
 use serde_json::{Value, json};
+use store::runs;
 
 use crate::measure::{Since, load};
 use crate::places::Places;
@@ -20,17 +21,25 @@ pub(crate) async fn measure(places: &Places, people: u64) -> Result<Value> {
     let world = emulator.generated(people, 2, people).await?;
     let subject = Subject::new(&world.base, places.make("swap").await?).await?;
     let connection = subject.connect(world.tenant).await?;
-    let mut rules = Vec::new();
-    for ((order, role), group) in (1..).zip(["User", "Project Manager"]).zip(&world.groups) {
-        rules.push(subject.rule(connection, *group, order, role).await?);
-    }
+    let [one, other] = world.groups[..] else {
+        bail!("two groups were asked for");
+    };
+    let one = subject.rule(connection, one, 1, "User").await?;
     let run = subject.first_sync(connection).await?;
     let first = subject.finish(run).await?;
     ensure!(first.counts.total() == people, "not everybody came in");
 
+    // While the other group is of no rule: everybody is read once.
     let reconciled = reconcile(&subject, connection).await?;
 
-    rules.reverse();
+    let other = subject
+        .rule(connection, other, 2, "Project Manager")
+        .await?;
+    for run in runs::unfinished(subject.engine.db(), connection).await? {
+        let run = subject.finish(run.id).await?;
+        ensure!(run.counts.total() == 0, "the first rule is first");
+    }
+    let rules = vec![other, one];
     let since = Since::now()?;
     let change = subject.engine.reorder_rules(rules, false, &actor()).await?;
     let (plan_seconds, plan_cpu) = (since.seconds(), since.cpu_seconds()?);

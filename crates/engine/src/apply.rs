@@ -116,7 +116,7 @@ impl Engine {
             deferred_indexes::restore(self.db()).await?;
         }
         applied?;
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_relaxed().await?;
         let from = [PlanStatus::Applying];
         let now = self.now();
         plans::set_status(&mut tx, of.plan_id, &from, PlanStatus::Applied, None, now).await?;

@@ -137,7 +137,9 @@ impl Engine {
         self.fenced(tx).await
     }
 
-    /// The same, for what would be read or planned again if it were lost.
+    /// The same, for what would be read, planned or applied again if the machine
+    /// lost it: what comes later is lost with it, and what is committed by
+    /// [`Self::begin`] keeps everything before.
     pub(crate) async fn begin_relaxed(&self) -> Result<Tx> {
         let tx = self.db().begin_relaxed().await?;
         self.fenced(tx).await
@@ -178,6 +180,11 @@ impl Engine {
     /// How it works.
     pub fn options(&self) -> &EngineOptions {
         &self.0.options
+    }
+
+    /// What applications may spend at Graph.
+    pub fn budgets(&self) -> &ApplicationBudgets {
+        &self.0.budgets
     }
 
     /// The time.

@@ -169,7 +169,7 @@ impl Engine {
         let Some((plan, run)) = draft.unwritten.take() else {
             return Ok(());
         };
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_relaxed().await?;
         if let Some(run) = run {
             runs::create(&mut tx, run).await?;
         }
@@ -309,7 +309,7 @@ impl Engine {
             .iter()
             .filter_map(|decision| link_row(id, decision, now));
         let rows: Vec<LinkRow> = rows.collect();
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_relaxed().await?;
         links::write(&mut tx, &rows).await?;
         tx.commit().await?;
         Ok(())

@@ -30,7 +30,11 @@ impl Engine {
             Some(_) => PlanStatus::Held,
             None => PlanStatus::Applying,
         };
-        let mut tx = self.begin().await?;
+        // Whoever is told that a plan waits is told what stays.
+        let mut tx = match &hold {
+            Some(_) => self.begin().await?,
+            None => self.begin_relaxed().await?,
+        };
         let judged = built.judged(status, hold.as_ref());
         plans::finish_building(&mut tx, built.id, &judged).await?;
         runs::set_counts(&mut tx, run_id, &built.tally.counts).await?;
@@ -67,7 +71,7 @@ impl Engine {
             })
             .await?;
         } else {
-            let mut tx = self.begin().await?;
+            let mut tx = self.begin_relaxed().await?;
             let from = [PlanStatus::Applying];
             plans::set_status(&mut tx, built.id, &from, PlanStatus::Applied, None, now).await?;
             tx.commit().await?;

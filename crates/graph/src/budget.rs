@@ -180,6 +180,11 @@ impl ApplicationBudgets {
         }
     }
 
+    /// How many processes share each allowance.
+    pub fn processes(&self) -> u32 {
+        locked(&self.0).processes.max(1)
+    }
+
     /// The budget of an application.
     pub(crate) fn of(&self, application_id: Uuid) -> Arc<Mutex<Budget>> {
         let mut all = locked(&self.0);

@@ -29,10 +29,18 @@ impl Fingerprint {
         blake3::hash(&self.0).into()
     }
 
-    // The length goes first, so that no two lists of texts look alike.
+    // The length goes first, so that no two lists of texts look alike. In one
+    // byte where it can: most people are hashed in one chunk of 1,024 then, at
+    // half the cost of two.
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0
-            .extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        match u8::try_from(bytes.len()) {
+            Ok(length) if length < u8::MAX => self.0.push(length),
+            _ => {
+                self.0.push(u8::MAX);
+                self.0
+                    .extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            }
+        }
         self.0.extend_from_slice(bytes);
     }
 }

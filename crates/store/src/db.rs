@@ -56,7 +56,7 @@ impl Options {
             url: url.into(),
             connections: 8,
             busy: Duration::from_secs(30),
-            cache_kib: 32 * 1024,
+            cache_kib: 26 * 1024,
         }
     }
 }
@@ -105,6 +105,19 @@ impl Db {
 
     /// A transaction that writes.
     pub async fn begin(&self) -> Result<Tx> {
+        self.begin_with("BEGIN").await
+    }
+
+    /// A transaction that writes what would be read or planned again if it were
+    /// lost: a crash of the database's machine may undo its commit, whole. On
+    /// SQLite every commit is like that between two checkpoints; PostgreSQL
+    /// need not wait for its disk.
+    pub async fn begin_relaxed(&self) -> Result<Tx> {
+        self.begin_with("BEGIN; SET LOCAL synchronous_commit TO off")
+            .await
+    }
+
+    async fn begin_with(&self, postgres: &'static str) -> Result<Tx> {
         Ok(Tx::new(match &self.0 {
             Inner::Sqlite {
                 writer,
@@ -114,21 +127,8 @@ impl Db {
                 tx: writer.begin_with("BEGIN IMMEDIATE").await?,
                 checkpoints: Some(checkpoints.clone()),
             },
-            Inner::Postgres(pool) => InnerTx::Postgres(answered(pool.begin()).await?),
+            Inner::Postgres(pool) => InnerTx::Postgres(answered(pool.begin_with(postgres)).await?),
         }))
-    }
-
-    /// A transaction that writes what would be read or planned again if it were
-    /// lost: a crash of the database's machine may undo its commit, whole. On
-    /// SQLite every commit is like that between two checkpoints; PostgreSQL
-    /// need not wait for its disk.
-    pub async fn begin_relaxed(&self) -> Result<Tx> {
-        let mut tx = self.begin().await?;
-        if tx.backend() == Backend::Postgres {
-            tx.execute("SET LOCAL synchronous_commit TO off", Vec::new())
-                .await?;
-        }
-        Ok(tx)
     }
 
     /// A transaction that only reads, and sees one state of the database

@@ -9,10 +9,11 @@
 //! in the database, so a crash loses nothing: [`restore`] is called at every
 //! start.
 
+use tokio::task::JoinSet;
+
 use crate::args;
 use crate::db::{Backend, Db};
-use crate::error::Result;
-use crate::sql::Row;
+use crate::error::{Result, StoreError};
 
 /// A stage of a first sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,15 @@ impl Stage {
             Self::Collect => "memberships",
             Self::Plan => "decisions",
             Self::Apply => "records",
+        }
+    }
+
+    /// The tables it fills.
+    fn filled(self) -> &'static str {
+        match self {
+            Self::Collect => "people, memberships",
+            Self::Plan => "decisions",
+            Self::Apply => "records, links, journal",
         }
     }
 
@@ -100,41 +110,69 @@ pub async fn defer(db: &Db, stage: Stage) -> Result<u64> {
 /// Memory an index of SQLite is sorted in, for each of two threads, in KiB.
 const SORTING_KIB: u32 = 8 * 1024;
 
+/// How many indexes PostgreSQL makes at once.
+const AT_ONCE: usize = 2;
+
 /// Makes every index again that was dropped; how many.
 pub async fn restore(db: &Db) -> Result<u64> {
     let text = "SELECT name FROM deferred_indexes ORDER BY name";
-    let dropped = db.source().rows(text, args![]).await?;
+    let rows = db.source().rows(text, args![]).await?;
+    let dropped: Result<Vec<String>> = rows.iter().map(|row| row.get("name")).collect();
+    let dropped = dropped?;
     if dropped.is_empty() {
         return Ok(0);
     }
     // SQLite sorts in as much memory as the writer's pages may take, beside them:
     // while it does, both have less.
     db.set_cache(Some(SORTING_KIB)).await?;
-    let made = make(db, &dropped).await;
+    let made = make_all(db, &dropped).await;
     db.set_cache(None).await?;
     let made = made?;
     if made > 0 && db.backend() == Backend::Postgres {
         // PostgreSQL would look at what was loaded within a minute or two, and
         // until then plan as if there were next to nothing.
-        let text = "ANALYZE memberships, people, decisions, records, links, journal";
-        db.source().rows(text, args![]).await?;
+        for stage in [Stage::Collect, Stage::Plan, Stage::Apply] {
+            let mut indexes = stage.indexes().iter();
+            if indexes.any(|index| dropped.iter().any(|name| name == index)) {
+                let text = format!("ANALYZE {}", stage.filled());
+                db.source().rows(text, args![]).await?;
+            }
+        }
     }
     Ok(made)
 }
 
-async fn make(db: &Db, dropped: &[Row]) -> Result<u64> {
+async fn make_all(db: &Db, names: &[String]) -> Result<u64> {
+    let at_once = match db.backend() {
+        Backend::Sqlite => 1,
+        Backend::Postgres => AT_ONCE,
+    };
+    let mut names = names.iter().cloned();
+    let mut making = JoinSet::new();
     let mut made = 0;
-    for row in dropped {
-        let name: String = row.get("name")?;
-        // Another process may make it meanwhile: whoever takes the row does.
-        let mut tx = db.begin().await?;
-        let text = "DELETE FROM deferred_indexes WHERE name = $1 RETURNING definition";
-        if let Some(row) = tx.row(text, args![name]).await? {
-            tx.execute(row.get::<String>("definition")?, args![])
-                .await?;
-            tx.commit().await?;
-            made += 1;
+    loop {
+        while making.len() < at_once
+            && let Some(name) = names.next()
+        {
+            let db = db.clone();
+            making.spawn(async move { make(&db, &name).await });
         }
+        let Some(done) = making.join_next().await else {
+            return Ok(made);
+        };
+        made += done.map_err(|error| StoreError::Other(sqlx::Error::Io(error.into())))??;
     }
-    Ok(made)
+}
+
+/// Makes one; 0 when another process does, whoever takes the row.
+async fn make(db: &Db, name: &str) -> Result<u64> {
+    let mut tx = db.begin().await?;
+    let text = "DELETE FROM deferred_indexes WHERE name = $1 RETURNING definition";
+    let Some(row) = tx.row(text, args![name]).await? else {
+        return Ok(0);
+    };
+    tx.execute(row.get::<String>("definition")?, args![])
+        .await?;
+    tx.commit().await?;
+    Ok(1)
 }

@@ -55,7 +55,7 @@ impl Reading {
         self.users_round(first_users, &known_users).await?;
         if let Some(end) = self.groups_round(first_groups, &known_groups).await? {
             self.new_groups().await?;
-            let mut tx = self.engine.begin().await?;
+            let mut tx = self.engine.begin_relaxed().await?;
             self.save_cursor(&mut tx, Feed::Groups, &end, &known_groups)
                 .await?;
             tx.commit().await?;
@@ -128,7 +128,7 @@ impl Reading {
             return Ok(());
         }
         loop {
-            let mut tx = self.engine.begin().await?;
+            let mut tx = self.engine.begin_relaxed().await?;
             self.save_users(&mut tx, page.changes).await?;
             self.save_cursor(&mut tx, Feed::Users, &page.next, known)
                 .await?;
@@ -209,7 +209,7 @@ impl Reading {
             .map(|group| (group, open.contains(&group)))
             .collect();
         loop {
-            let mut tx = self.engine.begin().await?;
+            let mut tx = self.engine.begin_relaxed().await?;
             for change in page.changes {
                 self.save_group(&mut tx, &tracked, change, &mut new_groups)
                     .await?;

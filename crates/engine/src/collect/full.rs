@@ -82,7 +82,7 @@ impl Reading {
             row.read_at = Some(self.engine.now());
             written.push(row);
         }
-        let mut tx = self.engine.begin().await?;
+        let mut tx = self.engine.begin_relaxed().await?;
         directory_groups::upsert(&mut tx, self.connection.id, &written).await?;
         tx.commit().await?;
         Ok(())
@@ -121,7 +121,7 @@ impl Reading {
     /// Notes that everything was read, and where the change feeds go on.
     async fn save_cursors(&self, links: Option<(String, String)>) -> Result<()> {
         let now = self.engine.now();
-        let mut tx = self.engine.begin().await?;
+        let mut tx = self.engine.begin_relaxed().await?;
         if let Some((users, groups)) = links {
             for (feed, link) in [(Feed::Users, users), (Feed::Groups, groups)] {
                 let cursor = Cursor {
@@ -200,7 +200,7 @@ impl Reading {
         if written.is_empty() && removals.is_empty() {
             return Ok(());
         }
-        let mut tx = self.engine.begin().await?;
+        let mut tx = self.engine.begin_relaxed().await?;
         directory_groups::upsert(&mut tx, id, &written).await?;
         for (group, absent, absence) in removals {
             memberships::remove(&mut tx, id, group, &absent, &absence).await?;
@@ -283,7 +283,7 @@ impl Reading {
                 continue;
             }
             let now = self.engine.now();
-            let mut tx = self.engine.begin().await?;
+            let mut tx = self.engine.begin_relaxed().await?;
             pending::add_group(&mut tx, id, group, now).await?;
             memberships::drop_group(&mut tx, id, group).await?;
             directory_groups::remove(&mut tx, id, &[group]).await?;
@@ -301,7 +301,7 @@ impl Reading {
             let ids = |of: Vec<(ObjectId, bool)>| of.into_iter().map(|(id, _)| id).collect();
             let unknown: Vec<ObjectId> = ids(unknown);
             if !unknown.is_empty() {
-                let mut tx = self.engine.begin().await?;
+                let mut tx = self.engine.begin_relaxed().await?;
                 mirror::forget(&mut tx, id, &unknown).await?;
                 tx.commit().await?;
             }

@@ -79,7 +79,7 @@ impl Reading {
         let id = self.connection.id;
         let new = read.iter().filter(|(_, is_new)| *is_new);
         let new: Vec<DirectoryGroup> = new.map(|(row, _)| row.clone()).collect();
-        let mut tx = self.engine.begin().await?;
+        let mut tx = self.engine.begin_relaxed().await?;
         directory_groups::upsert(&mut tx, id, &new).await?;
         for (row, _) in read.iter().filter(|(row, _)| row.is_mapped) {
             let name = row.name.as_deref();

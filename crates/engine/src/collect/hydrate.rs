@@ -46,7 +46,7 @@ impl Reading {
             .into_iter()
             .map(|user| self.write_of(None, user))
             .collect();
-        let mut tx = self.engine.begin().await?;
+        let mut tx = self.engine.begin_relaxed().await?;
         mirror::write(&mut tx, self.connection.id, &writes, self.engine.now()).await?;
         tx.commit().await?;
         Ok(())
@@ -75,7 +75,7 @@ impl Reading {
                 .map(|user| self.write_of(known.get(&user.id).cloned(), user))
                 .collect();
             let now = self.engine.now();
-            let mut tx = self.engine.begin().await?;
+            let mut tx = self.engine.begin_relaxed().await?;
             let changed = mirror::write(&mut tx, id, &writes, now).await?;
             pending::add(&mut tx, id, &changed, now).await?;
             tx.commit().await?;
@@ -103,7 +103,7 @@ impl Reading {
         }
         let (now, id) = (self.engine.now(), self.connection.id);
         let ids: Vec<ObjectId> = gone.keys().copied().collect();
-        let mut tx = self.engine.begin().await?;
+        let mut tx = self.engine.begin_relaxed().await?;
         let known = mirror::get(&mut tx, id, &ids).await?;
         let writes: Vec<MirrorWrite> = known
             .into_iter()

@@ -219,7 +219,10 @@ impl Reading {
             let page = self.client.members_page(group.0, from.as_ref()).await?;
             let first = seen.len();
             seen.extend(page.members.iter().map(|user| ObjectId(user.id)));
-            let added = seen.iter().skip(first);
+            // In order, what is looked for next is near.
+            let page_ids = seen.get_mut(first..).unwrap_or_default();
+            page_ids.sort_unstable();
+            let added = page_ids.iter();
             let added = added.filter(|id| before.binary_search(id).is_err());
             new.extend(added.map(|id| (*id, false)));
             users.extend(page.members);

@@ -106,6 +106,38 @@ async fn a_rule_saved_in_another_process_is_applied_by_the_worker() {
 }
 
 both! {
+async fn workers_share_what_their_applications_may_spend() {
+    let (world, ..) = World::staffed(&["amy"]).await;
+    let (one, other) = (world.engine.clone(), world.beside("other").await);
+    let work = |engine: &engine::Engine, stop: &CancellationToken| {
+        let (engine, stop) = (engine.clone(), stop.clone());
+        tokio::spawn(async move { engine.work(stop).await })
+    };
+    let share = async |wanted: u32| {
+        // Each looks every three seconds who else is there.
+        for _ in 0..400 {
+            if one.budgets().processes() == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("shared by {}", one.budgets().processes());
+    };
+    let (stop_one, stop_other) = (CancellationToken::new(), CancellationToken::new());
+    let first = work(&one, &stop_one);
+    share(1).await;
+    let second = work(&other, &stop_other);
+    share(2).await;
+    assert_eq!(other.budgets().processes(), 2);
+    stop_other.cancel();
+    second.await.unwrap();
+    share(1).await;
+    stop_one.cancel();
+    first.await.unwrap();
+}
+}
+
+both! {
 async fn a_rule_cannot_be_saved_between_the_pages_of_a_run() {
     let (world, connection, staff, _) = World::staffed(&["amy"]).await;
     let (arrived, let_go) = world.keep_back("users/delta", 0);

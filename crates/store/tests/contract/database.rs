@@ -36,6 +36,20 @@ both! {
         }
     }
 
+    postgres_need_not_wait_for_its_disk_where_that_is_said(db) {
+        if db.backend() == Backend::Postgres {
+            let text = "SELECT setting, source FROM pg_settings WHERE name = 'synchronous_commit'";
+            let mut tx = db.begin_relaxed().await.unwrap();
+            let row = tx.row(text, vec![]).await.unwrap().unwrap();
+            assert_eq!(row.get::<String>("setting").unwrap(), "off");
+            assert_eq!(row.get::<String>("source").unwrap(), "session");
+            tx.rollback().await.unwrap();
+            let mut tx = db.begin().await.unwrap();
+            let row = tx.row(text, vec![]).await.unwrap().unwrap();
+            assert_ne!(row.get::<String>("source").unwrap(), "session");
+        }
+    }
+
     what_is_not_committed_is_gone(db) {
         let mut tx = db.begin().await.unwrap();
         settings::put(&mut tx, "key", &1, None, time(0)).await.unwrap();
