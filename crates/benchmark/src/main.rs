@@ -68,7 +68,7 @@ enum What {
         #[command(flatten)]
         on: Database,
     },
-    /// A full read in which nothing changed, then a swap of rules that moves
+    /// A full read of one group in which nothing changed, then a swap of rules that moves
     /// everybody, and the undo of that.
     Swap {
         /// How many.

@@ -458,7 +458,7 @@ fn afterwards(page: &mut String, databases: &Databases<'_>) {
 fn swap(page: &mut String, databases: &Databases<'_>) {
     let title = |any: &Value| {
         format!(
-            "A full read that finds nothing new, a swap of two rules, and its undo, with {} people",
+            "A full read of one group that finds nothing new, a swap of two rules, and its undo, with {} people",
             number(&any["people"])
         )
     };

@@ -118,7 +118,7 @@ pub(crate) const TARGETS: [Target; 13] = [
         slowest_read,
     ),
     target(
-        "full read of 100,000 that finds nothing: CPU seconds",
+        "full read of a group of 100,000 that finds nothing: CPU seconds",
         "swap",
         AtMost(2.0),
         |of| at(of, "/full_reconcile/cpu_seconds"),

@@ -3,6 +3,7 @@
 //! is lost or doubled by it.
 
 mod fleet;
+mod host;
 mod proxy;
 mod tenants;
 mod upgrade;
@@ -140,6 +141,34 @@ async fn a_worker_whose_database_is_silent_is_replaced_and_comes_back() {
     fleet.is_spread_over(&[&near, &apart]).await;
     let again = fleet.of(&apart).await;
     taken_over(&fleet, &again, "Heard again").await;
+    fleet.nothing_is_lost_or_doubled().await;
+    drop((near, apart));
+    fleet.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_on_a_host_whose_cable_is_pulled_is_replaced_and_comes_back() {
+    let Some(url) = postgres_url() else { return };
+    let Some(host) = host::Host::new() else {
+        return;
+    };
+    let mut fleet = Fleet::new(&url, TENANTS).await;
+    let near = fleet.worker();
+    let (apart, _ways) = fleet.worker_on(&host).await;
+    fleet
+        .settles(Duration::from_secs(60), "the first syncs")
+        .await;
+    fleet.is_spread_over(&[&near, &apart]).await;
+    let tenants = fleet.of(&apart).await;
+    fleet.tenants.entitle(&tenants[..1], 2, "Before").await;
+    fleet.tenants.keep_somebody_waiting(tenants[0], 2).await;
+    host.is_reached(false);
+    taken_over(&fleet, &tenants, "Unplugged").await;
+
+    host.is_reached(true);
+    fleet.is_spread_over(&[&near, &apart]).await;
+    let again = fleet.of(&apart).await;
+    taken_over(&fleet, &again, "Plugged in").await;
     fleet.nothing_is_lost_or_doubled().await;
     drop((near, apart));
     fleet.end().await;

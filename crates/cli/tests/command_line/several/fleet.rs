@@ -13,8 +13,10 @@ use graph::{ReqwestTransport, Transport as _, TransportOptions};
 use http::{Method, Request};
 use serde_json::{Value, json};
 use store::{Db, Options, args};
+use tokio::net::TcpListener;
 use url::Url;
 
+use super::host::Host;
 use super::proxy::Proxy;
 use super::tenants::{PEOPLE, Tenants};
 use crate::directory::{APPLICATION, KEY};
@@ -101,7 +103,10 @@ impl Fleet {
     }
 
     fn command(&self, arguments: &[&str], url: Option<&str>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        self.prepared(Command::new(env!("CARGO_BIN_EXE_rollcall")), arguments, url)
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str], url: Option<&str>) -> Command {
         command
             .args(arguments)
             .current_dir(self.folder.path())
@@ -113,9 +118,13 @@ impl Fleet {
     }
 
     fn start(&mut self, arguments: &[&str], url: Option<&str>) -> Process {
+        let command = self.command(arguments, url);
+        self.spawn(command)
+    }
+
+    fn spawn(&mut self, mut command: Command) -> Process {
         self.started += 1;
         let log = self.folder.path().join(format!("log-{}", self.started));
-        let mut command = self.command(arguments, url);
         command
             .stdout(Stdio::null())
             .stderr(File::create(&log).unwrap());
@@ -135,6 +144,30 @@ impl Fleet {
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(proxy.address.port())).unwrap();
         (self.start(&["worker"], Some(url.as_str())), proxy)
+    }
+
+    /// A worker on another host, which reaches the database by its cable, and
+    /// Microsoft by another way. The ways, which are to be kept.
+    pub(crate) async fn worker_on(&mut self, host: &Host) -> (Process, [Proxy; 2]) {
+        let mut url = Url::parse(&self.url).unwrap();
+        let database = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+        let listener = TcpListener::bind((host.here, 0)).await.unwrap();
+        let cable = Proxy::on(listener, database);
+        url.set_host(Some(&host.here.to_string())).unwrap();
+        url.set_port(Some(cable.address.port())).unwrap();
+        // Over this cable nobody listens.
+        url.query_pairs_mut().append_pair("sslmode", "disable");
+
+        let microsoft = Url::parse(&self.tenants.microsoft.base).unwrap();
+        let port = microsoft.port().unwrap();
+        let listener = host.listen(port);
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
+        let around = Proxy::on(listener, format!("127.0.0.1:{port}"));
+
+        let program = host.command(env!("CARGO_BIN_EXE_rollcall"));
+        let command = self.prepared(program, &["worker"], Some(url.as_str()));
+        (self.spawn(command), [cable, around])
     }
 
     /// Runs a command to its end.

@@ -40,7 +40,11 @@ impl Drop for Proxy {
 impl Proxy {
     /// A way to this host and port.
     pub(crate) async fn new(target: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), target)
+    }
+
+    /// A way from here to this host and port.
+    pub(crate) fn on(listener: TcpListener, target: String) -> Self {
         let address = listener.local_addr().unwrap();
         let (way, watched) = watch::channel(Way::Open);
         let passing = tokio::spawn(async move {
