@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio::process::Command;
 
 /// What is run: the words after the program's name, for everyday use and in full.
-const MEASUREMENTS: [(&str, &str, &str); 7] = [
+const MEASUREMENTS: [(&str, &str, &str); 8] = [
     (
         "first_10k",
         "",
@@ -43,7 +43,15 @@ const MEASUREMENTS: [(&str, &str, &str); 7] = [
         "many --connections 50 --people 20 --poll 2 --idle 2",
         "many --connections 5000 --people 100 --poll 30 --idle 60",
     ),
+    (
+        SEVERAL,
+        "workers --connections 8 --people 5 --latency 20",
+        "workers --connections 120 --people 20 --latency 250",
+    ),
 ];
+
+/// Of several processes: one SQLite file serves one.
+const SEVERAL: &str = "workers";
 
 /// What other programs were measured at, one JSON object in a line, in the folder
 /// that keeps results.
@@ -64,7 +72,7 @@ pub(crate) async fn measure(
         let mut of_database = Map::new();
         for (what, small, large) in MEASUREMENTS {
             let words = if quick { small } else { large };
-            if words.is_empty() {
+            if words.is_empty() || what == SEVERAL && url.is_none() {
                 continue;
             }
             let file = kept.map(|folder| folder.join(format!("{name}-{what}.json")));

@@ -17,6 +17,7 @@ mod swap;
 mod table;
 mod targets;
 mod tenant;
+mod workers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,6 +95,27 @@ enum What {
         #[command(flatten)]
         on: Database,
     },
+    /// The first syncs of many tenants by one, two and four workers, each a process.
+    Workers {
+        /// How many tenants.
+        #[arg(long, default_value_t = 120)]
+        connections: u64,
+        /// People in each.
+        #[arg(long, default_value_t = 20)]
+        people: u64,
+        /// Milliseconds that Microsoft Graph takes for each request.
+        #[arg(long, default_value_t = 250)]
+        latency: u64,
+        #[command(flatten)]
+        on: Database,
+    },
+    /// One of those workers.
+    #[command(hide = true)]
+    Work {
+        /// Where the emulator is.
+        #[arg(long)]
+        directory: String,
+    },
     /// Everything, each measurement in a process of its own.
     All {
         /// Small sizes: under a minute.
@@ -158,6 +180,13 @@ async fn main() -> Result<()> {
             let places = Places::new(on.postgres)?;
             many::measure(&places, connections, people, poll, idle).await?
         }
+        What::Workers {
+            connections,
+            people,
+            latency,
+            on,
+        } => workers::measure(&Places::new(on.postgres)?, connections, people, latency).await?,
+        What::Work { directory } => workers::work(&directory).await?,
         What::All {
             quick,
             write,

@@ -140,6 +140,17 @@ impl Subject {
     }
 }
 
+/// An engine of another process, over a database that is there.
+pub(crate) async fn engine_on(
+    base: &str,
+    url: &str,
+    poll: Duration,
+    reconcile: Duration,
+) -> Result<Engine> {
+    let db = Db::open(&store::Options::new(url)).await?;
+    engine(base, db, poll, reconcile)
+}
+
 fn engine(base: &str, db: Db, poll: Duration, reconcile: Duration) -> Result<Engine> {
     let options = EngineOptions {
         public_url: Url::parse("http://localhost:9443")?,

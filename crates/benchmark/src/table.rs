@@ -37,6 +37,7 @@ pub(crate) fn markdown(report: &Value) -> String {
     growth(&mut page, &databases);
     swap(&mut page, &databases);
     many(&mut page, &databases);
+    workers(&mut page, &databases);
     peers(&mut page, report, &databases);
     page
 }
@@ -490,6 +491,41 @@ fn swap(page: &mut String, databases: &Databases<'_>) {
             ("load before / after", &load),
         ],
     );
+}
+
+fn workers(page: &mut String, databases: &Databases<'_>) {
+    let title = |any: &Value| {
+        format!(
+            "First syncs of {} tenants of {} people by several workers, with {} ms for each request to Graph",
+            number(&any["connections"]),
+            any["people_each"],
+            any["latency_ms"]
+        )
+    };
+    let Some(databases) = section(page, "workers", databases, title) else {
+        return;
+    };
+    for (_, of) in databases {
+        put(
+            page,
+            format_args!(
+                "| workers | seconds | people per second | times one worker |\n|---|---|---|---|\n"
+            ),
+        );
+        for row in of["by_workers"].as_array().into_iter().flatten() {
+            put(
+                page,
+                format_args!(
+                    "| {} | {} | {} | {} |\n",
+                    row["workers"],
+                    number(&row["seconds"]),
+                    number(&row["people_per_second"]),
+                    number(&row["times_one_worker"]),
+                ),
+            );
+        }
+        put(page, format_args!("\n"));
+    }
 }
 
 fn many(page: &mut String, databases: &Databases<'_>) {

@@ -123,12 +123,12 @@ impl Engine {
         // What was begun ends at the next transaction boundary.
         hands.running.shutdown().await;
         *locked(&self.0.idle) = Idle::default();
-        if let Err(error) = self.write_reads(self.now()).await {
-            tracing::warn!("could not write down when was read last: {error}");
-        }
-        let retired = jobs::retire(self.db(), &self.0.worker);
-        match tokio::time::timeout(BEAT, retired).await {
-            Ok(Ok(_)) => {}
+        let end = async {
+            jobs::retire(self.db(), &self.0.worker).await?;
+            self.write_reads(self.now()).await
+        };
+        match tokio::time::timeout(BEAT, end).await {
+            Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("could not give back jobs: {error}"),
             Err(_) => tracing::warn!("could not give back jobs: the database is silent"),
         }

@@ -101,15 +101,6 @@ impl Budget {
         self.in_window += u64::from(units);
     }
 
-    /// Books `units` and returns `None`, or says how long to wait first.
-    pub fn admit(&mut self, now: Instant, units: u32) -> Option<Duration> {
-        let wait = self.wait(now, units);
-        if wait.is_none() {
-            self.book(now, units);
-        }
-        wait
-    }
-
     /// Learns from an answer: what it really cost beyond `booked`, and how
     /// near the limit Graph says we are.
     pub fn learn(&mut self, now: Instant, booked: u32, cost: u32, percentage: Option<f64>) {

@@ -175,6 +175,18 @@ pub struct Connection {
     pub updated_at: Timestamp,
 }
 
+impl Connection {
+    /// What it is called: the tenant's name, else its domain, else what was
+    /// entered.
+    pub fn name(&self) -> &str {
+        let tenant = self
+            .tenant_name
+            .as_deref()
+            .or(self.tenant_domain.as_deref());
+        tenant.unwrap_or(&self.configuration.tenant_input)
+    }
+}
+
 pub(crate) fn read(row: &Row) -> Result<Connection> {
     let configuration = Configuration {
         tenant_input: row.get("tenant_input")?,

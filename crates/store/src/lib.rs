@@ -35,6 +35,7 @@ pub mod moment;
 mod money;
 mod narrow;
 pub mod oauth_states;
+pub mod overview;
 pub mod page;
 pub mod pending;
 mod plan_guard;

@@ -167,6 +167,22 @@ pub async fn count_primary(on: impl Into<Source<'_>>, connection_id: ConnectionI
     row.map_or(Ok(0), |row| row.get("people"))
 }
 
+/// The same for several connections; those without anybody are left out.
+pub async fn counts_primary(
+    on: impl Into<Source<'_>>,
+    connections: &[ConnectionId],
+) -> Result<Vec<(ConnectionId, u64)>> {
+    if connections.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = "SELECT connection_id, COUNT(*) AS people FROM links
+        WHERE role = 'primary' AND connection_id IN ($1) GROUP BY connection_id";
+    let rows = on.into().rows(text, args![connections]).await?;
+    rows.iter()
+        .map(|row| Ok((row.get("connection_id")?, row.get("people")?)))
+        .collect()
+}
+
 /// Links made through a connection, in the order of the object ids.
 pub async fn page(
     on: impl Into<Source<'_>>,

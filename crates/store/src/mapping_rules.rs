@@ -156,13 +156,6 @@ pub async fn of_connection(
     rows.iter().map(read).collect()
 }
 
-/// Whether a connection has rules.
-pub async fn any(on: impl Into<Source<'_>>, connection_id: ConnectionId) -> Result<bool> {
-    let text = "SELECT 1 AS one FROM mapping_rules WHERE connection_id = $1 LIMIT 1";
-    let row = on.into().row(text, args![connection_id]).await?;
-    Ok(row.is_some())
-}
-
 /// Gives rules another Order; those whose Order differs get a new version.
 pub async fn reorder(tx: &mut Tx, orders: &[(RuleId, i64)], now: Timestamp) -> Result<()> {
     let text = "UPDATE mapping_rules SET rule_order = $2, version = version + 1, updated_at = $3

@@ -56,19 +56,29 @@ const LARGE: u64 = 10_000;
 const KEPT: SignedDuration = SignedDuration::from_secs(60);
 
 impl PeopleCounts {
-    /// How many there are, or were a minute ago.
-    pub(crate) async fn of(&self, db: &Db, id: ConnectionId, now: Timestamp) -> store::Result<u64> {
+    /// How many each of these has, or had a minute ago.
+    pub(crate) async fn of(
+        &self,
+        db: &Db,
+        connections: &[ConnectionId],
+        now: Timestamp,
+    ) -> store::Result<HashMap<ConnectionId, u64>> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = known().get(&id).copied();
-        if let Some((at, count)) = kept
-            && count >= LARGE
-            && now.duration_since(at) < KEPT
-        {
-            return Ok(count);
+        let is_kept = |(at, count): (Timestamp, u64)| {
+            (count >= LARGE && now.duration_since(at) < KEPT).then_some(count)
+        };
+        let (mut counts, mut unknown) = (HashMap::new(), Vec::new());
+        for id in connections {
+            match known().get(id).copied().and_then(is_kept) {
+                Some(count) => drop(counts.insert(*id, count)),
+                None => unknown.push(*id),
+            }
         }
-        let count = links::count_primary(db, id).await?;
-        known().insert(id, (now, count));
-        Ok(count)
+        for (id, count) in links::counts_primary(db, &unknown).await? {
+            known().insert(id, (now, count));
+            counts.insert(id, count);
+        }
+        Ok(counts)
     }
 }
 

@@ -40,20 +40,23 @@ impl Reading {
             self.client.users_delta(&users),
             self.client.groups_delta(&query, &groups),
         )?;
-        let is_quiet = self.is_quiet(
+        let quiet_users = self.is_quiet(
             first_users.changes.is_empty(),
             &first_users.next,
             &known_users,
-        ) && self.is_quiet(
+        );
+        let quiet_groups = self.is_quiet(
             first_groups.changes.is_empty(),
             &first_groups.next,
             &known_groups,
         );
-        if is_quiet && !feeds.any_pending && !feeds.follows_assignments {
+        if quiet_users && quiet_groups && !feeds.any_pending && !feeds.follows_assignments {
             return Ok(false);
         }
-        self.users_round(first_users, &known_users).await?;
-        if let Some(end) = self.groups_round(first_groups, &known_groups).await? {
+        if !quiet_users {
+            self.users_round(first_users, &known_users).await?;
+        }
+        if !quiet_groups && let Some(end) = self.groups_round(first_groups, &known_groups).await? {
             self.new_groups().await?;
             let mut tx = self.engine.begin_relaxed().await?;
             self.save_cursor(&mut tx, Feed::Groups, &end, &known_groups)
@@ -124,9 +127,6 @@ impl Reading {
     async fn users_round(&self, first: UserDeltaPage, known: &Cursor) -> Result<()> {
         let mut guard = PageGuard::default();
         let mut page = first;
-        if self.is_quiet(page.changes.is_empty(), &page.next, known) {
-            return Ok(());
-        }
         loop {
             let mut tx = self.engine.begin_relaxed().await?;
             self.save_users(&mut tx, page.changes).await?;
@@ -199,9 +199,6 @@ impl Reading {
         let mut new_groups = BTreeSet::new();
         let mut guard = PageGuard::default();
         let mut page = first;
-        if self.is_quiet(page.changes.is_empty(), &page.next, known) {
-            return Ok(None);
-        }
         let mapped = self.mapped().await?;
         let open = self.whose_groups_count(mapped).await?;
         let tracked = self.group_rows().await?.into_keys();

@@ -5,6 +5,16 @@
 
 use super::*;
 
+impl Budget {
+    fn admit(&mut self, now: Instant, units: u32) -> Option<Duration> {
+        let wait = self.wait(now, units);
+        if wait.is_none() {
+            self.book(now, units);
+        }
+        wait
+    }
+}
+
 fn seconds(text: f64) -> Duration {
     Duration::from_secs_f64(text)
 }

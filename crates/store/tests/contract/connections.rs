@@ -198,7 +198,7 @@ both! {
     }
 }
 
-fn subscription(n: u128, renew_at: i64) -> Subscription {
+pub(crate) fn subscription(n: u128, renew_at: i64) -> Subscription {
     Subscription {
         id: Uuid::from_u128(n),
         connection_id: CONNECTION,

@@ -39,6 +39,10 @@ both! {
         objects.sort();
         assert_eq!(objects, [object(1), object(2), object(3)]);
         assert_eq!(links::count_primary(&mut tx, CONNECTION).await.unwrap(), 3);
+        let empty = provisioning::ids::ConnectionId(uuid::Uuid::from_u128(99));
+        let counts = links::counts_primary(&mut tx, &[empty, CONNECTION]).await.unwrap();
+        assert_eq!(counts, [(CONNECTION, 3)]);
+        assert_eq!(links::counts_primary(&mut tx, &[]).await.unwrap(), []);
         tx.commit().await.unwrap();
         let mut tx = db.begin().await.unwrap();
         let error = links::write(&mut tx, &[link(5, LinkRole::Primary, 1)]).await.unwrap_err();

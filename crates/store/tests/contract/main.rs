@@ -19,6 +19,7 @@ mod links;
 mod loads;
 mod mapping_rules;
 mod mirror;
+mod overview;
 mod plans;
 mod record_list;
 mod records;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::samples::{CONNECTION, decision, run_id, time};
 use crate::support::both;
 
-fn plan(n: u128) -> PlanRow {
+pub(crate) fn plan(n: u128) -> PlanRow {
     PlanRow {
         id: PlanId(Uuid::from_u128(n)),
         connection_id: Some(CONNECTION),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::samples::{CONNECTION, TENANT, object, record_id, time};
 use crate::support::both;
 
-fn review(n: u128, fingerprint: &str) -> NewReview {
+pub(crate) fn review(n: u128, fingerprint: &str) -> NewReview {
     NewReview {
         id: ReviewId(Uuid::from_u128(n)),
         connection_id: CONNECTION,

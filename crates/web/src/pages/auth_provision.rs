@@ -15,11 +15,11 @@ use provisioning::precedence;
 use provisioning::psa::Kind;
 use serde::Deserialize;
 use store::rights::{Module, Right};
-use store::{connections, mapping_rules, records, security_roles};
+use store::{connections, mapping_rules, overview, records, security_roles};
 
 use super::field_policies::{self, OfKind};
 use super::frame::{Choice, Fields, Frame, go, needs, page, sentence};
-use super::home::{Card, card};
+use super::home::{Card, cards};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
@@ -75,8 +75,7 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
     let rules = mapping_rules::list(state.engine.db()).await?;
     let mut names = BTreeMap::new();
     for one in connections::list(state.engine.db()).await? {
-        let name = one.tenant_name.or(one.tenant_domain);
-        names.insert(one.id, name.unwrap_or(one.configuration.tenant_input));
+        names.insert(one.id, one.name().to_owned());
     }
     // Only rules of one tenant compete.
     let mut orders: BTreeMap<_, usize> = BTreeMap::new();
@@ -181,10 +180,8 @@ async fn shown(
 ) -> Result<AuthProvisionPage> {
     let engine = &state.engine;
     let defaults = typed.defaults;
-    let mut cards = Vec::new();
-    for connection in connections::list(engine.db()).await? {
-        cards.push(card(state, connection, engine.now()).await?);
-    }
+    let all = overview::all(engine.db()).await?;
+    let cards = cards(state, all, engine.now()).await?;
     let roles = security_roles::list(engine.db()).await?.into_iter();
     let roles = roles.filter(|role| role.is_active && role.role_type == RoleType::Internal);
     let roles = roles.map(|role| Choice {

@@ -16,12 +16,13 @@ use provisioning::ids::ConnectionId;
 use secrecy::SecretString;
 use serde::Deserialize;
 use store::connections::{self, Auth};
+use store::overview;
 use store::rights::{Module, Right};
 
 use self::settings::{Settings, disabled, emails};
 use super::auth_provision::HERE;
 use super::frame::{Choice, Fields, Frame, go, needs, page, sentence};
-use super::home::{Card, card};
+use super::home::{Card, cards};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
@@ -180,11 +181,13 @@ pub(crate) struct Check {
 
 /// The page of a connection, before any check or change.
 async fn shown(state: &AppState, user: &CurrentUser, id: ConnectionId) -> Result<ConnectionPage> {
-    let found = connections::get(state.engine.db(), id).await?;
-    let found = found.ok_or_else(|| Problem::not_found("connection"))?;
+    let of = overview::of(state.engine.db(), id).await?;
+    let of = of.ok_or_else(|| Problem::not_found("connection"))?;
+    let found = &of.connection;
     let (configuration, version) = (found.configuration.clone(), found.version);
     let has_consent = found.consent.is_some();
-    let card = card(state, found, state.engine.now()).await?;
+    let card = cards(state, vec![of], state.engine.now()).await?.pop();
+    let card = card.ok_or_else(|| Problem::not_found("connection"))?;
     Ok(ConnectionPage {
         frame: Frame::new(&card.name, "provision", Some(user)),
         card,

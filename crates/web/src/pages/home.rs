@@ -7,14 +7,15 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::ProvisioningMode;
 use jiff::Timestamp;
+use provisioning::ids::ConnectionId;
 use provisioning::psa::Kind;
 use serde::Deserialize;
-use store::connections::{self, Connection};
+use store::overview::{self, Overview};
 use store::plans::{self, PlanFilter, PlanStatus};
+use store::review_items;
 use store::rights::{Module, Right};
 use store::runs::{self, RunFilter, RunStatus};
 use store::tickets::{self, Assignee, TicketFilter, TicketStatus};
-use store::{mapping_rules, review_items, subscriptions};
 
 use super::chart::{self, Changes, Row, Span};
 use super::frame::{Frame, go, needs, page, word};
@@ -57,53 +58,55 @@ pub(crate) struct Card {
     pub(crate) needs_rule: bool,
 }
 
-/// What a card says of a connection.
-pub(crate) async fn card(state: &AppState, of: Connection, now: Timestamp) -> Result<Card> {
-    let db = state.engine.db();
-    let last_run = match of.progress.last_run_id {
-        Some(id) => runs::get(db, id).await?,
-        None => None,
+/// What cards say of connections.
+pub(crate) async fn cards(
+    state: &AppState,
+    all: Vec<Overview>,
+    now: Timestamp,
+) -> Result<Vec<Card>> {
+    let ids: Vec<ConnectionId> = all.iter().map(|one| one.connection.id).collect();
+    let people = state.shared.people.of(state.engine.db(), &ids, now).await?;
+    let one = |of: Overview| {
+        let people = people.get(&of.connection.id).copied().unwrap_or(0);
+        let as_of = state.engine.as_of(&of.connection);
+        card(of, people, as_of, now)
     };
-    let filter = PlanFilter {
-        status: Some(PlanStatus::Held),
-        connection_id: Some(of.id),
-        ..PlanFilter::default()
-    };
-    let held = plans::list(db, &filter, None, 1).await?.pop();
-    let subscriptions = subscriptions::list(db, of.id).await?.into_iter();
-    let status = word(&of.health.status);
-    let as_of = state.engine.as_of(&of);
-    let name = of.tenant_name.or(of.tenant_domain.clone());
-    Ok(Card {
-        id: of.id.to_string(),
-        name: name.unwrap_or_else(|| of.configuration.tenant_input.clone()),
-        tenant: of
+    Ok(all.into_iter().map(one).collect())
+}
+
+fn card(of: Overview, people: u64, as_of: Option<Timestamp>, now: Timestamp) -> Card {
+    let connection = of.connection;
+    let status = word(&connection.health.status);
+    Card {
+        id: connection.id.to_string(),
+        name: connection.name().to_owned(),
+        tenant: connection
             .tenant_id
-            .map_or(of.configuration.tenant_input, |id| id.to_string()),
-        application: of.configuration.application_id,
+            .map_or(connection.configuration.tenant_input, |id| id.to_string()),
+        application: connection.configuration.application_id,
         state_words: match status.as_str() {
             "held" => "waits for approval".to_owned(),
             _ => status.replace('_', " "),
         },
-        needs_rule: status == "connected" && !mapping_rules::any(db, of.id).await?,
+        needs_rule: status == "connected" && !of.has_rules,
         is_paused: status == "paused",
         state: status,
-        reason: of.health.reason,
-        cure: of.health.cure,
+        reason: connection.health.reason,
+        cure: connection.health.cure,
         as_of: maybe(as_of, now),
-        last_run: last_run.map(|run| {
+        last_run: of.last_run.map(|run| {
             let words = format!("{}, ", state_of(run.status));
             (run.id.to_string(), when(run.started_at, now).after(&words))
         }),
-        people: state.shared.people.of(db, of.id, now).await?,
-        secret_ends: of.configuration.secret_expires_at.map(|at| when(at, now)),
-        subscription_ends: subscriptions
-            .map(|one| one.expires_at)
-            .min()
+        people,
+        secret_ends: connection
+            .configuration
+            .secret_expires_at
             .map(|at| when(at, now)),
-        held: held.map(|plan| plan.id.to_string()),
-        reviews: review_items::count_open(db, Some(of.id)).await?,
-    })
+        subscription_ends: of.subscription_ends.map(|at| when(at, now)),
+        held: of.held.map(|plan| plan.to_string()),
+        reviews: of.reviews,
+    }
 }
 
 /// A plan that waits.
@@ -233,22 +236,26 @@ pub(crate) async fn show(
         return page(&shown);
     }
     shown.is_local_only = state.engine.provisioning_mode().await? == ProvisioningMode::LocalOnly;
+    let all = overview::all(db).await?;
+    let part = |value: Option<i64>| u64::try_from(value?).ok();
+    let known: Vec<_> = all
+        .iter()
+        .map(|one| {
+            let progress = &one.connection.progress;
+            let theirs = part(progress.delay_microsoft_ms);
+            (one.connection.id, theirs.zip(part(progress.delay_ours_ms)))
+        })
+        .collect();
+    shown.cards = cards(&state, all, now).await?;
     let mut tenants = HashMap::new();
     let mut measured = Vec::new();
-    for connection in connections::list(db).await? {
-        let part = |value: Option<i64>| u64::try_from(value?).ok();
-        let progress = connection.progress;
-        let theirs = part(progress.delay_microsoft_ms);
-        let delay = theirs.zip(part(progress.delay_ours_ms));
-        let id = connection.id;
-        let card = card(&state, connection, now).await?;
+    for ((id, delay), card) in known.into_iter().zip(&shown.cards) {
         tenants.insert(id, card.name.clone());
         measured.push(Measured {
             name: card.name.clone(),
             people: card.people,
             delay,
         });
-        shown.cards.push(card);
     }
     if measured.iter().any(|one| one.people > 0) {
         shown.charts = Some(charts(&state, measured, now, wanted.span()).await?);

@@ -336,11 +336,10 @@ async fn elsewhere(state: &AppState, also: &str) -> Result<Vec<Elsewhere>> {
         else {
             continue;
         };
-        let name = connections::get(db, connection).await?;
-        let name = name.and_then(|of| of.tenant_name.or(of.tenant_domain));
+        let of = connections::get(db, connection).await?;
         found.push(Elsewhere {
             plan: id.to_string(),
-            name: name.unwrap_or_else(|| "another tenant".to_owned()),
+            name: of.map_or_else(|| "another tenant".to_owned(), |of| of.name().to_owned()),
             people: plan,
         });
     }

@@ -8,9 +8,10 @@ use provisioning::ids::{ConnectionId, RunId};
 use provisioning::plan::Counts;
 use serde::Deserialize;
 use serde_json::Value;
+use store::connections::{self, Connection};
+use store::plans;
 use store::rights::{Module, Right};
 use store::runs::{self, RunFilter, RunMode, RunRow, RunStatus};
-use store::{connections, plans};
 
 use super::frame::{Choice, Frame, needs, page, query, word};
 use super::moment::{Timed, when};
@@ -178,17 +179,15 @@ fn run(row: RunRow, of: String, now: jiff::Timestamp) -> Run {
     }
 }
 
-/// What a run is a run of: its tenant.
-async fn tenant(state: &AppState, row: &RunRow) -> Result<String> {
+/// What a run is a run of: its tenant, among those there are.
+fn tenant(all: &[Connection], row: &RunRow) -> String {
     let Some(id) = row.connection_id else {
-        return Ok("every tenant".to_owned());
+        return "every tenant".to_owned();
     };
-    let found = connections::get(state.engine.db(), id).await?;
-    let name = found.map(|one| {
-        let name = one.tenant_name.or(one.tenant_domain);
-        name.unwrap_or(one.configuration.tenant_input)
-    });
-    Ok(name.unwrap_or_else(|| "a tenant that was removed".to_owned()))
+    let found = all.iter().find(|one| one.id == id);
+    found
+        .map_or("a tenant that was removed", Connection::name)
+        .to_owned()
 }
 
 /// Counts, rate, and time left.
@@ -289,15 +288,13 @@ impl Wanted {
 }
 
 /// The tenants there are, to choose from.
-async fn tenants(state: &AppState, chosen: &str) -> Result<Vec<Choice>> {
-    let all = connections::list(state.engine.db()).await?.into_iter();
-    let one = |one: connections::Connection| {
+fn tenants(all: &[Connection], chosen: &str) -> Vec<Choice> {
+    let one = |one: &Connection| {
         let value = one.id.to_string();
-        let name = one.tenant_name.or(one.tenant_domain);
         Choice {
             chosen: value == chosen,
             value,
-            label: name.unwrap_or(one.configuration.tenant_input),
+            label: one.name().to_owned(),
         }
     };
     let any = Choice {
@@ -305,7 +302,7 @@ async fn tenants(state: &AppState, chosen: &str) -> Result<Vec<Choice>> {
         label: "any".to_owned(),
         chosen: chosen.is_empty(),
     };
-    Ok(std::iter::once(any).chain(all.map(one)).collect())
+    std::iter::once(any).chain(all.iter().map(one)).collect()
 }
 
 fn statuses(chosen: &str) -> Vec<Choice> {
@@ -334,17 +331,17 @@ pub(crate) async fn list(
             ("after", &after),
         ])
     });
-    let mut shown = Vec::new();
-    for row in rows {
-        let of = tenant(&state, &row).await?;
-        shown.push(run(row, of, now));
-    }
+    let all = connections::list(state.engine.db()).await?;
+    let shown = rows.into_iter().map(|row| {
+        let of = tenant(&all, &row);
+        run(row, of, now)
+    });
     page(&RunsPage {
         frame: Frame::new("Runs", "runs", Some(&user)),
         statuses: statuses(&wanted.status),
-        tenants: tenants(&state, &wanted.tenant).await?,
+        tenants: tenants(&all, &wanted.tenant),
         is_filtered: filter.status.is_some() || filter.connection_id.is_some(),
-        runs: shown,
+        runs: shown.collect(),
         first: wanted.after.is_some(),
         next,
     })
@@ -358,7 +355,11 @@ pub(crate) async fn show(
     needs(&user, Module::Admin, Right::View)?;
     let row = runs::get(state.engine.db(), id).await?;
     let row = row.ok_or_else(|| Problem::not_found("run"))?;
-    let of = tenant(&state, &row).await?;
+    let of = match row.connection_id {
+        Some(id) => connections::get(state.engine.db(), id).await?,
+        None => None,
+    };
+    let of = tenant(of.as_slice(), &row);
     let progress = match is_running(row.status) {
         true => Some(progress(&state, &row).await?),
         false => None,

@@ -56,10 +56,9 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
         let lines = state.engine.health(&connection).await?;
         let worst = lines.iter().map(|line| line.severity).max();
         let worst = worst.unwrap_or(Severity::Good);
-        let name = connection.tenant_name.or(connection.tenant_domain);
         all.push(Of {
             id: connection.id.to_string(),
-            name: name.unwrap_or(connection.configuration.tenant_input),
+            name: connection.name().to_owned(),
             worst,
             state: word(&worst),
             lines: lines

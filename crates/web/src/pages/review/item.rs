@@ -108,8 +108,7 @@ pub(super) async fn items(state: &AppState, rows: Vec<ReviewRow>) -> Result<Vec<
 async fn around(db: &Db, rows: &[ReviewRow]) -> Result<Around> {
     let mut tenants = BTreeMap::new();
     for one in connections::list(db).await? {
-        let name = one.tenant_name.or(one.tenant_domain);
-        tenants.insert(one.id, name.unwrap_or(one.configuration.tenant_input));
+        tenants.insert(one.id, one.name().to_owned());
     }
     let rules = mapping_rules::list(db).await?.into_iter();
     let rules: Vec<MappingRule> = rules.map(|row| row.rule).collect();

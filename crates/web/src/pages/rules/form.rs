@@ -302,9 +302,7 @@ async fn build(
 }
 
 fn named(one: connections::Connection) -> (String, String) {
-    let name = one.tenant_name.or(one.tenant_domain);
-    let label = name.unwrap_or(one.configuration.tenant_input);
-    (one.id.to_string(), label)
+    (one.id.to_string(), one.name().to_owned())
 }
 
 async fn offered_accounts(state: &AppState) -> Result<Vec<(String, String)>> {
