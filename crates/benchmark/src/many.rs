@@ -3,18 +3,17 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
-use store::connections;
 use tokio_util::sync::CancellationToken;
 
-use crate::measure::{Since, clock, load, memory, peak_memory};
+use crate::measure::{Since, load, memory, peak_memory};
 use crate::places::Places;
 use crate::subject::Subject;
 use crate::tenant::Emulator;
 
-/// How often it is looked whether a tenant fails.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long all first syncs together may take.
+const LIMIT: Duration = Duration::from_secs(3600);
 
 pub(crate) async fn measure(
     places: &Places,
@@ -28,39 +27,17 @@ pub(crate) async fn measure(
     let worlds = emulator.tenants(tenants, people).await?;
     let first = worlds.first().context("no tenants")?;
     let subject = Subject::new(&first.base, places.make("many").await?).await?;
-    for world in worlds {
-        let connection = subject.connect(world.tenant).await?;
-        for group in &world.groups {
-            subject.rule(connection, *group, 1, "User").await?;
-        }
-    }
+    subject.connect_all(&worlds).await?;
     let db = subject.engine.db();
     let engine = subject.beside(poll, Duration::from_secs(24 * 3600))?;
     let stop = CancellationToken::new();
     let since = Since::now()?;
-    let began = clock();
-    let mut looked = clock();
     let worker = tokio::spawn({
         let stop = stop.clone();
         async move { engine.work(stop).await }
     });
-    loop {
-        let done = connections::first_syncs_done(db).await?;
-        if done == tenants {
-            break;
-        }
-        ensure!(
-            began.elapsed().as_secs() < 3600,
-            "{done} of {tenants} tenants after an hour"
-        );
-        if looked.elapsed() > LOOK {
-            looked = clock();
-            let all = connections::list(db).await?;
-            let broken = all.iter().find(|one| one.health.code.is_some());
-            ensure!(broken.is_none(), "{:?}", broken.map(|one| &one.health));
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let look = Duration::from_millis(100);
+    subject.all_synced(tenants, look, LIMIT).await?;
     let (seconds, cpu) = (since.seconds(), since.cpu_seconds()?);
     // One poll of everybody, then quiet.
     tokio::time::sleep(poll).await;

@@ -12,7 +12,7 @@ use provisioning::mapping_rule::{Members, RolesMode};
 use provisioning::policy::{EmailSource, OnDisabled};
 use provisioning::psa::Kind;
 use secrecy::SecretBox;
-use store::connections::Auth;
+use store::connections::{self, Auth};
 use store::journal::Origin;
 use store::runs::{RunRow, RunStatus};
 use store::{Db, jobs, runs};
@@ -20,8 +20,8 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::floor_fetch::environment;
-use crate::measure::Place;
-use crate::tenant::{APPLICATION, SECRET};
+use crate::measure::{Place, clock};
+use crate::tenant::{APPLICATION, SECRET, World};
 
 /// No limit.
 const NONE: Limit = Limit {
@@ -31,6 +31,8 @@ const NONE: Limit = Limit {
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
+/// How often it is looked whether a tenant fails.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// An engine and its database.
 pub(crate) struct Subject {
@@ -81,6 +83,47 @@ impl Subject {
             limits: None,
         };
         Ok(self.engine.add_connection(new, &actor()).await?.id)
+    }
+
+    /// Connects tenants, each with a rule for each of its groups.
+    pub(crate) async fn connect_all(&self, worlds: &[World]) -> Result<()> {
+        for world in worlds {
+            let connection = self.connect(world.tenant).await?;
+            for group in &world.groups {
+                self.rule(connection, *group, 1, "User").await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits, looking so often, until so many tenants have had their first syncs;
+    /// up to the limit, and no longer than until one of them fails.
+    pub(crate) async fn all_synced(
+        &self,
+        tenants: u64,
+        look: Duration,
+        limit: Duration,
+    ) -> Result<()> {
+        let db = self.engine.db();
+        let began = clock();
+        let mut looked = clock();
+        loop {
+            let done = connections::first_syncs_done(db).await?;
+            if done == tenants {
+                return Ok(());
+            }
+            ensure!(
+                began.elapsed() < limit,
+                "{done} of {tenants} tenants after {limit:?}"
+            );
+            if looked.elapsed() > LOOK {
+                looked = clock();
+                let all = connections::list(db).await?;
+                let broken = all.iter().find(|one| one.health.code.is_some());
+                ensure!(broken.is_none(), "{:?}", broken.map(|one| &one.health));
+            }
+            tokio::time::sleep(look).await;
+        }
     }
 
     pub(crate) async fn rule(

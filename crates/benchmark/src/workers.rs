@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
-use store::connections;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +17,8 @@ use crate::tenant::Emulator;
 
 /// How many workers there are, one measurement after the other.
 const WORKERS: [usize; 3] = [1, 2, 4];
+/// How long all first syncs together may take.
+const LIMIT: Duration = Duration::from_secs(600);
 const POLL: Duration = Duration::from_secs(30);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -68,28 +69,13 @@ async fn first_syncs(
     let place = places.make("workers").await?;
     let url = place.url.clone();
     let subject = Subject::new(&base, place).await?;
-    for world in &worlds {
-        let connection = subject.connect(world.tenant).await?;
-        for group in &world.groups {
-            subject.rule(connection, *group, 1, "User").await?;
-        }
-    }
+    subject.connect_all(&worlds).await?;
     emulator.answer_after(latency).await?;
     let began = clock();
     let processes: Result<Vec<Child>> = (0..workers).map(|_| start(&url, &base)).collect();
     let processes = processes?;
-    let db = subject.engine.db();
-    loop {
-        let done = connections::first_syncs_done(db).await?;
-        if done == tenants {
-            break;
-        }
-        ensure!(
-            began.elapsed().as_secs() < 600,
-            "{done} of {tenants} tenants after ten minutes"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let look = Duration::from_millis(20);
+    subject.all_synced(tenants, look, LIMIT).await?;
     let seconds = began.elapsed().as_secs_f64();
     for mut process in processes {
         // The end of its input ends it.
@@ -97,7 +83,7 @@ async fn first_syncs(
         let ended = process.wait().await?;
         ensure!(ended.success(), "a worker ended with {ended}");
     }
-    db.close().await;
+    subject.engine.db().close().await;
     places.drop_all().await?;
     Ok(seconds)
 }

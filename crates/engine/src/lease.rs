@@ -61,12 +61,10 @@ impl Idle {
     /// Removes whichever has been due longest, if any is.
     pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<Arc<Job>> {
         let (due, id) = *self.by_due.first()?;
-        let (job, _) = if due <= now {
-            self.remove(id)?
-        } else {
+        if due > now {
             return None;
-        };
-        Some(job)
+        }
+        self.remove(id).map(|(job, _)| job)
     }
 
     /// Removes the one with this job.

@@ -54,7 +54,7 @@ impl Budget {
 
     /// Of an application in all its tenants, when `processes` share it.
     pub(crate) fn of_application(processes: u32) -> Self {
-        let part = APPLICATION_ALLOWANCE / f64::from(processes.max(1));
+        let part = part_of(processes);
         Self::new(APPLICATION_WINDOW, part, part)
     }
 
@@ -72,7 +72,7 @@ impl Budget {
     /// Takes the part of an application's allowance that is left when
     /// `processes` share it. What was learnt of it stays learnt.
     fn share_among(&mut self, processes: u32) {
-        let part = APPLICATION_ALLOWANCE / f64::from(processes.max(1));
+        let part = part_of(processes);
         self.allowance *= part / self.largest;
         self.largest = part;
     }
@@ -146,6 +146,11 @@ impl Budget {
             self.spent.pop_front();
         }
     }
+}
+
+/// What each of so many processes may spend of an application's allowance.
+fn part_of(processes: u32) -> f64 {
+    APPLICATION_ALLOWANCE / f64::from(processes.max(1))
 }
 
 /// The budgets of the applications a process reads as. Clones share them: every

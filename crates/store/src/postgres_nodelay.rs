@@ -5,29 +5,26 @@
 //! a `COPY` then waits until the server acknowledges the rows before it, which
 //! takes forty milliseconds. The driver keeps its sockets to itself, so they are
 //! looked for among the process's own. To be removed with the release that sets
-//! the option: without [`send_at_once`] `contract/database.rs` tells.
+//! the option: without it `contract/database.rs` tells.
 
 /// Sets `TCP_NODELAY` on every socket of this process whose other end has this
-/// port; how many. A system that refuses loses speed and nothing else.
+/// port. A system that refuses loses speed and nothing else.
 #[cfg(target_os = "linux")]
-pub fn send_at_once(port: u16) -> usize {
+pub(crate) fn send_at_once(port: u16) {
     let set = sockets_to(port).and_then(|sockets| {
         for socket in &sockets {
             rustix::net::sockopt::set_tcp_nodelay(socket, true)?;
         }
-        Ok(sockets.len())
+        Ok(())
     });
-    set.unwrap_or_else(|error| {
+    if let Err(error) = set {
         tracing::debug!("small packets to PostgreSQL are sent late: {error}");
-        0
-    })
+    }
 }
 
 /// Nothing, elsewhere than on Linux.
 #[cfg(not(target_os = "linux"))]
-pub fn send_at_once(_port: u16) -> usize {
-    0
-}
+pub(crate) fn send_at_once(_port: u16) {}
 
 /// The TCP sockets of this process whose other end has this port.
 #[cfg(target_os = "linux")]

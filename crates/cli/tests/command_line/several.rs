@@ -41,6 +41,17 @@ async fn taken_over(fleet: &Fleet, tenants: &[usize], why: &str) {
     println!("{why}: applied after {:.1} s", took.as_secs_f64());
 }
 
+/// A worker that was away gets its share again and applies a change in it, and
+/// nothing is lost or doubled; then all end.
+async fn comes_back(fleet: Fleet, near: Process, apart: Process, why: &str) {
+    fleet.is_spread_over(&[&near, &apart]).await;
+    let again = fleet.of(&apart).await;
+    taken_over(&fleet, &again, why).await;
+    fleet.nothing_is_lost_or_doubled().await;
+    drop((near, apart));
+    fleet.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn work_is_spread_by_tenant_and_that_of_a_killed_worker_moves() {
     let Some(url) = postgres_url() else { return };
@@ -138,12 +149,7 @@ async fn a_worker_whose_database_is_silent_is_replaced_and_comes_back() {
 
     // The connections there were never say anything again.
     way.is(Way::Open);
-    fleet.is_spread_over(&[&near, &apart]).await;
-    let again = fleet.of(&apart).await;
-    taken_over(&fleet, &again, "Heard again").await;
-    fleet.nothing_is_lost_or_doubled().await;
-    drop((near, apart));
-    fleet.end().await;
+    comes_back(fleet, near, apart, "Heard again").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,10 +172,5 @@ async fn a_worker_on_a_host_whose_cable_is_pulled_is_replaced_and_comes_back() {
     taken_over(&fleet, &tenants, "Unplugged").await;
 
     host.is_reached(true);
-    fleet.is_spread_over(&[&near, &apart]).await;
-    let again = fleet.of(&apart).await;
-    taken_over(&fleet, &again, "Plugged in").await;
-    fleet.nothing_is_lost_or_doubled().await;
-    drop((near, apart));
-    fleet.end().await;
+    comes_back(fleet, near, apart, "Plugged in").await;
 }

@@ -35,7 +35,7 @@ const MOST_RUNS: u32 = 10_000;
 
 /// A connection as cards and tables show it.
 pub(crate) struct Card {
-    pub(crate) id: String,
+    pub(crate) id: ConnectionId,
     pub(crate) name: String,
     pub(crate) tenant: String,
     pub(crate) application: String,
@@ -56,6 +56,8 @@ pub(crate) struct Card {
     pub(crate) is_paused: bool,
     /// It is connected, and no rule takes anybody of it.
     pub(crate) needs_rule: bool,
+    /// How late the latest change was, in milliseconds: by Microsoft, and by us.
+    delay: Option<(u64, u64)>,
 }
 
 /// What cards say of connections.
@@ -75,10 +77,12 @@ pub(crate) async fn cards(
 }
 
 fn card(of: Overview, people: u64, as_of: Option<Timestamp>, now: Timestamp) -> Card {
+    let part = |value: Option<i64>| u64::try_from(value?).ok();
     let connection = of.connection;
+    let progress = &connection.progress;
     let status = word(&connection.health.status);
     Card {
-        id: connection.id.to_string(),
+        id: connection.id,
         name: connection.name().to_owned(),
         tenant: connection
             .tenant_id
@@ -106,6 +110,7 @@ fn card(of: Overview, people: u64, as_of: Option<Timestamp>, now: Timestamp) -> 
         subscription_ends: of.subscription_ends.map(|at| when(at, now)),
         held: of.held.map(|plan| plan.to_string()),
         reviews: of.reviews,
+        delay: part(progress.delay_microsoft_ms).zip(part(progress.delay_ours_ms)),
     }
 }
 
@@ -236,27 +241,19 @@ pub(crate) async fn show(
         return page(&shown);
     }
     shown.is_local_only = state.engine.provisioning_mode().await? == ProvisioningMode::LocalOnly;
-    let all = overview::all(db).await?;
-    let part = |value: Option<i64>| u64::try_from(value?).ok();
-    let known: Vec<_> = all
-        .iter()
-        .map(|one| {
-            let progress = &one.connection.progress;
-            let theirs = part(progress.delay_microsoft_ms);
-            (one.connection.id, theirs.zip(part(progress.delay_ours_ms)))
-        })
+    shown.cards = cards(&state, overview::all(db).await?, now).await?;
+    let cards = shown.cards.iter();
+    let tenants: HashMap<ConnectionId, String> = cards
+        .clone()
+        .map(|card| (card.id, card.name.clone()))
         .collect();
-    shown.cards = cards(&state, all, now).await?;
-    let mut tenants = HashMap::new();
-    let mut measured = Vec::new();
-    for ((id, delay), card) in known.into_iter().zip(&shown.cards) {
-        tenants.insert(id, card.name.clone());
-        measured.push(Measured {
+    let measured: Vec<Measured> = cards
+        .map(|card| Measured {
             name: card.name.clone(),
             people: card.people,
-            delay,
-        });
-    }
+            delay: card.delay,
+        })
+        .collect();
     if measured.iter().any(|one| one.people > 0) {
         shown.charts = Some(charts(&state, measured, now, wanted.span()).await?);
     }
