@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use provisioning::action::{ActionKind, Decision};
 use provisioning::address::fold;
 use provisioning::ids::{ConnectionId, ObjectId, PlanId, RecordId, ReviewId, RunId, TenantId};
@@ -54,6 +55,14 @@ pub(crate) struct ApplyOf<'a> {
     pub(crate) actor: Option<String>,
 }
 
+/// What of a plan is to be applied.
+pub(crate) enum Left {
+    /// The stored decisions after this one.
+    Stored { after: i64 },
+    /// These, which are all, as they were stored.
+    Known(Vec<DecisionRow>),
+}
+
 /// The same, for tasks of their own.
 #[derive(Clone)]
 struct Applying {
@@ -98,38 +107,41 @@ struct Prepared {
 
 impl Engine {
     /// Applies what is left of a plan. May be called again after a crash: it
-    /// goes on where the last committed batch ended.
-    pub(crate) async fn apply_plan(&self, of: ApplyOf<'_>) -> Result<()> {
-        let Some(plan) = plans::get(self.db(), of.plan_id).await? else {
-            return Err(EngineError::not_found("plan"));
+    /// goes on where the last committed batch ended. Whoever calls says that the
+    /// plan is applied.
+    pub(crate) async fn apply_plan(&self, of: ApplyOf<'_>, left: Left) -> Result<()> {
+        let count = match &left {
+            Left::Stored { after } => decisions::count(self.db(), of.plan_id, *after).await?,
+            Left::Known(all) => all.len() as u64,
         };
-        let left = decisions::count(self.db(), of.plan_id, plan.applied_seq).await?;
-        let is_deferred = deferred_indexes::defer_for(self.db(), Stage::Apply, left).await?;
+        let is_deferred = deferred_indexes::defer_for(self.db(), Stage::Apply, count).await?;
         let applying = Applying {
             connection_id: of.connection.id,
             run_id: of.run_id,
             plan_id: of.plan_id,
             actor: of.actor,
         };
-        let applied = self.apply_rest(&applying, plan.applied_seq).await;
+        let applied = self.apply_rest(&applying, left).await;
         if is_deferred {
             deferred_indexes::restore(self.db()).await?;
         }
-        applied?;
+        applied
+    }
+
+    /// Says that a plan is applied.
+    pub(crate) async fn end_plan(&self, id: PlanId) -> Result<()> {
         let mut tx = self.begin_relaxed().await?;
-        let from = [PlanStatus::Applying];
-        let now = self.now();
-        plans::set_status(&mut tx, of.plan_id, &from, PlanStatus::Applied, None, now).await?;
+        mark_applied(&mut tx, id, self.now()).await?;
         tx.commit().await?;
         Ok(())
     }
 
     /// One batch is read and one made ready while another is written.
-    async fn apply_rest(&self, of: &Applying, after: i64) -> Result<()> {
+    async fn apply_rest(&self, of: &Applying, left: Left) -> Result<()> {
         let (send_page, mut pages) = mpsc::channel(1);
         let (send, prepared) = mpsc::channel(WAITING);
         let mut ahead = JoinSet::new();
-        ahead.spawn(self.clone().read_ahead(of.plan_id, after, send_page));
+        ahead.spawn(self.clone().read_ahead(of.plan_id, left, send_page));
         let (engine, ahead_of) = (self.clone(), of.clone());
         ahead.spawn(async move {
             while let Some((page, last)) = pages.recv().await {
@@ -215,17 +227,25 @@ impl Engine {
     async fn read_ahead(
         self,
         plan_id: PlanId,
-        mut after: i64,
+        left: Left,
         send: mpsc::Sender<(Vec<DecisionRow>, i64)>,
     ) -> Result<()> {
         let filter = DecisionFilter::default();
+        let (mut after, mut known) = match left {
+            Left::Stored { after } => (after, None),
+            Left::Known(all) => (0, Some(all)),
+        };
         loop {
-            let page = decisions::page(self.db(), plan_id, after, BATCH, &filter).await?;
+            let page = match known.take() {
+                Some(all) => all,
+                None => decisions::page(self.db(), plan_id, after, BATCH, &filter).await?,
+            };
             let Some(last) = page.last().map(|row| row.seq) else {
                 return Ok(());
             };
+            let is_last = page.len() < BATCH as usize;
             after = last;
-            if send.send((page, last)).await.is_err() {
+            if send.send((page, last)).await.is_err() || is_last {
                 return Ok(());
             }
         }
@@ -369,12 +389,8 @@ impl Engine {
         &self,
         tx: &mut Tx,
         id: ConnectionId,
-        run_id: RunId,
+        plan: PlanId,
     ) -> Result<()> {
-        let run = runs::get(&mut *tx, run_id).await?;
-        let Some(plan) = run.and_then(|run| run.plan_id) else {
-            return Ok(());
-        };
         let stale = decisions::people_in_state(&mut *tx, plan, "stale").await?;
         if !stale.is_empty() {
             let now = self.now();
@@ -406,6 +422,12 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Says that a plan is applied, if nobody has said so yet.
+pub(crate) async fn mark_applied(tx: &mut Tx, id: PlanId, now: Timestamp) -> Result<()> {
+    let from = [PlanStatus::Applying, PlanStatus::Applied];
+    Ok(plans::set_status(tx, id, &from, PlanStatus::Applied, None, now).await?)
 }
 
 /// Whether nobody can have come first: the batch changes no record, and its
@@ -473,7 +495,7 @@ impl Batch {
         of: &Applying,
         row: &DecisionRow,
         taken: &HashSet<String>,
-        now: jiff::Timestamp,
+        now: Timestamp,
     ) -> Result<(), Moved> {
         let decision = &row.decision;
         let mut next: HashMap<RecordId, (Record, i64)> = HashMap::new();
@@ -504,7 +526,7 @@ impl Batch {
         Ok(())
     }
 
-    fn link(&mut self, of: &Applying, decision: &Decision, now: jiff::Timestamp) {
+    fn link(&mut self, of: &Applying, decision: &Decision, now: Timestamp) {
         let Some(row) = link_row(of.connection_id, decision, now) else {
             return;
         };
@@ -515,7 +537,7 @@ impl Batch {
         self.links.push(row);
     }
 
-    fn note(&mut self, engine: &Engine, of: &Applying, row: &DecisionRow, now: jiff::Timestamp) {
+    fn note(&mut self, engine: &Engine, of: &Applying, row: &DecisionRow, now: Timestamp) {
         let decision = &row.decision;
         for action in &decision.actions {
             let origin = match action.reason.cause {
@@ -559,7 +581,7 @@ impl Batch {
 
 impl Batch {
     /// Tells of the questions that are new.
-    fn tell_of_reviews(&mut self, asked: &[ReviewId], now: jiff::Timestamp) {
+    fn tell_of_reviews(&mut self, asked: &[ReviewId], now: Timestamp) {
         let event = WebhookEvent::ReviewOpened;
         if !self.wanted.contains(&event) {
             return;
@@ -578,7 +600,7 @@ impl Batch {
 pub(crate) fn link_row(
     id: ConnectionId,
     decision: &Decision,
-    now: jiff::Timestamp,
+    now: Timestamp,
 ) -> Option<LinkRow> {
     let write = decision.link.as_ref()?;
     Some(LinkRow {

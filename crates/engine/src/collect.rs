@@ -12,14 +12,15 @@ mod hydrate;
 mod members;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use graph::{Cost, GraphClient};
+use jiff::Timestamp;
 use provisioning::address::Domain;
 use provisioning::ids::{GroupId, RunId, TenantId};
 use provisioning::mapping_rule::{MappingRule, ScopeKind};
 use store::connections::{Connection, Tenant};
-use store::{connections, mapping_rules, runs};
+use store::{Tx, connections, mapping_rules, runs};
 use tokio::sync::OnceCell;
 
 use crate::engine::{Engine, locked};
@@ -44,6 +45,9 @@ pub(crate) struct Reading {
     pub(crate) tenant_id: TenantId,
     pub(crate) domains: BTreeSet<Domain>,
     pub(crate) run_id: Option<RunId>,
+    started: Timestamp,
+    /// What everything had cost when it was noted last.
+    unnoted_from: Mutex<Cost>,
     /// Rules that are not saved yet, if any.
     rules: Option<Vec<MappingRule>>,
     mapped: OnceCell<BTreeMap<GroupId, Inside>>,
@@ -71,10 +75,10 @@ impl Engine {
         instead: &Hypothesis,
         run_id: Option<RunId>,
     ) -> Result<Collected> {
-        let started = self.now();
         let client = self.client(connection).await?;
         let before = client.cost();
         let reading = self.reading(connection, client, instead, run_id)?;
+        let started = reading.started;
         let any_pending = match mode {
             Mode::Full => Box::pin(reading.full()).await?,
             Mode::Delta => match Box::pin(reading.delta()).await {
@@ -84,19 +88,10 @@ impl Engine {
         };
         let cost: Cost = reading.client.cost().since(before);
         locked(&self.0.read_at).insert(connection.id, started);
-        // Later reads are written down now and then, many in one transaction.
-        let is_first = connection.progress.as_of.is_none();
-        if !is_first {
-            locked(&self.0.unwritten_reads).insert(connection.id);
-        }
-        if is_first || run_id.is_some() {
+        locked(&self.0.unwritten_reads).insert(connection.id);
+        if reading.has_cost() {
             let mut tx = self.begin_relaxed().await?;
-            if is_first {
-                connections::record_reads(&mut tx, &[(connection.id, started)]).await?;
-            }
-            if let Some(run) = run_id {
-                runs::add_cost(&mut tx, run, cost.requests, cost.resource_units).await?;
-            }
+            reading.note_cost(&mut tx).await?;
             tx.commit().await?;
         }
         Ok(Collected {
@@ -136,6 +131,8 @@ impl Engine {
         Ok(Arc::new(Reading {
             engine: self.clone(),
             connection: connection.clone(),
+            started: self.now(),
+            unnoted_from: Mutex::new(client.cost()),
             client,
             tenant_id,
             domains,
@@ -147,6 +144,35 @@ impl Engine {
 }
 
 impl Reading {
+    /// Whether something is to be written about what reading costs, or that a
+    /// connection was read for the first time. Later reads are written down now
+    /// and then, many in one transaction.
+    fn has_cost(&self) -> bool {
+        let since = self.client.cost().since(*locked(&self.unnoted_from));
+        let is_first = self.connection.progress.as_of.is_none();
+        since.requests > 0 && (is_first || self.run_id.is_some())
+    }
+
+    /// Adds what reading has cost since this was asked the last time to the run.
+    async fn note_cost(&self, tx: &mut Tx) -> Result<()> {
+        if !self.has_cost() {
+            return Ok(());
+        }
+        let now = self.client.cost();
+        let cost = now.since(std::mem::replace(
+            &mut *locked(&self.unnoted_from),
+            now,
+        ));
+        if self.connection.progress.as_of.is_none() {
+            let reads = [(self.connection.id, self.started)];
+            connections::record_reads(tx, &reads).await?;
+        }
+        if let Some(run) = self.run_id {
+            runs::add_cost(tx, run, cost.requests, cost.resource_units).await?;
+        }
+        Ok(())
+    }
+
     /// Groups of enabled rules, and what of them counts.
     async fn mapped(&self) -> Result<&BTreeMap<GroupId, Inside>> {
         self.mapped

@@ -11,12 +11,13 @@ use provisioning::policy::Policy;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::connections::Connection;
+use store::decisions::DecisionRow;
 use store::deferred_indexes::{self, Stage};
 use store::links::LinkRow;
 use store::mirror::Mirrored;
 use store::plans::{PlanKind, PlanRow, PlanStatus};
-use store::runs::RunRow;
-use store::{Backend, decisions, links, mirror, pending, plans, records, runs};
+use store::runs::{RunRow, RunStatus};
+use store::{Backend, Tx, decisions, links, mirror, pending, plans, records, runs};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -84,6 +85,98 @@ pub(crate) struct Built {
     pub(crate) looked_at: Vec<ObjectId>,
 }
 
+/// A plan that is built but for its latest decisions, which of a small plan are
+/// all: they are written together with what becomes of it.
+pub(crate) struct Drafted {
+    pub(crate) built: Built,
+    rest: Rest,
+}
+
+/// What of a plan is still to be written.
+#[derive(Default)]
+struct Rest {
+    /// The plan itself, and a run that came with it.
+    rows: Option<(PlanRow, Option<RunRow>)>,
+    /// How many decisions are written.
+    written: i64,
+    /// Those that follow.
+    decisions: Vec<Decision>,
+}
+
+impl From<Built> for Drafted {
+    fn from(built: Built) -> Self {
+        let rest = Rest::default();
+        Self { built, rest }
+    }
+}
+
+impl Drafted {
+    /// Writes what is left, and how the building ends, for the plan and its run.
+    pub(crate) async fn end(
+        &self,
+        tx: &mut Tx,
+        run_id: RunId,
+        (status, run_status): (PlanStatus, RunStatus),
+        hold: Option<&serde_json::Value>,
+    ) -> Result<()> {
+        let Built { id, tally, .. } = &self.built;
+        let planned = runs::Planned {
+            plan_id: *id,
+            status: run_status,
+            progress: progress(tally.people),
+            counts: tally.counts.clone(),
+            hold: hold.cloned(),
+        };
+        match &self.rest.rows {
+            None => {
+                let judged = self.built.judged(status, hold);
+                plans::finish_building(tx, *id, &judged).await?;
+                runs::set_planned(tx, run_id, &planned).await?;
+            }
+            Some((plan, run)) => {
+                let plan = PlanRow {
+                    status,
+                    hash: Some(self.built.hash.clone()),
+                    counts: tally.counts.clone(),
+                    people: tally.people,
+                    roles_lost: tally.roles_lost,
+                    hold: hold.cloned(),
+                    ..plan.clone()
+                };
+                plans::create(tx, &plan).await?;
+                match run {
+                    Some(run) => runs::create(tx, &planned.of(run.clone())).await?,
+                    None => runs::set_planned(tx, run_id, &planned).await?,
+                }
+            }
+        }
+        let Rest {
+            written, decisions, ..
+        } = &self.rest;
+        decisions::append(tx, *id, written + 1, decisions).await?;
+        Ok(())
+    }
+
+    /// All decisions as they are stored, unless some are only there.
+    pub(crate) fn into_decisions(self) -> Option<Vec<DecisionRow>> {
+        let Rest {
+            written, decisions, ..
+        } = self.rest;
+        let rows = decisions.into_iter().zip(1..);
+        let rows = rows.map(|(decision, seq)| DecisionRow {
+            seq,
+            decision,
+            state: None,
+        });
+        (written == 0).then(|| rows.collect())
+    }
+}
+
+/// How far planning is, for those who look at the run.
+fn progress(planned: u64) -> serde_json::Value {
+    json!({ "phase": "planning", "planned": planned })
+}
+
 impl Built {
     /// How the plan's building ends.
     pub(crate) fn judged<'a>(
@@ -102,18 +195,16 @@ impl Built {
     }
 }
 
-/// A plan on its way: rows of the plan, and of its run, are written when there
-/// is something to write.
-struct Draft<'a> {
+/// A plan on its way.
+struct Draft {
     id: PlanId,
-    /// Rows that are still to be written.
-    unwritten: Option<(PlanRow, Option<&'a RunRow>)>,
     run_id: Option<RunId>,
+    /// Whether it is nothing while it has only decisions that no person would
+    /// see.
+    is_of_round: bool,
     tally: Tally,
-    seq: i64,
     looked_at: Vec<ObjectId>,
-    /// Decisions that no person would see, while there are only such.
-    notes: Vec<Decision>,
+    rest: Rest,
 }
 
 /// What was gathered of one batch.
@@ -122,19 +213,32 @@ type Gathered = (Vec<Case>, Surroundings);
 impl Engine {
     /// Builds a plan. It stays in `building` until it is judged.
     pub(crate) async fn build_plan(&self, of: PlanOf<'_>) -> Result<Built> {
-        let mut draft = self.draft(&of, None);
-        self.write_rows(&mut draft).await?;
+        let Drafted { built, mut rest } = self.draft_plan(of).await?;
+        let mut tx = self.begin_relaxed().await?;
+        write_rows(&mut tx, &mut rest).await?;
+        decisions::append(&mut tx, built.id, rest.written + 1, &rest.decisions).await?;
+        tx.commit().await?;
+        Ok(built)
+    }
+
+    /// Builds the plan of a run.
+    pub(crate) async fn draft_plan(&self, of: PlanOf<'_>) -> Result<Drafted> {
+        let draft = self.draft(&of, None);
         self.fill_plan(&of, draft).await
     }
 
     /// Builds a plan with a run of its own. When there is nothing to do that
     /// a person would see, neither is written: `decisions` is 0 then.
-    pub(crate) async fn build_plan_of_round(&self, of: PlanOf<'_>, run: &RunRow) -> Result<Built> {
+    pub(crate) async fn draft_plan_of_round(
+        &self,
+        of: PlanOf<'_>,
+        run: &RunRow,
+    ) -> Result<Drafted> {
         let draft = self.draft(&of, Some(run));
         self.fill_plan(&of, draft).await
     }
 
-    fn draft<'a>(&self, of: &PlanOf<'_>, run: Option<&'a RunRow>) -> Draft<'a> {
+    fn draft(&self, of: &PlanOf<'_>, run: Option<&RunRow>) -> Draft {
         let id = PlanId(self.new_id());
         let row = PlanRow {
             id,
@@ -156,34 +260,20 @@ impl Engine {
         };
         Draft {
             id,
-            unwritten: Some((row, run)),
             run_id: of.run_id,
+            is_of_round: run.is_some(),
             tally: Tally::default(),
-            seq: 0,
             looked_at: Vec::new(),
-            notes: Vec::new(),
+            rest: Rest {
+                rows: Some((row, run.cloned())),
+                ..Rest::default()
+            },
         }
-    }
-
-    async fn write_rows(&self, draft: &mut Draft<'_>) -> Result<()> {
-        let Some((plan, run)) = draft.unwritten.take() else {
-            return Ok(());
-        };
-        let mut tx = self.begin_relaxed().await?;
-        if let Some(run) = run {
-            runs::create(&mut tx, run).await?;
-        }
-        plans::create(&mut tx, &plan).await?;
-        if let Some(run) = draft.run_id {
-            runs::set_plan(&mut tx, run, plan.id).await?;
-        }
-        tx.commit().await?;
-        Ok(())
     }
 
     /// Streams everybody past the planner: one batch is gathered and one is
     /// written while another is decided about.
-    async fn fill_plan(&self, of: &PlanOf<'_>, mut draft: Draft<'_>) -> Result<Built> {
+    async fn fill_plan(&self, of: &PlanOf<'_>, mut draft: Draft) -> Result<Drafted> {
         let is_deferred = match of.scope {
             Scope::Everyone => {
                 let people = mirror::count(self.db(), of.connection.id).await?;
@@ -196,21 +286,25 @@ impl Engine {
             deferred_indexes::restore(self.db()).await?;
         }
         filled?;
-        if draft.unwritten.is_some() {
-            self.write_notes(of.connection.id, std::mem::take(&mut draft.notes))
-                .await?;
+        if draft.has_only_notes() && draft.rest.written == 0 {
+            let notes = std::mem::take(&mut draft.rest.decisions);
+            self.write_notes(of.connection.id, notes).await?;
         }
+        let left = i64::try_from(draft.rest.decisions.len()).unwrap_or(i64::MAX);
         let hash = draft.tally.hash();
-        Ok(Built {
-            id: draft.id,
-            tally: draft.tally,
-            hash,
-            decisions: draft.seq,
-            looked_at: draft.looked_at,
+        Ok(Drafted {
+            built: Built {
+                id: draft.id,
+                tally: draft.tally,
+                hash,
+                decisions: draft.rest.written + left,
+                looked_at: draft.looked_at,
+            },
+            rest: draft.rest,
         })
     }
 
-    async fn decide_all(&self, of: &PlanOf<'_>, draft: &mut Draft<'_>) -> Result<()> {
+    async fn decide_all(&self, of: &PlanOf<'_>, draft: &mut Draft) -> Result<()> {
         let (send, mut gathered) = mpsc::channel(WAITING);
         let mut gathering = JoinSet::new();
         let gather = Gather {
@@ -246,14 +340,13 @@ impl Engine {
                     decided.push(*decision);
                 }
             }
-            if draft.unwritten.is_some() && draft.tally.people == 0 && draft.notes.len() < BATCH {
-                draft.notes.append(&mut decided);
+            let rest = &mut draft.rest.decisions;
+            if rest.len() + decided.len() <= BATCH {
+                rest.append(&mut decided);
                 continue;
             }
-            self.write_rows(draft).await?;
-            draft.notes.append(&mut decided);
-            let decided = std::mem::take(&mut draft.notes);
-            self.append(draft, decided, &mut writes).await?;
+            let before = std::mem::replace(rest, decided);
+            self.append(draft, before, &mut writes).await?;
         }
         while let Some(done) = gathering.join_next().await {
             done.unwrap_or_else(|error| Err(broke_off(&error)))?;
@@ -267,12 +360,14 @@ impl Engine {
     /// Adds decisions to the plan while others are made.
     async fn append(
         &self,
-        draft: &mut Draft<'_>,
+        draft: &mut Draft,
         decided: Vec<Decision>,
         writes: &mut JoinSet<Result<()>>,
     ) -> Result<()> {
-        if decided.is_empty() {
-            return Ok(());
+        if draft.rest.rows.is_some() {
+            let mut tx = self.begin_relaxed().await?;
+            write_rows(&mut tx, &mut draft.rest).await?;
+            tx.commit().await?;
         }
         let at_once = match self.db().backend() {
             Backend::Sqlite => 1,
@@ -284,14 +379,13 @@ impl Engine {
             done.unwrap_or_else(|error| Err(broke_off(&error)))?;
         }
         let (engine, id, run_id) = (self.clone(), draft.id, draft.run_id);
-        let (first, planned) = (draft.seq + 1, draft.tally.people);
-        draft.seq += i64::try_from(decided.len()).unwrap_or(i64::MAX);
+        let (first, planned) = (draft.rest.written + 1, draft.tally.people);
+        draft.rest.written += i64::try_from(decided.len()).unwrap_or(i64::MAX);
         writes.spawn(async move {
             let mut tx = engine.begin_relaxed().await?;
             decisions::append(&mut tx, id, first, &decided).await?;
             if let Some(run) = run_id {
-                let progress = json!({ "phase": "planning", "planned": planned });
-                runs::set_progress(&mut tx, run, &progress).await?;
+                runs::set_progress(&mut tx, run, &progress(planned)).await?;
             }
             tx.commit().await?;
             Ok(())
@@ -314,6 +408,28 @@ impl Engine {
         tx.commit().await?;
         Ok(())
     }
+}
+
+impl Draft {
+    /// Whether there is nothing in it that a person would see, nor needs to be.
+    fn has_only_notes(&self) -> bool {
+        self.is_of_round && self.tally.people == 0
+    }
+}
+
+/// Writes the plan itself, and a run that comes with it.
+async fn write_rows(tx: &mut Tx, rest: &mut Rest) -> Result<()> {
+    let Some((plan, run)) = rest.rows.take() else {
+        return Ok(());
+    };
+    if let Some(run) = run {
+        runs::create(tx, &run).await?;
+    }
+    plans::create(tx, &plan).await?;
+    if let Some(run) = plan.run_id {
+        runs::set_plan(tx, run, plan.id).await?;
+    }
+    Ok(())
 }
 
 /// Gathers what the planner needs, batch by batch: one page of people is read

@@ -197,9 +197,15 @@ impl Engine {
             .iter()
             .rfind(|run| run.status == RunStatus::Collecting)
             .map(|run| run.id);
+        let mut known = Some(connection);
         for run in unfinished {
-            let Some(connection) = connections::get(self.db(), id).await? else {
-                return Ok(false);
+            // A run before this one changed it, or took leave of it.
+            let connection = match known.take() {
+                Some(connection) => connection,
+                None => match connections::get(self.db(), id).await? {
+                    Some(connection) => connection,
+                    None => return Ok(false),
+                },
             };
             match run.status {
                 RunStatus::Collecting | RunStatus::Planned => {
@@ -319,16 +325,19 @@ impl Engine {
             change: None,
             tried: None,
         };
-        let built = self.build_plan_of_round(plan, &run).await?;
-        if built.decisions == 0 {
+        let drafted = self.draft_plan_of_round(plan, &run).await?;
+        if drafted.built.decisions == 0 {
             // Nobody was changed after all: no run is worth a line.
             let mut tx = self.begin().await?;
-            pending::clear(&mut tx, id, &built.looked_at).await?;
+            pending::clear(&mut tx, id, &drafted.built.looked_at).await?;
             tx.commit().await?;
             return Ok(false);
         }
-        let hold = self.hold_reason(&connection, &built, false).await?;
-        self.settle(&connection, run_id, built, hold, None).await?;
+        let hold = self
+            .hold_reason(&connection, &drafted.built, false)
+            .await?;
+        self.settle(&connection, run_id, drafted, hold, None)
+            .await?;
         Ok(false)
     }
 
@@ -439,8 +448,8 @@ impl Engine {
         plan_only: bool,
     ) -> Result<()> {
         let policy = input::policy(self.db(), connection, &Hypothesis::default()).await?;
-        let built = self
-            .build_plan(PlanOf {
+        let drafted = self
+            .draft_plan(PlanOf {
                 connection,
                 policy: &policy,
                 run_id: Some(run.id),
@@ -451,8 +460,10 @@ impl Engine {
                 tried: None,
             })
             .await?;
-        let hold = self.hold_reason(connection, &built, plan_only).await?;
-        self.settle(connection, run.id, built, hold, run.actor.clone())
+        let hold = self
+            .hold_reason(connection, &drafted.built, plan_only)
+            .await?;
+        self.settle(connection, run.id, drafted, hold, run.actor.clone())
             .await
     }
 }

@@ -8,11 +8,11 @@ use store::plans::{self, PlanKind, PlanRow, PlanStatus};
 use store::runs::{self, RunRow, RunStatus};
 use store::{Tx, decisions, pending};
 
-use crate::apply::ApplyOf;
+use crate::apply::{ApplyOf, Left, mark_applied};
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::events::tell_run;
-use crate::planning::{Built, Scope};
+use crate::planning::{Drafted, Scope};
 use crate::run::healthy;
 
 impl Engine {
@@ -21,28 +21,26 @@ impl Engine {
         &self,
         connection: &Connection,
         run_id: RunId,
-        built: Built,
+        drafted: impl Into<Drafted>,
         hold: Option<Value>,
         actor: Option<String>,
     ) -> Result<()> {
         let now = self.now();
+        let mut drafted = drafted.into();
         let status = match &hold {
-            Some(_) => PlanStatus::Held,
-            None => PlanStatus::Applying,
+            Some(_) => (PlanStatus::Held, RunStatus::Held),
+            None => (PlanStatus::Applying, RunStatus::Applying),
         };
         // Whoever is told that a plan waits is told what stays.
         let mut tx = match &hold {
             Some(_) => self.begin().await?,
             None => self.begin_relaxed().await?,
         };
-        let judged = built.judged(status, hold.as_ref());
-        plans::finish_building(&mut tx, built.id, &judged).await?;
-        runs::set_counts(&mut tx, run_id, &built.tally.counts).await?;
-        runs::set_hold(&mut tx, run_id, hold.as_ref()).await?;
+        let end = drafted.end(&mut tx, run_id, status, hold.as_ref());
+        end.await?;
         if hold.is_some() {
             self.supersede_first_syncs(&mut tx, connection.id, run_id)
                 .await?;
-            runs::set_status(&mut tx, run_id, RunStatus::Held, None).await?;
             let health = Health {
                 status: ConnectionStatus::Held,
                 code: hold
@@ -60,23 +58,24 @@ impl Engine {
             tx.commit().await?;
             return Ok(());
         }
-        runs::set_status(&mut tx, run_id, RunStatus::Applying, None).await?;
         tx.commit().await?;
-        if built.decisions > 0 {
-            self.apply_plan(ApplyOf {
+        let plan_id = drafted.built.id;
+        let looked_at = std::mem::take(&mut drafted.built.looked_at);
+        if drafted.built.decisions > 0 {
+            let of = ApplyOf {
                 connection,
                 run_id,
-                plan_id: built.id,
+                plan_id,
                 actor,
-            })
-            .await?;
-        } else {
-            let mut tx = self.begin_relaxed().await?;
-            let from = [PlanStatus::Applying];
-            plans::set_status(&mut tx, built.id, &from, PlanStatus::Applied, None, now).await?;
-            tx.commit().await?;
+            };
+            let left = match drafted.into_decisions() {
+                Some(all) => Left::Known(all),
+                None => Left::Stored { after: 0 },
+            };
+            self.apply_plan(of, left).await?;
         }
-        self.finish_run(connection, run_id, &built.looked_at).await
+        self.finish_run(connection, run_id, plan_id, &looked_at)
+            .await
     }
 
     /// A first sync that waits for approval ends when a newer one stands in its
@@ -106,25 +105,24 @@ impl Engine {
         &self,
         connection: &Connection,
         run_id: RunId,
+        plan_id: PlanId,
         looked_at: &[ObjectId],
     ) -> Result<()> {
         let now = self.now();
-        let has_people = self.has_people(connection.id).await?;
+        let is_first_sync =
+            !connection.progress.first_sync_done && self.has_people(connection.id).await?;
         let mut tx = self.begin().await?;
+        mark_applied(&mut tx, plan_id, now).await?;
         if let Some(since) = pending::oldest(&mut tx, connection.id, looked_at).await? {
             let delay = crate::notify::milliseconds(since, now);
             connections::record_our_delay(&mut tx, connection.id, delay).await?;
         }
         pending::clear(&mut tx, connection.id, looked_at).await?;
-        self.plan_again(&mut tx, connection.id, run_id).await?;
+        self.plan_again(&mut tx, connection.id, plan_id).await?;
         runs::set_status(&mut tx, run_id, RunStatus::Done, Some(now)).await?;
         let of = Some(connection.id);
         tell_run(&mut tx, now, of, run_id, RunStatus::Done, None).await?;
-        connections::record_run(&mut tx, connection.id, run_id).await?;
-        connections::record_success(&mut tx, connection.id, now).await?;
-        if has_people && !connection.progress.first_sync_done {
-            connections::set_first_sync_done(&mut tx, connection.id, true).await?;
-        }
+        connections::record_success(&mut tx, connection.id, run_id, is_first_sync, now).await?;
         if connection.health.status == ConnectionStatus::Held {
             let health = healthy(ConnectionStatus::Connected);
             connections::set_status(&mut tx, connection.id, &health, now).await?;
@@ -157,17 +155,22 @@ impl Engine {
                 plan_id,
                 actor,
             };
-            if let Err(error) = self.apply_plan(of).await {
+            let left = Left::Stored {
+                after: plan.applied_seq,
+            };
+            if let Err(error) = self.apply_plan(of, left).await {
                 return self.fail_run(run.id, error).await;
             }
         }
         if plan.kind == PlanKind::Removal {
+            self.end_plan(plan_id).await?;
             let actor = plan.decided_by.clone().or_else(|| run.actor.clone());
             return Box::pin(self.finish_removal(connection, run, actor)).await;
         }
         let looked_at = self.people_of(&plan).await?;
         let connection = self.connection(connection.id).await?;
-        self.finish_run(&connection, run.id, &looked_at).await
+        self.finish_run(&connection, run.id, plan_id, &looked_at)
+            .await
     }
 
     /// The people a stored plan decided about.

@@ -484,22 +484,25 @@ pub async fn record_run(tx: &mut Tx, id: ConnectionId, run_id: RunId) -> Result<
     change(tx, text, args![id, run_id]).await
 }
 
-/// Notes that a run ended well.
-pub async fn record_success(tx: &mut Tx, id: ConnectionId, now: Timestamp) -> Result<()> {
-    let text = "UPDATE connections SET last_success_at = $2 WHERE id = $1";
-    change(tx, text, args![id, now]).await
+/// Notes that the latest run ended well, and whether the first sync is applied
+/// by it.
+pub async fn record_success(
+    tx: &mut Tx,
+    id: ConnectionId,
+    run_id: RunId,
+    is_first_sync: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let text = "UPDATE connections SET last_run_id = $2, last_success_at = $4,
+            first_sync_done = first_sync_done OR $3
+        WHERE id = $1";
+    change(tx, text, args![id, run_id, is_first_sync, now]).await
 }
 
 /// Notes that everything was read in full.
 pub async fn record_reconcile(tx: &mut Tx, id: ConnectionId, now: Timestamp) -> Result<()> {
     let text = "UPDATE connections SET last_reconcile_at = $2 WHERE id = $1";
     change(tx, text, args![id, now]).await
-}
-
-/// Notes whether the first sync was applied.
-pub async fn set_first_sync_done(tx: &mut Tx, id: ConnectionId, done: bool) -> Result<()> {
-    let text = "UPDATE connections SET first_sync_done = $2 WHERE id = $1";
-    change(tx, text, args![id, done]).await
 }
 
 /// Removes a connection with everything read through it and its secrets. Links,

@@ -76,6 +76,9 @@ pub async fn page(
 
 /// These people wait no longer.
 pub async fn clear(tx: &mut Tx, connection_id: ConnectionId, ids: &[ObjectId]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
     let text = "DELETE FROM pending WHERE connection_id = $1 AND object_id IN ($2)";
     tx.execute(text, args![connection_id, ids]).await?;
     Ok(())

@@ -228,6 +228,50 @@ pub async fn set_counts(tx: &mut Tx, id: RunId, counts: &Counts) -> Result<()> {
     change(tx, text, args![id, json::text(counts)?]).await
 }
 
+/// What a run has once its plan is made.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The plan.
+    pub plan_id: PlanId,
+    /// Where the run stands.
+    pub status: RunStatus,
+    /// How far it is.
+    pub progress: Value,
+    /// What is to be applied.
+    pub counts: Counts,
+    /// Why it waits.
+    pub hold: Option<Value>,
+}
+
+impl Planned {
+    /// A run with it.
+    pub fn of(self, run: RunRow) -> RunRow {
+        RunRow {
+            plan_id: Some(self.plan_id),
+            status: self.status,
+            progress: self.progress,
+            counts: self.counts,
+            hold: self.hold,
+            ..run
+        }
+    }
+}
+
+/// Gives a run its plan, with what follows from it.
+pub async fn set_planned(tx: &mut Tx, id: RunId, planned: &Planned) -> Result<()> {
+    let text = "UPDATE runs SET plan_id = $2, status = $3, progress = $4, counts = $5, hold = $6
+        WHERE id = $1";
+    let args = args![
+        id,
+        planned.plan_id,
+        json::name(&planned.status)?,
+        json::text(&planned.progress)?,
+        json::text(&planned.counts)?,
+        json::maybe_text(planned.hold.as_ref())?,
+    ];
+    change(tx, text, args).await
+}
+
 /// Adds to what it cost.
 pub async fn add_cost(tx: &mut Tx, id: RunId, requests: u64, resource_units: u64) -> Result<()> {
     let text = "UPDATE runs SET requests = requests + $2, resource_units = resource_units + $3

@@ -16,7 +16,7 @@ use store::directory_groups::DirectoryGroup;
 use store::memberships;
 use tokio::sync::mpsc;
 
-use super::members::{GroupRead, MOST_PAGES, Page, Read, nobody_writes};
+use super::members::{GroupRead, MOST_PAGES, Page, Read, Seen, nobody_writes};
 use super::{Inside, Reading};
 use crate::error::{Class, EngineError, Result};
 use crate::rules::assigned_name;
@@ -48,7 +48,11 @@ impl Reading {
         let done = ledger.finish().map_err(|error| {
             EngineError::new("incomplete_read", Class::Unavailable, error.to_string())
         })?;
-        self.swap(&done, reads).await
+        let swap = self.compare(&done, reads).await?;
+        let mut tx = self.engine.begin_relaxed().await?;
+        self.swap(&mut tx, swap).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Reads the list of assignments to its end. People are read with all
@@ -57,7 +61,7 @@ impl Reading {
         &self,
         application: GroupId,
         everybody: bool,
-        send: &mpsc::Sender<Page>,
+        send: &mpsc::Sender<Seen>,
     ) -> Result<GroupRead> {
         let (mut people, mut groups) = (BTreeSet::new(), BTreeSet::new());
         let mut guard = PageGuard::new(MOST_PAGES);
@@ -106,7 +110,7 @@ impl Reading {
             people: rows,
             new: new.chain(new_groups.map(|id| (*id, true))).collect(),
         };
-        send.send(page).await.map_err(|_| nobody_writes())?;
+        send.send(Seen::Page(page)).await.map_err(|_| nobody_writes())?;
         let absent = people_before.iter().filter(|id| !people.contains(id));
         let left = groups_before.iter().filter(|id| !groups.contains(id));
         let before = (people_before.len() + groups_before.len()) as u64;

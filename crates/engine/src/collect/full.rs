@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use graph::{DeltaStart, GroupDeltaQuery, Next, PageGuard};
-use provisioning::absence::{CompletedGeneration, Ledger};
+use provisioning::absence::{Absence, CompletedGeneration, Ledger};
 use provisioning::ids::{GenerationId, GroupId, ObjectId};
 use store::cursors::{Cursor, CursorKind, Feed};
 use store::directory_groups::{self, DirectoryGroup};
@@ -18,6 +18,17 @@ use super::members::{GroupRead, Read};
 use super::{Inside, Reading};
 use crate::convert;
 use crate::error::{Class, EngineError, Result};
+
+/// What a generation changes, once it is complete.
+#[derive(Default)]
+pub(super) struct Swap {
+    /// Groups.
+    written: Vec<DirectoryGroup>,
+    /// Who is in a group no more, and why that is certain.
+    removals: Vec<(GroupId, Vec<ObjectId>, Absence)>,
+    /// Who was not seen in a group, and may be there.
+    doubts: Vec<(GroupId, Vec<ObjectId>)>,
+}
 
 impl Reading {
     /// Reads everything and swaps the generation in; whether anybody is pending.
@@ -45,15 +56,21 @@ impl Reading {
         let done = ledger.finish().map_err(|error| {
             EngineError::new("incomplete_read", Class::Unavailable, error.to_string())
         })?;
-        self.swap(&done, reads).await?;
+        let swap = self.compare(&done, reads).await?;
+        let mut tx = self.engine.begin_relaxed().await?;
+        self.swap(&mut tx, swap).await?;
         if !is_first {
+            tx.commit().await?;
             // What is still inside by our books was not read, and is doubted
             // or frozen, not gone.
             tracked.extend(self.whose_groups_count(mapped).await?);
             tracked.extend(self.assigned_groups(mapped).await?);
             self.forget_untracked(&tracked, &ended).await?;
+            tx = self.engine.begin_relaxed().await?;
         }
-        self.save_cursors(links).await?;
+        self.save_cursors(&mut tx, links).await?;
+        self.note_cost(&mut tx).await?;
+        tx.commit().await?;
         self.hydrate_pending().await
     }
 
@@ -94,9 +111,11 @@ impl Reading {
     }
 
     async fn fresh_cursors(&self) -> Result<Option<(String, String)>> {
-        let known = cursors::get(self.engine.db(), self.connection.id, Feed::Users).await?;
-        if known.is_some_and(|cursor| cursor.kind == CursorKind::Delta) && self.run_id.is_none() {
-            return Ok(None);
+        if self.run_id.is_none() {
+            let known = cursors::get(self.engine.db(), self.connection.id, Feed::Users).await?;
+            if known.is_some_and(|cursor| cursor.kind == CursorKind::Delta) {
+                return Ok(None);
+            }
         }
         let users = self.client.users_delta(&DeltaStart::Latest).await?.next;
         let query = group_query();
@@ -119,9 +138,8 @@ impl Reading {
     }
 
     /// Notes that everything was read, and where the change feeds go on.
-    async fn save_cursors(&self, links: Option<(String, String)>) -> Result<()> {
+    async fn save_cursors(&self, tx: &mut Tx, links: Option<(String, String)>) -> Result<()> {
         let now = self.engine.now();
-        let mut tx = self.engine.begin_relaxed().await?;
         if let Some((users, groups)) = links {
             for (feed, link) in [(Feed::Users, users), (Feed::Groups, groups)] {
                 let cursor = Cursor {
@@ -130,25 +148,26 @@ impl Reading {
                     previous_link: None,
                     updated_at: now,
                 };
-                cursors::set(&mut tx, self.connection.id, feed, &cursor).await?;
+                cursors::set(tx, self.connection.id, feed, &cursor).await?;
             }
         }
-        connections::record_reconcile(&mut tx, self.connection.id, now).await?;
-        tx.commit().await?;
-        Ok(())
+        Ok(connections::record_reconcile(tx, self.connection.id, now).await?)
     }
 
-    /// Removes who was not seen, with the proof of the completed generation.
-    pub(super) async fn swap(
+    /// Compares what was read with what is there: who was not seen leaves, with
+    /// the proof of the completed generation.
+    pub(super) async fn compare(
         &self,
         done: &CompletedGeneration,
         reads: Vec<GroupRead>,
-    ) -> Result<()> {
-        let (now, id) = (self.engine.now(), self.connection.id);
+    ) -> Result<Swap> {
+        let now = self.engine.now();
         let mut rows = self.group_rows().await?;
-        let mut written = Vec::new();
-        let mut removals = Vec::new();
-        let mut doubts = Vec::new();
+        let Swap {
+            mut written,
+            mut removals,
+            mut doubts,
+        } = Swap::default();
         for GroupRead { group, read } in reads {
             let Read::Ended {
                 members,
@@ -197,24 +216,36 @@ impl Reading {
             removals.extend(absence.map(|absence| (group, absent, absence)));
             removals.extend(of_groups.map(|absence| (group, left, absence)));
         }
+        Ok(Swap {
+            written,
+            removals,
+            doubts,
+        })
+    }
+
+    /// Writes what a generation changes.
+    pub(super) async fn swap(&self, tx: &mut Tx, swap: Swap) -> Result<()> {
+        let Swap {
+            written,
+            removals,
+            doubts,
+        } = swap;
         if written.is_empty() && removals.is_empty() {
             return Ok(());
         }
-        let mut tx = self.engine.begin_relaxed().await?;
-        directory_groups::upsert(&mut tx, id, &written).await?;
+        let (now, id) = (self.engine.now(), self.connection.id);
+        directory_groups::upsert(tx, id, &written).await?;
         for (group, absent, absence) in removals {
-            memberships::remove(&mut tx, id, group, &absent, &absence).await?;
+            memberships::remove(tx, id, group, &absent, &absence).await?;
             for member in &absent {
-                self.group_left(&mut tx, GroupId(member.0), &absence)
-                    .await?;
+                self.group_left(tx, GroupId(member.0), &absence).await?;
             }
-            pending::add(&mut tx, id, &absent, now).await?;
+            pending::add(tx, id, &absent, now).await?;
         }
         for (group, doubted) in doubts {
-            let seen = memberships::doubt(&mut tx, id, group, &doubted).await?;
-            self.wake(&mut tx, &seen).await?;
+            let seen = memberships::doubt(tx, id, group, &doubted).await?;
+            self.wake(tx, &seen).await?;
         }
-        tx.commit().await?;
         Ok(())
     }
 

@@ -6,8 +6,10 @@ use graph::DirectoryGroup as Found;
 use graph::error::Kind;
 use provisioning::ids::GroupId;
 use store::directory_groups::{self, DirectoryGroup};
-use store::mapping_rules;
+use store::{Tx, mapping_rules};
+use tokio::sync::mpsc;
 
+use super::members::{Seen, nobody_writes};
 use super::{Inside, Reading};
 use crate::error::Result;
 
@@ -17,9 +19,13 @@ const FEW: usize = 2;
 const BY_IDS: usize = 1_000;
 
 impl Reading {
-    /// Reads the names and ages of groups; those that can be read. The members
-    /// of the others stay as they are.
-    pub(super) async fn read_headers(&self, groups: &[GroupId]) -> Result<BTreeSet<GroupId>> {
+    /// Reads the names and ages of groups, and sends them on; those that can be
+    /// read. The members of the others stay as they are.
+    pub(super) async fn read_headers(
+        &self,
+        groups: &[GroupId],
+        send: &mpsc::Sender<Seen>,
+    ) -> Result<BTreeSet<GroupId>> {
         if groups.is_empty() {
             return Ok(BTreeSet::new());
         }
@@ -70,23 +76,27 @@ impl Reading {
             let is_new = known.as_ref() != Some(&row);
             read.push((row, is_new));
         }
-        self.save_headers(&read).await?;
+        send.send(Seen::Headers(read))
+            .await
+            .map_err(|_| nobody_writes())?;
         Ok(readable)
     }
 
     /// Writes what is new of groups, to them and to the rules that name them.
-    async fn save_headers(&self, read: &[(DirectoryGroup, bool)]) -> Result<()> {
+    pub(super) async fn save_headers(
+        &self,
+        tx: &mut Tx,
+        read: &[(DirectoryGroup, bool)],
+    ) -> Result<()> {
         let id = self.connection.id;
         let new = read.iter().filter(|(_, is_new)| *is_new);
         let new: Vec<DirectoryGroup> = new.map(|(row, _)| row.clone()).collect();
-        let mut tx = self.engine.begin_relaxed().await?;
-        directory_groups::upsert(&mut tx, id, &new).await?;
+        directory_groups::upsert(tx, id, &new).await?;
         for (row, _) in read.iter().filter(|(row, _)| row.is_mapped) {
             let name = row.name.as_deref();
             let (group, created) = (row.group_id, row.created_at);
-            mapping_rules::set_group(&mut tx, id, group, name, created, row.readable).await?;
+            mapping_rules::set_group(tx, id, group, name, created, row.readable).await?;
         }
-        tx.commit().await?;
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use graph::{DirectoryUser, Link, PageGuard};
 use provisioning::ids::{GroupId, ObjectId, RunId};
 use serde_json::json;
 use store::deferred_indexes::{self, LARGE, Stage};
+use store::directory_groups::DirectoryGroup;
 use store::mirror::{self, MirrorRow};
 use store::{Backend, Tx, memberships, pending, runs};
 use tokio::sync::{Mutex, mpsc};
@@ -59,7 +60,15 @@ pub(super) enum Read {
     Unreadable,
 }
 
-/// A page on its way to the database.
+/// What is on its way to the database.
+pub(super) enum Seen {
+    /// Groups, and whether they are as they were.
+    Headers(Vec<(DirectoryGroup, bool)>),
+    /// Members.
+    Page(Page),
+}
+
+/// Some members of a group.
 pub(super) struct Page {
     pub(super) group: GroupId,
     /// How many people were on it.
@@ -73,6 +82,7 @@ pub(super) struct Page {
 /// What one transaction writes.
 #[derive(Default)]
 struct Batch {
+    headers: Vec<(DirectoryGroup, bool)>,
     read: usize,
     people: Vec<MirrorRow>,
     new: Vec<(GroupId, ObjectId, bool)>,
@@ -128,7 +138,7 @@ impl Reading {
         self: &Arc<Self>,
         roots: Vec<(GroupId, Inside)>,
         known: Option<BTreeSet<GroupId>>,
-        send: mpsc::Sender<Page>,
+        send: mpsc::Sender<Seen>,
     ) -> Result<Vec<GroupRead>> {
         let everybody = known.is_none();
         let mapped = self.mapped().await?;
@@ -151,7 +161,7 @@ impl Reading {
                 headers.extend(plain.iter().map(|(group, _)| *group));
                 waiting.extend(plain.drain(..));
             }
-            readable.extend(self.read_headers(&headers).await?);
+            readable.extend(self.read_headers(&headers, &send).await?);
             headers.clear();
             while tasks.len() < AT_ONCE
                 && let Some((group, inside)) = waiting.pop_front()
@@ -195,7 +205,7 @@ impl Reading {
         &self,
         group: GroupId,
         nested: bool,
-        send: &mpsc::Sender<Page>,
+        send: &mpsc::Sender<Seen>,
     ) -> Result<GroupRead> {
         let mut children = Vec::new();
         if nested {
@@ -207,7 +217,7 @@ impl Reading {
                 people: Vec::new(),
                 new: new.collect(),
             };
-            send.send(page).await.map_err(|_| nobody_writes())?;
+            send.send(Seen::Page(page)).await.map_err(|_| nobody_writes())?;
         }
         let (before, mut left) = self.members_before(group).await?;
         left.retain(|inside| nested && !children.contains(&GroupId(inside.0)));
@@ -237,7 +247,7 @@ impl Reading {
                     people: self.changed(std::mem::take(&mut users)).await?,
                     new: std::mem::take(&mut new),
                 };
-                send.send(page_read).await.map_err(|_| nobody_writes())?;
+                send.send(Seen::Page(page_read)).await.map_err(|_| nobody_writes())?;
             }
             let Some(next) = page.next else { break };
             guard.follow(&next)?;
@@ -316,7 +326,7 @@ impl Reading {
         Ok(rows?)
     }
 
-    async fn write_pages(&self, inbox: &Mutex<mpsc::Receiver<Page>>, load: &Load) -> Result<()> {
+    async fn write_pages(&self, inbox: &Mutex<mpsc::Receiver<Seen>>, load: &Load) -> Result<()> {
         loop {
             let mut batch = Batch::default();
             let mut is_over = false;
@@ -324,7 +334,7 @@ impl Reading {
                 let mut inbox = inbox.lock().await;
                 while batch.read < BATCH && !is_over {
                     match inbox.recv().await {
-                        Some(page) => batch.take(page),
+                        Some(seen) => batch.take(seen),
                         None => is_over = true,
                     }
                 }
@@ -342,7 +352,7 @@ impl Reading {
     async fn write_batches(
         &self,
         batch: Batch,
-        inbox: &Mutex<mpsc::Receiver<Page>>,
+        inbox: &Mutex<mpsc::Receiver<Seen>>,
         load: &Load,
     ) -> Result<()> {
         self.note_load(batch.people.len() as u64, load).await?;
@@ -357,15 +367,8 @@ impl Reading {
         // It goes along, since a page of an index that is changed twice is
         // written once.
         for _ in 0..more {
-            let mut batch = Batch::default();
-            if let Ok(mut inbox) = inbox.try_lock() {
-                while batch.read < BATCH
-                    && let Ok(page) = inbox.try_recv()
-                {
-                    batch.take(page);
-                }
-            }
-            if batch.read == 0 {
+            let batch = Batch::waiting(inbox);
+            if !batch.is_written(self.run_id) {
                 break;
             }
             load.people
@@ -394,6 +397,7 @@ impl Reading {
     async fn save_batch(&self, tx: &mut Tx, batch: Batch, load: &Load) -> Result<()> {
         load.read.fetch_add(batch.read as u64, Ordering::Relaxed);
         let (now, id) = (self.engine.now(), self.connection.id);
+        self.save_headers(tx, &batch.headers).await?;
         let changed = mirror::write_rows(tx, id, batch.people, now).await?;
         memberships::add_many(tx, id, &batch.new).await?;
         // A first sync plans everybody; afterwards only who changed.
@@ -415,13 +419,31 @@ impl Reading {
 }
 
 impl Batch {
+    /// What has come already, if nobody else is taking it.
+    fn waiting(inbox: &Mutex<mpsc::Receiver<Seen>>) -> Self {
+        let mut batch = Self::default();
+        if let Ok(mut inbox) = inbox.try_lock() {
+            while batch.read < BATCH
+                && let Ok(seen) = inbox.try_recv()
+            {
+                batch.take(seen);
+            }
+        }
+        batch
+    }
+
     /// Whether there is anything to write: people, or how far a run has come.
     fn is_written(&self, run: Option<RunId>) -> bool {
         let is_progress = run.is_some() && self.read > 0;
-        is_progress || !self.people.is_empty() || !self.new.is_empty()
+        let any_groups = !self.headers.is_empty();
+        is_progress || any_groups || !self.people.is_empty() || !self.new.is_empty()
     }
 
-    fn take(&mut self, page: Page) {
+    fn take(&mut self, seen: Seen) {
+        let page = match seen {
+            Seen::Headers(mut read) => return self.headers.append(&mut read),
+            Seen::Page(page) => page,
+        };
         self.read += page.read;
         self.people.extend(page.people);
         let new = page.new.into_iter();
@@ -436,4 +458,27 @@ pub(super) fn nobody_writes() -> EngineError {
         Class::Unavailable,
         "what was read could not be written",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn groups_inside_are_written_also_when_nobody_came_with_them() {
+        let (send, inbox) = mpsc::channel(WAITING);
+        let (group, inside) = (GroupId(uuid::Uuid::from_u128(1)), uuid::Uuid::from_u128(2));
+        let page = Page {
+            group,
+            read: 0,
+            people: Vec::new(),
+            new: vec![(ObjectId(inside), true)],
+        };
+        send.send(Seen::Page(page)).await.unwrap();
+        let batch = Batch::waiting(&Mutex::new(inbox));
+        assert_eq!(batch.new, [(group, ObjectId(inside), true)]);
+        for run in [None, Some(RunId(uuid::Uuid::from_u128(3)))] {
+            assert!(batch.is_written(run));
+        }
+    }
 }

@@ -103,10 +103,10 @@ both! {
         connections::record_our_delay(&mut tx, CONNECTION, 50).await.unwrap();
         connections::record_reads(&mut tx, &[(CONNECTION, time(9))]).await.unwrap();
         connections::record_reads(&mut tx, &[(CONNECTION, time(8))]).await.unwrap();
-        connections::record_run(&mut tx, CONNECTION, run).await.unwrap();
+        connections::record_run(&mut tx, CONNECTION, RunId(Uuid::from_u128(2))).await.unwrap();
         connections::record_reconcile(&mut tx, CONNECTION, time(8)).await.unwrap();
-        connections::record_success(&mut tx, CONNECTION, time(9)).await.unwrap();
-        connections::set_first_sync_done(&mut tx, CONNECTION, true).await.unwrap();
+        connections::record_success(&mut tx, CONNECTION, run, true, time(8)).await.unwrap();
+        connections::record_success(&mut tx, CONNECTION, run, false, time(9)).await.unwrap();
         let found = connections::get(&mut tx, CONNECTION).await.unwrap().unwrap();
         let progress = connections::Progress {
             as_of: Some(time(9)),

@@ -109,7 +109,8 @@ both! {
         connect(&db).await;
         for at in [at, before_1970] {
             let mut tx = db.begin().await.unwrap();
-            store::connections::record_success(&mut tx, CONNECTION, at).await.unwrap();
+            let run = provisioning::ids::RunId(uuid::Uuid::from_u128(1));
+            store::connections::record_success(&mut tx, CONNECTION, run, false, at).await.unwrap();
             tx.commit().await.unwrap();
             let found = store::connections::get(&db, CONNECTION).await.unwrap().unwrap();
             assert_eq!(found.progress.last_success_at, Some(at));

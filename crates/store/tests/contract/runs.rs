@@ -72,6 +72,30 @@ both! {
         assert!(matches!(missing, Err(StoreError::NotFound { what: "run" })));
     }
 
+    a_run_has_what_its_plan_says(db) {
+        create(&db, &run(1)).await;
+        let mut tally = Tally::default();
+        tally.add(&decision(1, Some(provisioning::action::ActionKind::Grant)));
+        let planned = runs::Planned {
+            plan_id: PlanId(Uuid::from_u128(3)),
+            status: RunStatus::Held,
+            progress: json!({"planned": 1}),
+            counts: tally.counts.clone(),
+            hold: Some(json!({"code": "limit_passed"})),
+        };
+        let mut tx = db.begin().await.unwrap();
+        runs::set_planned(&mut tx, run(1).id, &planned).await.unwrap();
+        let found = runs::get(&mut tx, run(1).id).await.unwrap();
+        assert_eq!(found, Some(planned.clone().of(run(1))));
+        let missing = runs::set_planned(&mut tx, run(9).id, &planned).await;
+        assert!(matches!(missing, Err(StoreError::NotFound { what: "run" })));
+        // It ends, and does not wait any more.
+        let applying = runs::Planned { status: RunStatus::Applying, hold: None, ..planned };
+        runs::set_planned(&mut tx, run(1).id, &applying).await.unwrap();
+        let found = runs::get(&mut tx, run(1).id).await.unwrap().unwrap();
+        assert_eq!((found.status, found.hold), (RunStatus::Applying, None));
+    }
+
     runs_are_listed_newest_first(db) {
         for n in 1..=4 {
             create(&db, &run(n)).await;
