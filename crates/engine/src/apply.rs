@@ -35,6 +35,7 @@ use tokio::task::JoinSet;
 use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result, broke_off};
 use crate::events;
+use crate::planning::{Drafted, Ending};
 
 /// How many decisions are applied at once.
 const BATCH: u32 = 1_000;
@@ -55,14 +56,6 @@ pub(crate) struct ApplyOf<'a> {
     pub(crate) actor: Option<String>,
 }
 
-/// What of a plan is to be applied.
-pub(crate) enum Left {
-    /// The stored decisions after this one.
-    Stored { after: i64 },
-    /// These, which are all, as they were stored.
-    Known(Vec<DecisionRow>),
-}
-
 /// The same, for tasks of their own.
 #[derive(Clone)]
 struct Applying {
@@ -70,6 +63,17 @@ struct Applying {
     run_id: RunId,
     plan_id: PlanId,
     actor: Option<String>,
+}
+
+impl From<ApplyOf<'_>> for Applying {
+    fn from(of: ApplyOf<'_>) -> Self {
+        Self {
+            connection_id: of.connection.id,
+            run_id: of.run_id,
+            plan_id: of.plan_id,
+            actor: of.actor,
+        }
+    }
 }
 
 /// What one batch will write.
@@ -106,26 +110,33 @@ struct Prepared {
 }
 
 impl Engine {
-    /// Applies what is left of a plan. May be called again after a crash: it
-    /// goes on where the last committed batch ended. Whoever calls says that the
-    /// plan is applied.
-    pub(crate) async fn apply_plan(&self, of: ApplyOf<'_>, left: Left) -> Result<()> {
-        let count = match &left {
-            Left::Stored { after } => decisions::count(self.db(), of.plan_id, *after).await?,
-            Left::Known(all) => all.len() as u64,
-        };
-        let is_deferred = deferred_indexes::defer_for(self.db(), Stage::Apply, count).await?;
-        let applying = Applying {
-            connection_id: of.connection.id,
-            run_id: of.run_id,
-            plan_id: of.plan_id,
-            actor: of.actor,
-        };
-        let applied = self.apply_rest(&applying, left).await;
+    /// Applies what of a plan is stored after a decision. May be called again
+    /// after a crash: it goes on where the last committed batch ended. Whoever
+    /// calls says that the plan is applied.
+    pub(crate) async fn apply_plan(&self, of: ApplyOf<'_>, after: i64) -> Result<()> {
+        let left = decisions::count(self.db(), of.plan_id, after).await?;
+        let is_deferred = deferred_indexes::defer_for(self.db(), Stage::Apply, left).await?;
+        let applied = self.apply_rest(&of.into(), after).await;
         if is_deferred {
             deferred_indexes::restore(self.db()).await?;
         }
         applied
+    }
+
+    /// Writes a small plan and applies it, to a transaction that is still to be
+    /// committed: all of it happens or nothing. And whether somebody is left out,
+    /// who is to be planned again.
+    pub(crate) async fn apply_whole(
+        &self,
+        of: ApplyOf<'_>,
+        drafted: &Drafted,
+        decisions: Arc<Vec<DecisionRow>>,
+    ) -> Result<(Tx, bool)> {
+        let last = decisions.last().map_or(0, |row| row.seq);
+        let of = Applying::from(of);
+        let taken = HashSet::new();
+        let batch = self.prepare(&of, decisions, last, &taken).await?;
+        self.apply_batch(&of, batch, After::Draft(drafted)).await
     }
 
     /// Says that a plan is applied.
@@ -137,11 +148,11 @@ impl Engine {
     }
 
     /// One batch is read and one made ready while another is written.
-    async fn apply_rest(&self, of: &Applying, left: Left) -> Result<()> {
+    async fn apply_rest(&self, of: &Applying, after: i64) -> Result<()> {
         let (send_page, mut pages) = mpsc::channel(1);
         let (send, prepared) = mpsc::channel(WAITING);
         let mut ahead = JoinSet::new();
-        ahead.spawn(self.clone().read_ahead(of.plan_id, left, send_page));
+        ahead.spawn(self.clone().read_ahead(of.plan_id, after, send_page));
         let (engine, ahead_of) = (self.clone(), of.clone());
         ahead.spawn(async move {
             while let Some((page, last)) = pages.recv().await {
@@ -172,18 +183,18 @@ impl Engine {
         mut prepared: mpsc::Receiver<Prepared>,
     ) -> Result<()> {
         while let Some(batch) = prepared.recv().await {
-            let mut tx = self.apply_batch(of, batch, None).await?;
+            let (mut tx, _) = self.apply_batch(of, batch, After::Nothing).await?;
             for _ in 0..MORE {
                 match prepared.try_recv() {
                     Ok(batch) if is_alone_in(&mut tx, &batch).await? => {
                         let last = batch.last;
-                        let names = self.write_batch(&mut tx, of, batch).await?;
+                        let (names, _) = self.write_batch(&mut tx, of, batch).await?;
                         self.advance(&mut tx, of, last, names).await?;
                     }
                     // It may lose its transaction: that is its own, therefore.
                     Ok(batch) => {
                         tx.commit().await?;
-                        tx = self.apply_batch(of, batch, None).await?;
+                        (tx, _) = self.apply_batch(of, batch, After::Nothing).await?;
                     }
                     Err(_) => break,
                 }
@@ -212,7 +223,8 @@ impl Engine {
             let before = std::mem::replace(&mut turn, next);
             let (engine, of) = (self.clone(), of.clone());
             tasks.spawn(async move {
-                let tx = engine.apply_batch(&of, batch, Some(before)).await?;
+                let after = After::Batch(Some(before));
+                let (tx, _) = engine.apply_batch(&of, batch, after).await?;
                 tx.commit().await?;
                 let _ = done.send(()); // the last has nobody after it
                 Ok(())
@@ -227,19 +239,12 @@ impl Engine {
     async fn read_ahead(
         self,
         plan_id: PlanId,
-        left: Left,
+        mut after: i64,
         send: mpsc::Sender<(Vec<DecisionRow>, i64)>,
     ) -> Result<()> {
         let filter = DecisionFilter::default();
-        let (mut after, mut known) = match left {
-            Left::Stored { after } => (after, None),
-            Left::Known(all) => (0, Some(all)),
-        };
         loop {
-            let page = match known.take() {
-                Some(all) => all,
-                None => decisions::page(self.db(), plan_id, after, BATCH, &filter).await?,
-            };
+            let page = decisions::page(self.db(), plan_id, after, BATCH, &filter).await?;
             let Some(last) = page.last().map(|row| row.seq) else {
                 return Ok(());
             };
@@ -309,30 +314,41 @@ impl Engine {
         })
     }
 
-    /// Writes a batch to a transaction that is still to be committed, once the
-    /// one before it is. When somebody else came first, the batch is made again
-    /// from what is there now, and who is concerned is planned again.
+    /// Writes a batch to a transaction that is still to be committed, `after`
+    /// what comes before it; and whether somebody was left out. When somebody else
+    /// came first, the batch is made again from what is there now, and who is
+    /// concerned is planned again.
     async fn apply_batch(
         &self,
         of: &Applying,
         mut batch: Prepared,
-        mut before: Option<oneshot::Receiver<()>>,
-    ) -> Result<Tx> {
+        mut after: After<'_>,
+    ) -> Result<(Tx, bool)> {
         let mut tries = 0;
         loop {
             let (page, last) = (Arc::clone(&batch.page), batch.last);
-            let mut tx = self.begin_relaxed().await?;
+            let mut tx = match after {
+                After::Draft(_) => self.begin().await?,
+                After::Nothing | After::Batch(_) => self.begin_relaxed().await?,
+            };
+            if let After::Draft(drafted) = after {
+                let end = Ending::Applied { last };
+                drafted.end(&mut tx, of.run_id, end, self.now()).await?;
+            }
             match self.write_batch(&mut tx, of, batch).await {
-                Ok(names) => {
-                    wait_for(before.take()).await?;
-                    self.advance(&mut tx, of, last, names).await?;
-                    return Ok(tx);
+                Ok((names, any_stale)) => {
+                    after.wait().await?;
+                    match after {
+                        After::Draft(_) => self.ensure_names(&mut tx, names).await?,
+                        _ => self.advance(&mut tx, of, last, names).await?,
+                    }
+                    return Ok((tx, any_stale));
                 }
                 Err(error) if error.is_race() && tries < TRIES => tries += 1,
                 Err(error) => return Err(error),
             }
             tx.rollback().await?;
-            wait_for(before.take()).await?;
+            after.wait().await?;
             let created = page.iter().flat_map(|row| &row.decision.actions);
             let created = created.filter(|action| action.kind == ActionKind::Create);
             let names = created.filter_map(|action| {
@@ -357,8 +373,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes what is the batch's own; the names that are left to write.
-    async fn write_batch(&self, tx: &mut Tx, of: &Applying, batch: Prepared) -> Result<Names> {
+    /// Writes what is the batch's own; the names that are left to write, and
+    /// whether somebody is left out.
+    async fn write_batch(
+        &self,
+        tx: &mut Tx,
+        of: &Applying,
+        batch: Prepared,
+    ) -> Result<(Names, bool)> {
         let now = self.now();
         if !records::write(tx, &batch.changed, now).await?.is_empty() {
             return Err(store::StoreError::Stale { what: "record" }.into());
@@ -381,7 +403,7 @@ impl Engine {
             let people: Vec<ObjectId> = rest.stale.iter().map(|(_, id)| *id).collect();
             pending::add(tx, of.connection_id, &people, now).await?;
         }
-        Ok(batch.names)
+        Ok((batch.names, !rest.stale.is_empty()))
     }
 
     /// Whoever a run left out because somebody else came first is next.
@@ -441,13 +463,29 @@ fn key_of(record: &Record) -> Option<String> {
     record.username.as_deref().map(fold)
 }
 
-/// Waits until the batch before is committed.
-async fn wait_for(before: Option<oneshot::Receiver<()>>) -> Result<()> {
-    let Some(before) = before else { return Ok(()) };
-    before.await.map_err(|_| {
-        let message = "the batch before this one was not applied";
-        EngineError::new("broke_off", Class::Unavailable, message)
-    })
+/// What a batch comes after.
+enum After<'a> {
+    Nothing,
+    /// The batch before it, which is to be committed first.
+    Batch(Option<oneshot::Receiver<()>>),
+    /// The plan itself, in the same transaction.
+    Draft(&'a Drafted),
+}
+
+impl After<'_> {
+    /// Waits until the batch before is committed.
+    async fn wait(&mut self) -> Result<()> {
+        let Self::Batch(before) = self else {
+            return Ok(());
+        };
+        let Some(before) = before.take() else {
+            return Ok(());
+        };
+        before.await.map_err(|_| {
+            let message = "the batch before this one was not applied";
+            EngineError::new("broke_off", Class::Unavailable, message)
+        })
+    }
 }
 
 /// The names that employees bear and that lists offer.
@@ -597,11 +635,7 @@ impl Batch {
 }
 
 /// The link as a decision wants it.
-pub(crate) fn link_row(
-    id: ConnectionId,
-    decision: &Decision,
-    now: Timestamp,
-) -> Option<LinkRow> {
+pub(crate) fn link_row(id: ConnectionId, decision: &Decision, now: Timestamp) -> Option<LinkRow> {
     let write = decision.link.as_ref()?;
     Some(LinkRow {
         link: Link {

@@ -159,10 +159,7 @@ impl Reading {
             return Ok(());
         }
         let now = self.client.cost();
-        let cost = now.since(std::mem::replace(
-            &mut *locked(&self.unnoted_from),
-            now,
-        ));
+        let cost = now.since(std::mem::replace(&mut *locked(&self.unnoted_from), now));
         if self.connection.progress.as_of.is_none() {
             let reads = [(self.connection.id, self.started)];
             connections::record_reads(tx, &reads).await?;

@@ -1,6 +1,9 @@
 //! Builds a plan: streams people past the planner in batches, stores what is
 //! decided, and counts. Chooses nothing itself.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use provisioning::action::Decision;
 use provisioning::case::{Answer, Case, Surroundings};
 use provisioning::claims::Claims;
@@ -89,24 +92,23 @@ pub(crate) struct Built {
 /// all: they are written together with what becomes of it.
 pub(crate) struct Drafted {
     pub(crate) built: Built,
-    rest: Rest,
+    rows: Option<Unwritten>,
+    rest: Arc<Vec<DecisionRow>>,
 }
 
-/// What of a plan is still to be written.
-#[derive(Default)]
-struct Rest {
-    /// The plan itself, and a run that came with it.
-    rows: Option<(PlanRow, Option<RunRow>)>,
-    /// How many decisions are written.
-    written: i64,
-    /// Those that follow.
-    decisions: Vec<Decision>,
+/// A plan that is still to be written, and a run that comes with it.
+struct Unwritten {
+    plan: PlanRow,
+    run: Option<RunRow>,
 }
 
 impl From<Built> for Drafted {
     fn from(built: Built) -> Self {
-        let rest = Rest::default();
-        Self { built, rest }
+        Self {
+            built,
+            rows: None,
+            rest: Arc::default(),
+        }
     }
 }
 
@@ -116,30 +118,41 @@ impl Drafted {
         &self,
         tx: &mut Tx,
         run_id: RunId,
-        (status, run_status): (PlanStatus, RunStatus),
-        hold: Option<&serde_json::Value>,
+        ending: Ending<'_>,
+        now: Timestamp,
     ) -> Result<()> {
         let Built { id, tally, .. } = &self.built;
+        let (status, run_status, applied_seq) = match ending {
+            Ending::Held(_) => (PlanStatus::Held, RunStatus::Held, 0),
+            Ending::Applying => (PlanStatus::Applying, RunStatus::Applying, 0),
+            Ending::Applied { last } => (PlanStatus::Applied, RunStatus::Done, last),
+        };
+        let hold = match ending {
+            Ending::Held(hold) => Some(hold),
+            Ending::Applying | Ending::Applied { .. } => None,
+        };
         let planned = runs::Planned {
             plan_id: *id,
             status: run_status,
             progress: progress(tally.people),
             counts: tally.counts.clone(),
             hold: hold.cloned(),
+            finished_at: (run_status == RunStatus::Done).then_some(now),
         };
-        match &self.rest.rows {
+        match &self.rows {
             None => {
                 let judged = self.built.judged(status, hold);
                 plans::finish_building(tx, *id, &judged).await?;
                 runs::set_planned(tx, run_id, &planned).await?;
             }
-            Some((plan, run)) => {
+            Some(Unwritten { plan, run }) => {
                 let plan = PlanRow {
                     status,
                     hash: Some(self.built.hash.clone()),
                     counts: tally.counts.clone(),
                     people: tally.people,
                     roles_lost: tally.roles_lost,
+                    applied_seq,
                     hold: hold.cloned(),
                     ..plan.clone()
                 };
@@ -150,26 +163,32 @@ impl Drafted {
                 }
             }
         }
-        let Rest {
-            written, decisions, ..
-        } = &self.rest;
-        decisions::append(tx, *id, written + 1, decisions).await?;
-        Ok(())
+        self.write_rest(tx).await
     }
 
-    /// All decisions as they are stored, unless some are only there.
-    pub(crate) fn into_decisions(self) -> Option<Vec<DecisionRow>> {
-        let Rest {
-            written, decisions, ..
-        } = self.rest;
-        let rows = decisions.into_iter().zip(1..);
-        let rows = rows.map(|(decision, seq)| DecisionRow {
-            seq,
-            decision,
-            state: None,
-        });
-        (written == 0).then(|| rows.collect())
+    async fn write_rest(&self, tx: &mut Tx) -> Result<()> {
+        let Some(first) = self.rest.first() else {
+            return Ok(());
+        };
+        let decisions: Vec<&Decision> = self.rest.iter().map(|row| &row.decision).collect();
+        Ok(decisions::append(tx, self.built.id, first.seq, decisions).await?)
     }
+
+    /// All decisions as they will be stored, while nothing is.
+    pub(crate) fn unwritten(&self) -> Option<Arc<Vec<DecisionRow>>> {
+        self.rows.as_ref().map(|_| Arc::clone(&self.rest))
+    }
+}
+
+/// What becomes of a plan that was made.
+#[derive(Clone, Copy)]
+pub(crate) enum Ending<'a> {
+    /// It waits for a person, who is told why.
+    Held(&'a serde_json::Value),
+    /// It is applied from now on.
+    Applying,
+    /// It is applied up to this decision, the last one, by the same transaction.
+    Applied { last: i64 },
 }
 
 /// How far planning is, for those who look at the run.
@@ -204,7 +223,11 @@ struct Draft {
     is_of_round: bool,
     tally: Tally,
     looked_at: Vec<ObjectId>,
-    rest: Rest,
+    rows: Option<Unwritten>,
+    /// How many decisions are written, or being written.
+    written: i64,
+    /// Those that follow.
+    latest: Vec<Decision>,
 }
 
 /// What was gathered of one batch.
@@ -213,12 +236,12 @@ type Gathered = (Vec<Case>, Surroundings);
 impl Engine {
     /// Builds a plan. It stays in `building` until it is judged.
     pub(crate) async fn build_plan(&self, of: PlanOf<'_>) -> Result<Built> {
-        let Drafted { built, mut rest } = self.draft_plan(of).await?;
+        let mut drafted = self.draft_plan(of).await?;
         let mut tx = self.begin_relaxed().await?;
-        write_rows(&mut tx, &mut rest).await?;
-        decisions::append(&mut tx, built.id, rest.written + 1, &rest.decisions).await?;
+        write_rows(&mut tx, drafted.rows.take()).await?;
+        drafted.write_rest(&mut tx).await?;
         tx.commit().await?;
-        Ok(built)
+        Ok(drafted.built)
     }
 
     /// Builds the plan of a run.
@@ -264,10 +287,12 @@ impl Engine {
             is_of_round: run.is_some(),
             tally: Tally::default(),
             looked_at: Vec::new(),
-            rest: Rest {
-                rows: Some((row, run.cloned())),
-                ..Rest::default()
-            },
+            rows: Some(Unwritten {
+                plan: row,
+                run: run.cloned(),
+            }),
+            written: 0,
+            latest: Vec::new(),
         }
     }
 
@@ -286,21 +311,28 @@ impl Engine {
             deferred_indexes::restore(self.db()).await?;
         }
         filled?;
-        if draft.has_only_notes() && draft.rest.written == 0 {
-            let notes = std::mem::take(&mut draft.rest.decisions);
+        if draft.is_of_round && draft.tally.people == 0 && draft.written == 0 {
+            let notes = std::mem::take(&mut draft.latest);
             self.write_notes(of.connection.id, notes).await?;
         }
-        let left = i64::try_from(draft.rest.decisions.len()).unwrap_or(i64::MAX);
+        let latest = draft.latest.into_iter().zip(draft.written + 1..);
+        let rest = latest.map(|(decision, seq)| DecisionRow {
+            seq,
+            decision,
+            state: None,
+        });
+        let rest: Vec<DecisionRow> = rest.collect();
         let hash = draft.tally.hash();
         Ok(Drafted {
             built: Built {
                 id: draft.id,
                 tally: draft.tally,
                 hash,
-                decisions: draft.rest.written + left,
+                decisions: rest.last().map_or(draft.written, |row| row.seq),
                 looked_at: draft.looked_at,
             },
-            rest: draft.rest,
+            rows: draft.rows,
+            rest: Arc::new(rest),
         })
     }
 
@@ -340,12 +372,11 @@ impl Engine {
                     decided.push(*decision);
                 }
             }
-            let rest = &mut draft.rest.decisions;
-            if rest.len() + decided.len() <= BATCH {
-                rest.append(&mut decided);
+            if draft.latest.len() + decided.len() <= BATCH {
+                draft.latest.append(&mut decided);
                 continue;
             }
-            let before = std::mem::replace(rest, decided);
+            let before = std::mem::replace(&mut draft.latest, decided);
             self.append(draft, before, &mut writes).await?;
         }
         while let Some(done) = gathering.join_next().await {
@@ -364,9 +395,9 @@ impl Engine {
         decided: Vec<Decision>,
         writes: &mut JoinSet<Result<()>>,
     ) -> Result<()> {
-        if draft.rest.rows.is_some() {
+        if draft.rows.is_some() {
             let mut tx = self.begin_relaxed().await?;
-            write_rows(&mut tx, &mut draft.rest).await?;
+            write_rows(&mut tx, draft.rows.take()).await?;
             tx.commit().await?;
         }
         let at_once = match self.db().backend() {
@@ -379,8 +410,8 @@ impl Engine {
             done.unwrap_or_else(|error| Err(broke_off(&error)))?;
         }
         let (engine, id, run_id) = (self.clone(), draft.id, draft.run_id);
-        let (first, planned) = (draft.rest.written + 1, draft.tally.people);
-        draft.rest.written += i64::try_from(decided.len()).unwrap_or(i64::MAX);
+        let (first, planned) = (draft.written + 1, draft.tally.people);
+        draft.written += i64::try_from(decided.len()).unwrap_or(i64::MAX);
         writes.spawn(async move {
             let mut tx = engine.begin_relaxed().await?;
             decisions::append(&mut tx, id, first, &decided).await?;
@@ -410,16 +441,9 @@ impl Engine {
     }
 }
 
-impl Draft {
-    /// Whether there is nothing in it that a person would see, nor needs to be.
-    fn has_only_notes(&self) -> bool {
-        self.is_of_round && self.tally.people == 0
-    }
-}
-
 /// Writes the plan itself, and a run that comes with it.
-async fn write_rows(tx: &mut Tx, rest: &mut Rest) -> Result<()> {
-    let Some((plan, run)) = rest.rows.take() else {
+async fn write_rows(tx: &mut Tx, rows: Option<Unwritten>) -> Result<()> {
+    let Some(Unwritten { plan, run }) = rows else {
         return Ok(());
     };
     if let Some(run) = run {

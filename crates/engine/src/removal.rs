@@ -11,7 +11,7 @@ use store::plans::{self, PlanKind};
 use store::runs::{self, RunRow, RunStatus};
 use store::{Tx, subscriptions};
 
-use crate::apply::{ApplyOf, Left};
+use crate::apply::ApplyOf;
 use crate::changes::Edit;
 use crate::engine::Engine;
 use crate::error::{Class, EngineError, Result};
@@ -115,7 +115,7 @@ impl Engine {
                 plan_id: built.id,
                 actor: actor.clone(),
             };
-            self.apply_plan(of, Left::Stored { after: 0 }).await?;
+            self.apply_plan(of, 0).await?;
             self.end_plan(built.id).await?;
         }
         self.unsubscribe(connection).await;

@@ -333,9 +333,7 @@ impl Engine {
             tx.commit().await?;
             return Ok(false);
         }
-        let hold = self
-            .hold_reason(&connection, &drafted.built, false)
-            .await?;
+        let hold = self.hold_reason(&connection, &drafted.built, false).await?;
         self.settle(&connection, run_id, drafted, hold, None)
             .await?;
         Ok(false)

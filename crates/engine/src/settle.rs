@@ -8,12 +8,24 @@ use store::plans::{self, PlanKind, PlanRow, PlanStatus};
 use store::runs::{self, RunRow, RunStatus};
 use store::{Tx, decisions, pending};
 
-use crate::apply::{ApplyOf, Left, mark_applied};
+use crate::apply::{ApplyOf, mark_applied};
 use crate::engine::Engine;
 use crate::error::{EngineError, Result};
 use crate::events::tell_run;
-use crate::planning::{Drafted, Scope};
+use crate::planning::{Built, Drafted, Ending, Scope};
 use crate::run::healthy;
+
+/// A run that is done.
+struct Done<'a> {
+    connection: &'a Connection,
+    run_id: RunId,
+    plan_id: PlanId,
+    /// Whoever waited and was looked at.
+    looked_at: &'a [ObjectId],
+    is_first_sync: bool,
+    /// Whether somebody may have been left out since somebody else came first.
+    any_stale: bool,
+}
 
 impl Engine {
     /// Puts a built plan on hold, or applies it.
@@ -26,56 +38,55 @@ impl Engine {
         actor: Option<String>,
     ) -> Result<()> {
         let now = self.now();
-        let mut drafted = drafted.into();
-        let status = match &hold {
-            Some(_) => (PlanStatus::Held, RunStatus::Held),
-            None => (PlanStatus::Applying, RunStatus::Applying),
-        };
-        // Whoever is told that a plan waits is told what stays.
-        let mut tx = match &hold {
-            Some(_) => self.begin().await?,
-            None => self.begin_relaxed().await?,
-        };
-        let end = drafted.end(&mut tx, run_id, status, hold.as_ref());
-        end.await?;
-        if hold.is_some() {
+        let drafted = drafted.into();
+        if let Some(hold) = &hold {
+            // Whoever is told that a plan waits is told what stays.
+            let mut tx = self.begin().await?;
+            let ending = Ending::Held(hold);
+            drafted.end(&mut tx, run_id, ending, now).await?;
             self.supersede_first_syncs(&mut tx, connection.id, run_id)
                 .await?;
             let health = Health {
                 status: ConnectionStatus::Held,
-                code: hold
-                    .as_ref()
-                    .and_then(|h| h.get("code")?.as_str().map(str::to_owned)),
-                reason: hold
-                    .as_ref()
-                    .and_then(|h| h.get("message")?.as_str().map(str::to_owned)),
+                code: text_of(hold, "code"),
+                reason: text_of(hold, "message"),
                 cure: Some("Look at the plan and approve or reject it.".to_owned()),
             };
             connections::set_status(&mut tx, connection.id, &health, now).await?;
             let status = RunStatus::Held;
             let of = Some(connection.id);
-            tell_run(&mut tx, now, of, run_id, status, hold.as_ref()).await?;
+            tell_run(&mut tx, now, of, run_id, status, Some(hold)).await?;
             tx.commit().await?;
             return Ok(());
         }
+        let Built { id, looked_at, .. } = &drafted.built;
+        let of = ApplyOf {
+            connection,
+            run_id,
+            plan_id: *id,
+            actor,
+        };
+        let Some(decisions) = drafted.unwritten() else {
+            let mut tx = self.begin_relaxed().await?;
+            let ending = Ending::Applying;
+            drafted.end(&mut tx, run_id, ending, now).await?;
+            tx.commit().await?;
+            self.apply_plan(of, 0).await?;
+            return self.finish_run(connection, run_id, *id, looked_at).await;
+        };
+        let is_first_sync = self.ends_first_sync(connection).await?;
+        let (mut tx, any_stale) = self.apply_whole(of, &drafted, decisions).await?;
+        let done = Done {
+            connection,
+            run_id,
+            plan_id: *id,
+            looked_at,
+            is_first_sync,
+            any_stale,
+        };
+        self.note_done(&mut tx, done).await?;
         tx.commit().await?;
-        let plan_id = drafted.built.id;
-        let looked_at = std::mem::take(&mut drafted.built.looked_at);
-        if drafted.built.decisions > 0 {
-            let of = ApplyOf {
-                connection,
-                run_id,
-                plan_id,
-                actor,
-            };
-            let left = match drafted.into_decisions() {
-                Some(all) => Left::Known(all),
-                None => Left::Stored { after: 0 },
-            };
-            self.apply_plan(of, left).await?;
-        }
-        self.finish_run(connection, run_id, plan_id, &looked_at)
-            .await
+        Ok(())
     }
 
     /// A first sync that waits for approval ends when a newer one stands in its
@@ -109,25 +120,46 @@ impl Engine {
         looked_at: &[ObjectId],
     ) -> Result<()> {
         let now = self.now();
-        let is_first_sync =
-            !connection.progress.first_sync_done && self.has_people(connection.id).await?;
+        let is_first_sync = self.ends_first_sync(connection).await?;
         let mut tx = self.begin().await?;
         mark_applied(&mut tx, plan_id, now).await?;
-        if let Some(since) = pending::oldest(&mut tx, connection.id, looked_at).await? {
-            let delay = crate::notify::milliseconds(since, now);
-            connections::record_our_delay(&mut tx, connection.id, delay).await?;
-        }
-        pending::clear(&mut tx, connection.id, looked_at).await?;
-        self.plan_again(&mut tx, connection.id, plan_id).await?;
         runs::set_status(&mut tx, run_id, RunStatus::Done, Some(now)).await?;
-        let of = Some(connection.id);
-        tell_run(&mut tx, now, of, run_id, RunStatus::Done, None).await?;
-        connections::record_success(&mut tx, connection.id, run_id, is_first_sync, now).await?;
+        let done = Done {
+            connection,
+            run_id,
+            plan_id,
+            looked_at,
+            is_first_sync,
+            any_stale: true,
+        };
+        self.note_done(&mut tx, done).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Whether a run that ends well is the connection's first.
+    async fn ends_first_sync(&self, connection: &Connection) -> Result<bool> {
+        Ok(!connection.progress.first_sync_done && self.has_people(connection.id).await?)
+    }
+
+    /// Writes what follows from a run that is done.
+    async fn note_done(&self, tx: &mut Tx, done: Done<'_>) -> Result<()> {
+        let (now, connection, run_id) = (self.now(), done.connection, done.run_id);
+        let id = connection.id;
+        if let Some(since) = pending::oldest(&mut *tx, id, done.looked_at).await? {
+            let delay = crate::notify::milliseconds(since, now);
+            connections::record_our_delay(tx, id, delay).await?;
+        }
+        pending::clear(tx, id, done.looked_at).await?;
+        if done.any_stale {
+            self.plan_again(tx, id, done.plan_id).await?;
+        }
+        tell_run(tx, now, Some(id), run_id, RunStatus::Done, None).await?;
+        connections::record_success(tx, id, run_id, done.is_first_sync, now).await?;
         if connection.health.status == ConnectionStatus::Held {
             let health = healthy(ConnectionStatus::Connected);
-            connections::set_status(&mut tx, connection.id, &health, now).await?;
+            connections::set_status(tx, id, &health, now).await?;
         }
-        tx.commit().await?;
         Ok(())
     }
 
@@ -155,10 +187,7 @@ impl Engine {
                 plan_id,
                 actor,
             };
-            let left = Left::Stored {
-                after: plan.applied_seq,
-            };
-            if let Err(error) = self.apply_plan(of, left).await {
+            if let Err(error) = self.apply_plan(of, plan.applied_seq).await {
                 return self.fail_run(run.id, error).await;
             }
         }
@@ -193,6 +222,10 @@ impl Engine {
         let filter = decisions::DecisionFilter::default();
         Ok(decisions::page(self.db(), id, after, 1_000, &filter).await?)
     }
+}
+
+fn text_of(hold: &Value, key: &str) -> Option<String> {
+    Some(hold.get(key)?.as_str()?.to_owned())
 }
 
 /// Whether a run waits because it is a connection's first.

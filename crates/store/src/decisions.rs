@@ -41,12 +41,13 @@ fn read(row: &Row) -> Result<DecisionRow> {
 }
 
 /// Adds decisions at `first_seq` and after it.
-pub async fn append(
+pub async fn append<'a>(
     tx: &mut Tx,
     plan_id: PlanId,
     first_seq: i64,
-    decisions: &[Decision],
+    decisions: impl IntoIterator<Item = &'a Decision, IntoIter: ExactSizeIterator>,
 ) -> Result<()> {
+    let decisions = decisions.into_iter();
     let mut rows = Rows::new(COLUMNS, decisions.len());
     for (seq, decision) in (first_seq..).zip(decisions) {
         let acted_on = decision.actions.iter().find_map(|action| action.record_id);

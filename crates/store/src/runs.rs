@@ -228,7 +228,7 @@ pub async fn set_counts(tx: &mut Tx, id: RunId, counts: &Counts) -> Result<()> {
     change(tx, text, args![id, json::text(counts)?]).await
 }
 
-/// What a run has once its plan is made.
+/// What a run that goes on has once its plan is made.
 #[derive(Debug, Clone)]
 pub struct Planned {
     /// The plan.
@@ -241,6 +241,8 @@ pub struct Planned {
     pub counts: Counts,
     /// Why it waits.
     pub hold: Option<Value>,
+    /// When it ended, if it has.
+    pub finished_at: Option<Timestamp>,
 }
 
 impl Planned {
@@ -252,6 +254,7 @@ impl Planned {
             progress: self.progress,
             counts: self.counts,
             hold: self.hold,
+            finished_at: self.finished_at,
             ..run
         }
     }
@@ -259,7 +262,8 @@ impl Planned {
 
 /// Gives a run its plan, with what follows from it.
 pub async fn set_planned(tx: &mut Tx, id: RunId, planned: &Planned) -> Result<()> {
-    let text = "UPDATE runs SET plan_id = $2, status = $3, progress = $4, counts = $5, hold = $6
+    let text = "UPDATE runs SET plan_id = $2, status = $3, progress = $4, counts = $5, hold = $6,
+            finished_at = $7
         WHERE id = $1";
     let args = args![
         id,
@@ -268,6 +272,7 @@ pub async fn set_planned(tx: &mut Tx, id: RunId, planned: &Planned) -> Result<()
         json::text(&planned.progress)?,
         json::text(&planned.counts)?,
         json::maybe_text(planned.hold.as_ref())?,
+        planned.finished_at,
     ];
     change(tx, text, args).await
 }

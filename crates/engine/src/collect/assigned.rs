@@ -110,7 +110,9 @@ impl Reading {
             people: rows,
             new: new.chain(new_groups.map(|id| (*id, true))).collect(),
         };
-        send.send(Seen::Page(page)).await.map_err(|_| nobody_writes())?;
+        send.send(Seen::Page(page))
+            .await
+            .map_err(|_| nobody_writes())?;
         let absent = people_before.iter().filter(|id| !people.contains(id));
         let left = groups_before.iter().filter(|id| !groups.contains(id));
         let before = (people_before.len() + groups_before.len()) as u64;

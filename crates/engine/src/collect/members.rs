@@ -217,7 +217,9 @@ impl Reading {
                 people: Vec::new(),
                 new: new.collect(),
             };
-            send.send(Seen::Page(page)).await.map_err(|_| nobody_writes())?;
+            send.send(Seen::Page(page))
+                .await
+                .map_err(|_| nobody_writes())?;
         }
         let (before, mut left) = self.members_before(group).await?;
         left.retain(|inside| nested && !children.contains(&GroupId(inside.0)));
@@ -247,7 +249,9 @@ impl Reading {
                     people: self.changed(std::mem::take(&mut users)).await?,
                     new: std::mem::take(&mut new),
                 };
-                send.send(Seen::Page(page_read)).await.map_err(|_| nobody_writes())?;
+                send.send(Seen::Page(page_read))
+                    .await
+                    .map_err(|_| nobody_writes())?;
             }
             let Some(next) = page.next else { break };
             guard.follow(&next)?;

@@ -82,6 +82,7 @@ both! {
             progress: json!({"planned": 1}),
             counts: tally.counts.clone(),
             hold: Some(json!({"code": "limit_passed"})),
+            finished_at: None,
         };
         let mut tx = db.begin().await.unwrap();
         runs::set_planned(&mut tx, run(1).id, &planned).await.unwrap();
@@ -89,11 +90,15 @@ both! {
         assert_eq!(found, Some(planned.clone().of(run(1))));
         let missing = runs::set_planned(&mut tx, run(9).id, &planned).await;
         assert!(matches!(missing, Err(StoreError::NotFound { what: "run" })));
-        // It ends, and does not wait any more.
-        let applying = runs::Planned { status: RunStatus::Applying, hold: None, ..planned };
-        runs::set_planned(&mut tx, run(1).id, &applying).await.unwrap();
-        let found = runs::get(&mut tx, run(1).id).await.unwrap().unwrap();
-        assert_eq!((found.status, found.hold), (RunStatus::Applying, None));
+        let done = runs::Planned {
+            status: RunStatus::Done,
+            hold: None,
+            finished_at: Some(time(8)),
+            ..planned
+        };
+        runs::set_planned(&mut tx, run(1).id, &done).await.unwrap();
+        let found = runs::get(&mut tx, run(1).id).await.unwrap();
+        assert_eq!(found, Some(done.of(run(1))));
     }
 
     runs_are_listed_newest_first(db) {
