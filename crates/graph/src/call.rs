@@ -39,6 +39,7 @@ pub(crate) struct Call {
     pub(crate) body: Option<Bytes>,
     pub(crate) units: u32,
     pub(crate) is_advanced: bool,
+    pub(crate) is_plain: bool,
 }
 
 impl Call {
@@ -89,6 +90,7 @@ impl Call {
             body: None,
             units: 1,
             is_advanced: false,
+            is_plain: false,
         }
     }
 
@@ -108,6 +110,12 @@ impl Call {
     /// The resource units the documentation gives for the call.
     pub(crate) fn units(mut self, units: u32) -> Self {
         self.units = units;
+        self
+    }
+
+    /// Asks for an answer without compression: it will be small.
+    pub(crate) fn plain(mut self) -> Self {
+        self.is_plain = true;
         self
     }
 

@@ -30,6 +30,19 @@ pub enum DeltaStart {
     Initial,
     /// A stored page or delta link.
     Link(Link),
+    /// A stored delta link, where most likely nothing happened: the answer is
+    /// small, and asked for without compression.
+    Since(Link),
+}
+
+impl DeltaStart {
+    fn call(&self, doing: &'static str, permission: &'static str) -> Option<Call> {
+        match self {
+            Self::Link(link) => Some(Call::link(doing, permission, link)),
+            Self::Since(link) => Some(Call::link(doing, permission, link).plain()),
+            Self::Latest | Self::Initial => None,
+        }
+    }
 }
 
 /// What follows a page of a delta round.
@@ -136,9 +149,9 @@ impl GraphClient {
     pub async fn users_delta(&self, start: &DeltaStart) -> Result<UserDeltaPage, GraphError> {
         const PERMISSION: &str = "User.Read.All";
         let doing = "reading changes of people";
-        let call = match start {
-            DeltaStart::Link(link) => Call::link(doing, PERMISSION, link),
-            DeltaStart::Initial | DeltaStart::Latest => starting_at(
+        let call = match start.call(doing, PERMISSION) {
+            Some(call) => call,
+            None => starting_at(
                 Call::get(doing, PERMISSION, "users/delta")
                     .query("$select", &self.selection().delta()),
                 start,
@@ -166,9 +179,9 @@ impl GraphClient {
             );
             return Err(GraphError::new(Kind::Refused, doing).with_message(&message));
         }
-        let call = match start {
-            DeltaStart::Link(link) => Call::link(doing, PERMISSION, link),
-            DeltaStart::Initial | DeltaStart::Latest => {
+        let call = match start.call(doing, PERMISSION) {
+            Some(call) => call,
+            None => {
                 let members = if query.members { ",members" } else { "" };
                 let mut call = Call::get(doing, PERMISSION, "groups/delta")
                     .query("$select", &format!("{SELECT}{members}"));
@@ -190,7 +203,7 @@ impl GraphClient {
     where
         T: for<'a> FromWire<'a>,
     {
-        let is_stored = matches!(start, DeltaStart::Link(_));
+        let is_stored = matches!(start, DeltaStart::Link(_) | DeltaStart::Since(_));
         let page: RawPage<T> = self.raw_page(call).await.map_err(|error| {
             let means_resync = is_stored && refuses_the_link(&error);
             if means_resync {
@@ -222,7 +235,7 @@ fn refuses_the_link(error: &GraphError) -> bool {
 fn starting_at(call: Call, start: &DeltaStart) -> Call {
     match start {
         DeltaStart::Latest => call.query("$deltatoken", "latest"),
-        DeltaStart::Initial | DeltaStart::Link(_) => call,
+        DeltaStart::Initial | DeltaStart::Link(_) | DeltaStart::Since(_) => call,
     }
 }
 

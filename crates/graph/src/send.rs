@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
+};
 use http::{Request, StatusCode};
 use secrecy::ExposeSecret;
 
@@ -144,6 +146,9 @@ impl GraphClient {
             .header(AUTHORIZATION, bearer)
             .header(ACCEPT, "application/json")
             .header("client-request-id", self.environment().uuid().to_string());
+        if call.is_plain {
+            request = request.header(ACCEPT_ENCODING, "identity");
+        }
         if call.is_advanced {
             request = request.header("ConsistencyLevel", "eventual");
         }

@@ -8,7 +8,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use sqlx::sqlite::SqlitePool;
+use sqlx::Sqlite;
+
+use crate::error::Result;
+use crate::shelf::Shelf;
 
 /// Bulk rows written between two checkpoints: some ten megabytes.
 const ROWS: u64 = 20_000;
@@ -19,13 +22,13 @@ pub(crate) struct Checkpoints(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    connections: SqlitePool,
+    connections: Shelf<Sqlite>,
     rows: AtomicU64,
     running: AtomicBool,
 }
 
 impl Checkpoints {
-    pub(crate) fn new(connections: SqlitePool) -> Self {
+    pub(crate) fn new(connections: Shelf<Sqlite>) -> Self {
         Self(Arc::new(State {
             connections,
             rows: AtomicU64::new(0),
@@ -46,11 +49,20 @@ impl Checkpoints {
         let state = Arc::clone(state);
         tokio::spawn(async move {
             // Passive: waits for nobody, and nobody waits for it.
-            let query = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)");
-            if let Err(error) = query.execute(&state.connections).await {
+            if let Err(error) = state.checkpoint().await {
                 tracing::warn!(%error, "the log of the database could not be checkpointed");
             }
             state.running.store(false, Ordering::Release);
         });
+    }
+}
+
+impl State {
+    async fn checkpoint(&self) -> Result<()> {
+        let mut on = self.connections.lend().await?;
+        let query = sqlx::query("PRAGMA wal_checkpoint(PASSIVE)");
+        query.execute(&mut *on).await?;
+        on.answered();
+        Ok(())
     }
 }

@@ -10,16 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::ConnectOptions as _;
-use sqlx::postgres::PgPool;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Postgres, Sqlite};
 
 use crate::checkpoint::Checkpoints;
 use crate::error::{Result, StoreError};
 use crate::postgres_pool::{self, answered};
 use crate::scratch::Scratch;
+use crate::shelf::{Lent, Shelf};
 use crate::sql::sql_str;
 use crate::tx::InnerTx;
 pub(crate) use crate::tx::Raw;
@@ -68,22 +66,24 @@ pub struct Db(pub(crate) Inner);
 #[derive(Debug, Clone)]
 pub(crate) enum Inner {
     Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
+        writer: Shelf<Sqlite>,
+        readers: Shelf<Sqlite>,
         checkpoints: Checkpoints,
         /// See [`Options::cache_kib`].
         cache_kib: u32,
         /// Removes the files of a database that nobody keeps.
         _scratch: Option<Arc<Scratch>>,
     },
-    Postgres(PgPool),
+    Postgres(Shelf<Postgres>),
 }
 
 impl Db {
     /// Opens the database; a missing SQLite file is made. Does not migrate.
     pub async fn open(options: &Options) -> Result<Self> {
         if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
-            return Ok(Self(Inner::Postgres(postgres_pool::open(options).await?)));
+            let pool = postgres_pool::open(options).await?;
+            let shelf = Shelf::new(pool, options.busy, postgres_pool::LATELY);
+            return Ok(Self(Inner::Postgres(shelf)));
         }
         if options.url.starts_with("sqlite:") {
             return open_sqlite(options).await;
@@ -105,7 +105,7 @@ impl Db {
 
     /// A transaction that writes.
     pub async fn begin(&self) -> Result<Tx> {
-        self.begin_with("BEGIN").await
+        self.begin_with("BEGIN IMMEDIATE", "BEGIN").await
     }
 
     /// A transaction that writes what would be read or planned again if it were
@@ -113,21 +113,21 @@ impl Db {
     /// SQLite every commit is like that between two checkpoints; PostgreSQL
     /// need not wait for its disk.
     pub async fn begin_relaxed(&self) -> Result<Tx> {
-        self.begin_with("BEGIN; SET LOCAL synchronous_commit TO off")
-            .await
+        let postgres = "BEGIN; SET LOCAL synchronous_commit TO off";
+        self.begin_with("BEGIN IMMEDIATE", postgres).await
     }
 
-    async fn begin_with(&self, postgres: &'static str) -> Result<Tx> {
+    async fn begin_with(&self, sqlite: &'static str, postgres: &'static str) -> Result<Tx> {
         Ok(Tx::new(match &self.0 {
             Inner::Sqlite {
                 writer,
                 checkpoints,
                 ..
             } => InnerTx::Sqlite {
-                tx: writer.begin_with("BEGIN IMMEDIATE").await?,
+                on: begin_sqlite(writer, sqlite).await?,
                 checkpoints: Some(checkpoints.clone()),
             },
-            Inner::Postgres(pool) => InnerTx::Postgres(answered(pool.begin_with(postgres)).await?),
+            Inner::Postgres(shelf) => InnerTx::Postgres(begin_postgres(shelf, postgres).await?),
         }))
     }
 
@@ -136,13 +136,13 @@ impl Db {
     pub async fn snapshot(&self) -> Result<Tx> {
         Ok(Tx::new(match &self.0 {
             Inner::Sqlite { readers, .. } => InnerTx::Sqlite {
-                tx: readers.begin().await?,
+                on: begin_sqlite(readers, "BEGIN").await?,
                 checkpoints: None,
             },
-            Inner::Postgres(pool) => InnerTx::Postgres(
-                answered(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-                    .await?,
-            ),
+            Inner::Postgres(shelf) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                InnerTx::Postgres(begin_postgres(shelf, begin).await?)
+            }
         }))
     }
 
@@ -186,8 +186,10 @@ impl Db {
         match &self.0 {
             Inner::Sqlite { writer, .. } => {
                 own_file(Path::new(path))?;
+                let mut on = writer.lend().await?;
                 let query = sqlx::query("VACUUM INTO $1").bind(path.to_owned());
-                query.execute(writer).await?;
+                query.execute(&mut *on).await?;
+                on.answered();
                 Ok(())
             }
             Inner::Postgres(_) => {
@@ -204,8 +206,10 @@ impl Db {
     /// PostgreSQL's commits have waited for it.
     pub async fn reach_disk(&self) -> Result<()> {
         if let Inner::Sqlite { writer, .. } = &self.0 {
+            let mut on = writer.lend().await?;
             let query = sqlx::query("PRAGMA wal_checkpoint(FULL)");
-            query.execute(writer).await?;
+            query.execute(&mut *on).await?;
+            on.answered();
         }
         Ok(())
     }
@@ -218,7 +222,9 @@ impl Db {
         {
             let kib = kib.unwrap_or(*cache_kib);
             let text = format!("PRAGMA cache_size = -{kib}");
-            sqlx::query(sql_str(text.into())).execute(writer).await?;
+            let mut on = writer.lend().await?;
+            sqlx::query(sql_str(text.into())).execute(&mut *on).await?;
+            on.answered();
         }
         Ok(())
     }
@@ -232,9 +238,21 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Inner::Postgres(pool) => pool.close().await,
+            Inner::Postgres(shelf) => shelf.close().await,
         }
     }
+}
+
+async fn begin_sqlite(shelf: &Shelf<Sqlite>, begin: &'static str) -> Result<Lent<Sqlite>> {
+    let mut on = shelf.lend().await?;
+    sqlx::query(begin).execute(&mut *on).await?;
+    Ok(on)
+}
+
+async fn begin_postgres(shelf: &Shelf<Postgres>, begin: &'static str) -> Result<Lent<Postgres>> {
+    let mut on = shelf.lend().await?;
+    answered(sqlx::raw_sql(begin).execute(&mut *on)).await?;
+    Ok(on)
 }
 
 async fn open_sqlite(options: &Options) -> Result<Db> {
@@ -276,7 +294,9 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
         .pragma("wal_autocheckpoint", "20000")
         // An index is sorted by another thread while its rows are read.
         .pragma("threads", "1");
-    let writer = pool(1).connect_with(writing).await?;
+    // A file works until the process ends.
+    let shelf = |pool| Shelf::new(pool, options.busy, Duration::MAX);
+    let writer = shelf(pool(1).connect_with(writing).await?);
     let reading = connect
         .pragma("temp_store", "memory")
         .statement_cache_capacity(256)
@@ -285,6 +305,7 @@ async fn open_sqlite(options: &Options) -> Result<Db> {
     let readers = pool(options.connections.max(1))
         .connect_with(reading)
         .await?;
+    let readers = shelf(readers);
     Ok(Db(Inner::Sqlite {
         checkpoints: Checkpoints::new(readers.clone()),
         cache_kib: options.cache_kib,

@@ -61,6 +61,7 @@ pub mod secrets;
 pub mod security_roles;
 pub mod sessions;
 pub mod settings;
+mod shelf;
 pub mod sign_in_attempts;
 pub mod sql;
 pub mod subscriptions;

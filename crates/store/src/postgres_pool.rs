@@ -17,9 +17,9 @@ use crate::error::{Result, StoreError};
 use crate::postgres_nodelay::send_at_once;
 
 /// How long a connection that does nothing may take to show that it works.
-const SILENCE: Duration = Duration::from_secs(3);
+pub(crate) const SILENCE: Duration = Duration::from_secs(3);
 /// One used so lately is not asked before it is used again.
-const LATELY: Duration = Duration::from_secs(1);
+pub(crate) const LATELY: Duration = Duration::from_secs(1);
 /// How long any statement may take: the longest, over all rows of a million
 /// people, take a tenth of it.
 const STATEMENT: Duration = Duration::from_secs(600);
@@ -60,7 +60,8 @@ pub(crate) async fn open(options: &Options) -> Result<PgPool> {
                 Ok(true)
             })
         })
-        // What was cut off in the middle of an answer comes back here too.
+        // What was cut off in the middle of an answer comes back here too; the
+        // pool asks once more, and would wait for ever.
         .after_release(|on, _| {
             Box::pin(async move {
                 within(SILENCE, on.ping()).await?;
@@ -80,7 +81,7 @@ pub(crate) async fn answered<T>(
     within(STATEMENT, Box::pin(statement)).await
 }
 
-async fn within<T>(
+pub(crate) async fn within<T>(
     limit: Duration,
     work: impl Future<Output = sqlx::Result<T>>,
 ) -> sqlx::Result<T> {

@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 
 use crate::args;
@@ -52,12 +53,14 @@ impl Db {
         let pending = self.schema().await?.pending;
         match &self.0 {
             Inner::Sqlite { writer, .. } => {
-                let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+                let mut on = writer.lend().await?;
+                let mut tx = on.begin_with("BEGIN IMMEDIATE").await?;
                 SQLITE.run_direct(None, &mut *tx, false).await?;
                 tx.commit().await?;
             }
-            Inner::Postgres(pool) => {
-                let mut tx = pool.begin().await?;
+            Inner::Postgres(shelf) => {
+                let mut on = shelf.lend().await?;
+                let mut tx = on.begin().await?;
                 let lock = sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(LOCK);
                 lock.execute(&mut *tx).await?;
                 POSTGRES.run_direct(None, &mut *tx, false).await?;

@@ -1,6 +1,6 @@
 //! Transactions, and where a read runs.
 
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection};
 
 use crate::checkpoint::Checkpoints;
 #[cfg(debug_assertions)]
@@ -8,6 +8,7 @@ use crate::crash;
 use crate::db::{Backend, Db, Inner};
 use crate::error::{Result, StoreError};
 use crate::postgres_pool::answered;
+use crate::shelf::Lent;
 use crate::sql::{
     Arg, Row, Text, expand, postgres_args, postgres_list, sql_str, sqlite_args, sqlite_list,
 };
@@ -23,10 +24,10 @@ pub struct Tx {
 #[derive(Debug)]
 pub(crate) enum InnerTx {
     Sqlite {
-        tx: Transaction<'static, Sqlite>,
+        on: Lent<Sqlite>,
         checkpoints: Option<Checkpoints>,
     },
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(Lent<Postgres>),
 }
 
 /// One database's connection, for the few statements that differ.
@@ -63,13 +64,20 @@ impl Tx {
 
     async fn make_true(self) -> Result<()> {
         match self.inner {
-            InnerTx::Sqlite { tx, checkpoints } => {
-                tx.commit().await?;
+            InnerTx::Sqlite {
+                mut on,
+                checkpoints,
+            } => {
+                sqlx::query("COMMIT").execute(&mut *on).await?;
+                on.answered();
                 if let Some(checkpoints) = checkpoints {
                     checkpoints.committed(self.bulk_rows);
                 }
             }
-            InnerTx::Postgres(tx) => answered(tx.commit()).await?,
+            InnerTx::Postgres(mut on) => {
+                answered(sqlx::raw_sql("COMMIT").execute(&mut *on)).await?;
+                on.answered();
+            }
         }
         Ok(())
     }
@@ -77,8 +85,14 @@ impl Tx {
     /// Forgets it all.
     pub async fn rollback(self) -> Result<()> {
         match self.inner {
-            InnerTx::Sqlite { tx, .. } => tx.rollback().await?,
-            InnerTx::Postgres(tx) => answered(tx.rollback()).await?,
+            InnerTx::Sqlite { mut on, .. } => {
+                sqlx::query("ROLLBACK").execute(&mut *on).await?;
+                on.answered();
+            }
+            InnerTx::Postgres(mut on) => {
+                answered(sqlx::raw_sql("ROLLBACK").execute(&mut *on)).await?;
+                on.answered();
+            }
         }
         Ok(())
     }
@@ -123,8 +137,8 @@ impl Tx {
 
     pub(crate) fn raw(&mut self) -> Raw<'_> {
         match &mut self.inner {
-            InnerTx::Sqlite { tx, .. } => Raw::Sqlite(tx),
-            InnerTx::Postgres(tx) => Raw::Postgres(tx),
+            InnerTx::Sqlite { on, .. } => Raw::Sqlite(on),
+            InnerTx::Postgres(on) => Raw::Postgres(on),
         }
     }
 }
@@ -157,23 +171,27 @@ impl Source<'_> {
         match self {
             Self::Tx(tx) => tx.rows(text, args).await,
             Self::Db(Db(Inner::Sqlite { readers, .. })) => {
-                let mut on = readers.acquire().await?;
-                sqlite_rows(&mut on, text.into(), args).await
+                let mut on = readers.lend().await?;
+                let rows = sqlite_rows(&mut on, text.into(), args).await?;
+                on.answered();
+                Ok(rows)
             }
-            Self::Db(Db(Inner::Postgres(pool))) => {
-                let mut on = pool.acquire().await?;
+            Self::Db(Db(Inner::Postgres(shelf))) => {
+                let mut on = shelf.lend().await?;
                 let text = text.into();
-                if !names_all_columns(&text) {
-                    return postgres_rows(&mut on, text, args).await;
-                }
-                // The column may come between preparing and running; a
-                // transaction locks the table against it by preparing.
-                match postgres_rows(&mut on, text.clone(), args.clone()).await {
-                    Err(error) if has_new_columns(&error) => {
-                        postgres_rows(&mut on, text, args).await
-                    }
-                    rows => rows,
-                }
+                let rows = match names_all_columns(&text) {
+                    false => postgres_rows(&mut on, text, args).await?,
+                    // The column may come between preparing and running; a
+                    // transaction locks the table against it by preparing.
+                    true => match postgres_rows(&mut on, text.clone(), args.clone()).await {
+                        Err(error) if has_new_columns(&error) => {
+                            postgres_rows(&mut on, text, args).await?
+                        }
+                        rows => rows?,
+                    },
+                };
+                on.answered();
+                Ok(rows)
             }
         }
     }

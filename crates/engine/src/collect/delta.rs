@@ -86,7 +86,11 @@ impl Reading {
                 format!("the delta link is of no use any more: {error}"),
             )
         })?;
-        Ok((DeltaStart::Link(link), cursor))
+        let start = match cursor.kind {
+            CursorKind::Delta => DeltaStart::Since(link),
+            CursorKind::Next => DeltaStart::Link(link),
+        };
+        Ok((start, cursor))
     }
 
     /// Whether a page says nothing and the cursor may stay where it is: asked

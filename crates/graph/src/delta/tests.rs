@@ -57,6 +57,19 @@ async fn a_round_goes_on_over_empty_pages_until_its_delta_link() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_round_that_most_likely_finds_nothing_is_asked_for_without_compression() {
+    let quiet = || page(json!([]), "@odata.deltaLink", DELTA);
+    let (client, script) = scripted::client(vec![quiet(), quiet()]);
+    let link = client.link(DELTA).unwrap();
+    let since = DeltaStart::Since(link.clone());
+    client.users_delta(&since).await.unwrap();
+    client.users_delta(&DeltaStart::Link(link)).await.unwrap();
+    let sent = script.sent();
+    assert_eq!(sent[1].header("accept-encoding"), Some("identity"));
+    assert_eq!(sent[2].header("accept-encoding"), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_round_can_start_from_now() {
     let (client, script) = scripted::client(vec![page(json!([]), "@odata.deltaLink", DELTA)]);
     let page = client.users_delta(&DeltaStart::Latest).await.unwrap();
@@ -100,9 +113,12 @@ async fn what_is_refused_about_a_stored_link_means_a_resync() {
         (501, "NotImplemented", Kind::Refused),
     ] {
         let (client, _) = scripted::client(vec![Reply::error(status, code, "")]);
-        let start = DeltaStart::Link(client.link(DELTA).unwrap());
-        let error = client.users_delta(&start).await.unwrap_err();
-        assert_eq!(error.kind(), &kind, "{status} {code}");
+        let link = client.link(DELTA).unwrap();
+        let (again, _) = scripted::client(vec![Reply::error(status, code, "")]);
+        let error = client.users_delta(&DeltaStart::Link(link.clone())).await;
+        assert_eq!(error.unwrap_err().kind(), &kind, "{status} {code}");
+        let error = again.users_delta(&DeltaStart::Since(link)).await;
+        assert_eq!(error.unwrap_err().kind(), &kind, "{status} {code}");
     }
     // At the start of a round the same refusal is about the query.
     let (client, _) = scripted::client(vec![Reply::error(400, "Request_BadRequest", "")]);
