@@ -1,6 +1,6 @@
 //! Transactions, and where a read runs.
 
-use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection};
+use sqlx::{Connection as _, PgConnection, Postgres, Sqlite, SqliteConnection};
 
 use crate::checkpoint::Checkpoints;
 #[cfg(debug_assertions)]
@@ -126,7 +126,11 @@ impl Tx {
     pub async fn rows(&mut self, text: impl Into<Text>, args: Vec<Arg>) -> Result<Vec<Row>> {
         match self.raw() {
             Raw::Sqlite(on) => sqlite_rows(on, text.into(), args).await,
-            Raw::Postgres(on) => postgres_rows(on, text.into(), args).await,
+            Raw::Postgres(on) => {
+                let text = text.into();
+                let is_kept = !names_all_columns(&text);
+                postgres_rows(on, text, args, is_kept).await
+            }
         }
     }
 
@@ -180,15 +184,8 @@ impl Source<'_> {
                 let mut on = shelf.lend().await?;
                 let text = text.into();
                 let rows = match names_all_columns(&text) {
-                    false => postgres_rows(&mut on, text, args).await?,
-                    // The column may come between preparing and running; a
-                    // transaction locks the table against it by preparing.
-                    true => match postgres_rows(&mut on, text.clone(), args.clone()).await {
-                        Err(error) if has_new_columns(&error) => {
-                            postgres_rows(&mut on, text, args).await?
-                        }
-                        rows => rows?,
-                    },
+                    false => postgres_rows(&mut on, text, args, true).await?,
+                    true => postgres_all_columns(&mut on, &text, args).await?,
                 };
                 on.answered();
                 Ok(rows)
@@ -217,9 +214,31 @@ async fn sqlite_rows(on: &mut SqliteConnection, text: Text, args: Vec<Arg>) -> R
     Ok(rows.into_iter().map(Row::Sqlite).collect())
 }
 
-async fn postgres_rows(on: &mut PgConnection, text: Text, args: Vec<Arg>) -> Result<Vec<Row>> {
+/// Outside a transaction a statement whose result has all columns of a table is
+/// kept prepared, and prepared anew when there are others.
+async fn postgres_all_columns(
+    on: &mut PgConnection,
+    text: &str,
+    args: Vec<Arg>,
+) -> Result<Vec<Row>> {
+    // Another text than in transactions, which find no statement of theirs kept.
+    let kept = format!("{text} -- kept");
+    match postgres_rows(on, kept.clone().into(), args.clone(), true).await {
+        Err(error) if has_new_columns(&error) => {
+            answered(on.clear_cached_statements()).await?;
+            postgres_rows(on, kept.into(), args, true).await
+        }
+        rows => rows,
+    }
+}
+
+async fn postgres_rows(
+    on: &mut PgConnection,
+    text: Text,
+    args: Vec<Arg>,
+    is_kept: bool,
+) -> Result<Vec<Row>> {
     let text = expand(text, &args, postgres_list);
-    let is_kept = !names_all_columns(&text);
     let query = sqlx::query_with(sql_str(text), postgres_args(args)?).persistent(is_kept);
     let rows = answered(query.fetch_all(on)).await?;
     Ok(rows.into_iter().map(Row::Postgres).collect())
@@ -236,8 +255,8 @@ fn has_new_columns(error: &StoreError) -> bool {
 
 /// Whether a statement's result has whatever columns a table has. PostgreSQL
 /// refuses to run such a statement again once a newer program added a column to
-/// the table ("cached plan must not change result type"): it is not kept
-/// prepared.
+/// the table ("cached plan must not change result type"), which would end a
+/// transaction: there it is not kept prepared.
 fn names_all_columns(text: &str) -> bool {
     ["SELECT *", "RETURNING *", ".*"]
         .iter()

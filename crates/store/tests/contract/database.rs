@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 
 use jiff::Timestamp;
-use store::{Backend, Db, Options, StoreError, postgres_nodelay, settings};
+use store::{Backend, Db, Options, StoreError, args, postgres_nodelay, settings};
 
 use crate::samples::{CONNECTION, connect, time};
 use crate::support::{both, create_database, drop_database, postgres_url};
@@ -59,6 +59,33 @@ both! {
         tx.rollback().await.unwrap();
         assert_eq!(settings::get::<i64>(&db, "key").await.unwrap(), None);
         assert_eq!(settings::get::<i64>(&db, "other").await.unwrap(), None);
+    }
+
+    what_is_cut_off_disturbs_nobody(db) {
+        let slow = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
+            SELECT COUNT(*) AS one FROM n";
+        let moment = std::time::Duration::from_millis(2);
+        for turn in 0..4_i64 {
+            let mut source = db.source();
+            let read = source.row(slow, args![]);
+            assert!(tokio::time::timeout(moment, read).await.is_err());
+            // Begun, and left in the middle of a statement or between two.
+            let left = async {
+                let mut tx = db.begin().await.unwrap();
+                settings::put(&mut tx, "left", &turn, None, time(1)).await.unwrap();
+                tx.row(slow, args![]).await.unwrap();
+            };
+            assert!(tokio::time::timeout(moment * 10, left).await.is_err());
+            let mut source = db.source();
+            let row = source.row("SELECT CAST($1 AS bigint) AS one", args![turn]).await.unwrap().unwrap();
+            assert_eq!(row.get::<i64>("one").unwrap(), turn);
+            assert_eq!(settings::get::<i64>(&db, "left").await.unwrap(), None);
+            let mut tx = db.begin().await.unwrap();
+            settings::put(&mut tx, &format!("kept {turn}"), &turn, None, time(1)).await.unwrap();
+            tx.commit().await.unwrap();
+            let kept = settings::get::<i64>(&db, &format!("kept {turn}")).await.unwrap();
+            assert_eq!(kept, Some((turn, 1)));
+        }
     }
 
     a_transaction_sees_its_own_writes_and_others_do_not(db) {

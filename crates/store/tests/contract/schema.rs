@@ -63,7 +63,10 @@ both! {
         let mut tx = db.begin().await.unwrap();
         tx.execute("ALTER TABLE connections ADD COLUMN later text", args![]).await.unwrap();
         tx.commit().await.unwrap();
-        // On every connection of the pool.
+        // Also where the statement was prepared before, and on every connection.
+        for _ in 0..2 {
+            assert_eq!(connections::get(&db, CONNECTION).await.unwrap(), known);
+        }
         let mut open = Vec::new();
         for _ in 0..4 {
             let mut tx = db.begin().await.unwrap();
