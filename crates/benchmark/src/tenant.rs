@@ -120,7 +120,7 @@ impl Emulator {
             .await?
             .error_for_status()?;
         let generate = json!({
-            "people": people, "groups": groups, "seed": 1,
+            "people": people, "groups": groups, "seed": number + 1,
             "members_per_group": each,
         });
         let made = self

@@ -296,9 +296,14 @@ impl Engine {
         }
         let names = names(&writes);
         let links = links::rows(&std::mem::take(&mut batch.links))?;
-        let (new, changed): (Vec<_>, Vec<_>) = writes
+        let (mut new, changed): (Vec<_>, Vec<_>) = writes
             .into_iter()
             .partition(|write| write.expected_version == 0);
+        if self.db().backend() == Backend::Postgres {
+            // Whoever takes the same names at the same time waits for this one:
+            // in one order for all, or two would wait for each other.
+            new.sort_by_cached_key(|write| key_of(&write.record));
+        }
         Ok(Prepared {
             usernames: new
                 .iter()

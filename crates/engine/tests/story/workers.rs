@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use engine::Mode;
 use http::Method;
+use provisioning::policy::EmailSource;
 use serde_json::json;
 use store::jobs;
 use store::runs::RunStatus;
@@ -262,5 +263,62 @@ async fn a_username_taken_between_plan_and_apply_is_planned_again() {
     assert_eq!(bob.username.as_deref(), Some("bob"));
     let run = store::runs::get(world.engine.db(), run.id).await.unwrap().unwrap();
     assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+}
+}
+
+both! {
+async fn tenants_whose_people_are_called_alike_do_not_wait_for_each_other() {
+    let world = World::new().await;
+    let names = ["abc", "abcd", "abcde", "abcdef", "abcdefg"];
+    let mut connections = Vec::new();
+    for name in names {
+        let customer = world.customer(name).await;
+        let generate = json!({ "people": 60, "groups": 1, "members_per_group": 60, "seed": 1 });
+        let path = format!("tenants/{}/generate", customer.tenant);
+        let made = world.control(Method::POST, &path, generate).await;
+        let group = made["group_ids"][0].as_str().unwrap().parse().unwrap();
+        let mut new = customer.customers_connection(name, EmailSource::Upn);
+        new.auto_approve = true;
+        new.provision_employees = Some(true);
+        connections.push(world.engine.add_connection(new, &actor()).await.unwrap().id);
+        let draft = customer.employees(group, 1);
+        world.engine.create_rule(draft, false, &actor()).await.unwrap();
+    }
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn({
+        let (engine, stop) = (world.engine.clone(), stop.clone());
+        async move { engine.work(stop).await }
+    });
+    let db = world.engine.db();
+    let everybody = || async {
+        let filter = store::runs::RunFilter::default();
+        let runs = store::runs::list(db, &filter, None, 100).await.unwrap();
+        let failed = runs.iter().filter(|run| run.status == RunStatus::Failed);
+        assert_eq!(failed.count(), 0, "{runs:?}");
+        let counts = store::links::counts_primary(db, &connections).await.unwrap();
+        counts.iter().map(|(_, count)| count).sum::<u64>() == 300
+    };
+    let done = async {
+        while !everybody().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
+    stop.cancel();
+    worker.await.unwrap();
+    // On PostgreSQL whoever takes a name waits for others who took it: all take
+    // them in one order, or two would wait for each other.
+    if db.backend() == store::Backend::Postgres {
+        let text = "SELECT created_at, username_key FROM records ORDER BY ctid";
+        let rows = db.source().rows(text, store::args![]).await.unwrap();
+        let rows = rows.iter().map(|row| {
+            let at: jiff::Timestamp = row.get("created_at").unwrap();
+            (at, row.get::<String>("username_key").unwrap())
+        });
+        let rows: Vec<_> = rows.collect();
+        let of_one_batch = rows.windows(2).filter(|two| two[0].0 == two[1].0);
+        let (ordered, not): (Vec<_>, Vec<_>) = of_one_batch.partition(|two| two[0].1 < two[1].1);
+        assert!(ordered.len() > 200 && not.is_empty(), "{not:?}");
+    }
 }
 }

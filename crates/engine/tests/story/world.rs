@@ -179,8 +179,14 @@ impl World {
 
     /// Connects a customer's tenant, by its application alone.
     pub(crate) async fn connect_customer(&self, name: &str, email: EmailSource) -> ConnectionId {
+        let new = self.customers_connection(name, email);
+        self.engine.add_connection(new, &actor()).await.unwrap().id
+    }
+
+    /// How a customer's tenant is connected by its application alone.
+    pub(crate) fn customers_connection(&self, name: &str, email: EmailSource) -> NewConnection {
         let number = u128::try_from(name.len()).unwrap() << 64;
-        let new = NewConnection {
+        NewConnection {
             tenant: format!("{name}.com"),
             application_id: Uuid::from_u128(number + 1),
             application_key: Some(SECRET.into()),
@@ -193,8 +199,7 @@ impl World {
             auto_approve: false,
             secret_expires_at: None,
             limits: None,
-        };
-        self.engine.add_connection(new, &actor()).await.unwrap().id
+        }
     }
 
     /// Another process over the same database.

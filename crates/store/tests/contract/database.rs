@@ -69,6 +69,7 @@ both! {
             let mut source = db.source();
             let read = source.row(slow, args![]);
             assert!(tokio::time::timeout(moment, read).await.is_err());
+            db.ping().await.unwrap();
             // Begun, and left in the middle of a statement or between two.
             let left = async {
                 let mut tx = db.begin().await.unwrap();
