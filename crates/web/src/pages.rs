@@ -27,6 +27,7 @@ mod review;
 mod rules;
 mod runs;
 mod sentences;
+mod tenants;
 mod tickets;
 mod undo;
 mod words;

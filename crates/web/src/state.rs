@@ -52,6 +52,8 @@ pub(crate) struct PeopleCounts(Mutex<HashMap<ConnectionId, (Timestamp, u64)>>);
 
 /// From here on a count is kept...
 const LARGE: u64 = 10_000;
+/// ...or all are, when so many are wanted at once...
+const MANY: usize = 100;
 /// ...for so long.
 const KEPT: SignedDuration = SignedDuration::from_secs(60);
 
@@ -64,8 +66,10 @@ impl PeopleCounts {
         now: Timestamp,
     ) -> store::Result<HashMap<ConnectionId, u64>> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let are_many = connections.len() > MANY;
         let is_kept = |(at, count): (Timestamp, u64)| {
-            (count >= LARGE && now.duration_since(at) < KEPT).then_some(count)
+            let is_long = count >= LARGE || are_many;
+            (is_long && now.duration_since(at) < KEPT).then_some(count)
         };
         let (mut counts, mut unknown) = (HashMap::new(), Vec::new());
         for id in connections {

@@ -3,6 +3,7 @@
 mod admin;
 mod auth_provision;
 mod frame;
+mod home;
 mod me;
 mod people;
 mod plans;

@@ -19,13 +19,17 @@ use store::{connections, mapping_rules, overview, records, security_roles};
 
 use super::field_policies::{self, OfKind};
 use super::frame::{Choice, Fields, Frame, go, needs, page, sentence};
-use super::home::{Card, cards};
+use super::home::cards;
+use super::tenants::{Found, Sought};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
 
 /// Where the page is.
 pub(crate) const HERE: &str = "/admin/my-company/auth-provision";
+
+/// How many connections are on a page.
+const CONNECTIONS: usize = 50;
 
 /// A rule in the table.
 struct Row {
@@ -61,7 +65,7 @@ pub(super) struct AuthProvisionPage {
     missing: String,
     pub(super) failure: Option<String>,
     pub(super) cure: Option<String>,
-    cards: Vec<Card>,
+    tenants: Found,
     rules: Vec<Row>,
 }
 
@@ -139,19 +143,20 @@ pub(crate) async fn show(
     State(state): State<AppState>,
     user: CurrentUser,
     Query(query): Query<Tab>,
+    Query(sought): Query<Sought>,
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::View)?;
     let tab = match query.tab.as_str() {
         "rules" => Shown::Rules,
         "fields" => Shown::Fields(state.engine.field_policies().await?),
-        _ => Shown::Connections,
+        _ => Shown::Connections(sought),
     };
     page(&with(&state, &user, tab).await?)
 }
 
 /// The tab that is open.
 pub(super) enum Shown {
-    Connections,
+    Connections(Sought),
     Rules,
     Fields(FieldPolicies),
 }
@@ -180,8 +185,14 @@ async fn shown(
 ) -> Result<AuthProvisionPage> {
     let engine = &state.engine;
     let defaults = typed.defaults;
-    let all = overview::all(engine.db()).await?;
-    let cards = cards(state, all, engine.now()).await?;
+    let tenants = match &tab {
+        Shown::Connections(sought) => {
+            let all = overview::all(engine.db()).await?;
+            let all = cards(state, all, engine.now()).await?;
+            sought.among(all, CONNECTIONS)
+        }
+        Shown::Rules | Shown::Fields(_) => Sought::default().among(Vec::new(), CONNECTIONS),
+    };
     let roles = security_roles::list(engine.db()).await?.into_iter();
     let roles = roles.filter(|role| role.is_active && role.role_type == RoleType::Internal);
     let roles = roles.map(|role| Choice {
@@ -193,13 +204,13 @@ async fn shown(
         frame: Frame::new("Auth & Provision", "provision", Some(user)),
         is_synced: typed.mode == ProvisioningMode::AzureAdSync,
         tab: match &tab {
-            Shown::Connections => "",
+            Shown::Connections(_) => "",
             Shown::Rules => "rules",
             Shown::Fields(_) => "fields",
         },
         policies: match &tab {
             Shown::Fields(policies) => field_policies::lines(policies),
-            Shown::Connections | Shown::Rules => Vec::new(),
+            Shown::Connections(_) | Shown::Rules => Vec::new(),
         },
         manager: typed.manager,
         roles: roles.collect(),
@@ -207,8 +218,11 @@ async fn shown(
         defaults,
         failure: None,
         cure: None,
-        cards,
-        rules: rows(state).await?,
+        tenants,
+        rules: match &tab {
+            Shown::Rules => rows(state).await?,
+            Shown::Connections(_) | Shown::Fields(_) => Vec::new(),
+        },
     })
 }
 
@@ -280,7 +294,7 @@ pub(crate) async fn save(
         defaults,
         manager: fields.text("manager").unwrap_or_default(),
     };
-    let mut again = shown(&state, &user, Shown::Connections, typed).await?;
+    let mut again = shown(&state, &user, Shown::Connections(Sought::default()), typed).await?;
     again.failure = Some(sentence(problem.detail()));
     again.cure = problem.cure_text().map(str::to_owned);
     Ok((problem.status(), page(&again)?).into_response())

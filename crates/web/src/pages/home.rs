@@ -7,6 +7,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::ProvisioningMode;
 use jiff::Timestamp;
+use provisioning::address::fold;
 use provisioning::ids::ConnectionId;
 use provisioning::psa::Kind;
 use serde::Deserialize;
@@ -21,6 +22,7 @@ use super::chart::{self, Changes, Row, Span};
 use super::frame::{Frame, go, needs, page, word};
 use super::moment::{Timed, maybe, when};
 use super::runs::state_of;
+use super::tenants::{Found, Sought};
 use super::tickets::{Slip, linked_slips};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -58,6 +60,22 @@ pub(crate) struct Card {
     pub(crate) needs_rule: bool,
     /// How late the latest change was, in milliseconds: by Microsoft, and by us.
     delay: Option<(u64, u64)>,
+    domain: Option<String>,
+}
+
+impl Card {
+    /// Whether its name, its domain or its id has this in it, folded.
+    pub(crate) fn is_called(&self, part: &str) -> bool {
+        let domain = self.domain.as_deref().unwrap_or_default();
+        let names = [&self.name, &self.tenant, domain];
+        names.iter().any(|name| fold(name).contains(part))
+    }
+
+    /// Whether somebody has to do something about it.
+    fn needs_somebody(&self) -> bool {
+        let is_asked = self.held.is_some() || self.reviews > 0 || self.needs_rule;
+        is_asked || !matches!(self.state.as_str(), "connected" | "paused")
+    }
 }
 
 /// What cards say of connections.
@@ -111,6 +129,7 @@ fn card(of: Overview, people: u64, as_of: Option<Timestamp>, now: Timestamp) -> 
         held: of.held.map(|plan| plan.to_string()),
         reviews: of.reviews,
         delay: part(progress.delay_microsoft_ms).zip(part(progress.delay_ours_ms)),
+        domain: connection.tenant_domain,
     }
 }
 
@@ -127,7 +146,7 @@ struct Held {
 #[template(path = "home.html")]
 struct HomePage {
     frame: Frame,
-    cards: Vec<Card>,
+    tenants: Found,
     held: Vec<Held>,
     is_local_only: bool,
     reviews: u64,
@@ -205,6 +224,9 @@ pub(crate) struct Wanted {
     chart: String,
 }
 
+/// How many cards are on a page.
+const CARDS: usize = 24;
+
 impl Wanted {
     fn span(&self) -> Span {
         match self.chart.as_str() {
@@ -218,6 +240,7 @@ pub(crate) async fn show(
     State(state): State<AppState>,
     user: CurrentUser,
     Query(wanted): Query<Wanted>,
+    Query(sought): Query<Sought>,
 ) -> Result<Response> {
     if user.record.record.kind == Kind::Contact {
         return Ok(go("/portal"));
@@ -226,7 +249,7 @@ pub(crate) async fn show(
     let (db, now) = (state.engine.db(), state.engine.now());
     let mut shown = HomePage {
         frame,
-        cards: Vec::new(),
+        tenants: Sought::default().among(Vec::new(), CARDS),
         held: Vec::new(),
         is_local_only: false,
         reviews: 0,
@@ -241,8 +264,8 @@ pub(crate) async fn show(
         return page(&shown);
     }
     shown.is_local_only = state.engine.provisioning_mode().await? == ProvisioningMode::LocalOnly;
-    shown.cards = cards(&state, overview::all(db).await?, now).await?;
-    let cards = shown.cards.iter();
+    let mut all = cards(&state, overview::all(db).await?, now).await?;
+    let cards = all.iter();
     let tenants: HashMap<ConnectionId, String> = cards
         .clone()
         .map(|card| (card.id, card.name.clone()))
@@ -254,6 +277,8 @@ pub(crate) async fn show(
             delay: card.delay,
         })
         .collect();
+    all.sort_by_key(|card| !card.needs_somebody());
+    shown.tenants = sought.among(all, CARDS);
     if measured.iter().any(|one| one.people > 0) {
         shown.charts = Some(charts(&state, measured, now, wanted.span()).await?);
     }
