@@ -5,9 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::connections::{self, Connection, ConnectionStatus};
-use store::cursors::{self, Feed};
+use store::overview::Overview;
 use store::webhooks::WebhookEvent;
-use store::{StoreError, pending, settings, subscriptions};
+use store::{StoreError, settings};
 
 use crate::engine::{Engine, Notifications, locked};
 use crate::error::Result;
@@ -68,22 +68,18 @@ impl HealthLine {
 
 impl Engine {
     /// The health of a connection, aspect by aspect.
-    pub async fn health(&self, connection: &Connection) -> Result<Vec<HealthLine>> {
-        let (db, now) = (self.db(), self.now());
-        let known = subscriptions::list(db, connection.id).await?;
-        let ends = known.iter().map(|subscription| subscription.expires_at);
-        let link = cursors::get(db, connection.id, Feed::Users).await?;
-        let waiting = pending::count(db, connection.id).await?;
+    pub fn health(&self, of: &Overview) -> Vec<HealthLine> {
+        let (connection, now) = (&of.connection, self.now());
         let mut lines = vec![
             consent(connection),
             secret(connection.configuration.secret_expires_at, now),
-            self.notifications(ends.min(), now),
-            change_feed(link.map(|cursor| cursor.updated_at), now),
+            self.notifications(of.subscription_ends, now),
+            change_feed(of.feed_moved_at, now),
             freshness(connection, self.as_of(connection), now),
-            queue(waiting),
+            queue(of.waiting),
         ];
         lines.extend(self.throttling(connection));
-        Ok(lines)
+        lines
     }
 
     fn notifications(&self, ends: Option<Timestamp>, now: Timestamp) -> HealthLine {

@@ -26,6 +26,10 @@ pub struct Overview {
     pub has_rules: bool,
     /// Questions of the review queue that are open.
     pub reviews: u64,
+    /// When the place in its feed of people moved last.
+    pub feed_moved_at: Option<Timestamp>,
+    /// People who wait to be decided about.
+    pub waiting: u64,
 }
 
 /// A run, as far as a glance goes.
@@ -48,7 +52,10 @@ const SELECT: &str = "SELECT connections.*, runs.id AS run_id, runs.status AS ru
         EXISTS (SELECT 1 FROM mapping_rules
             WHERE mapping_rules.connection_id = connections.id) AS has_rules,
         (SELECT COUNT(*) FROM review_items WHERE review_items.connection_id = connections.id
-            AND review_items.status = 'open') AS reviews
+            AND review_items.status = 'open') AS reviews,
+        (SELECT cursors.updated_at FROM cursors WHERE cursors.connection_id = connections.id
+            AND cursors.feed = 'users') AS feed_moved_at,
+        (SELECT COUNT(*) FROM pending WHERE pending.connection_id = connections.id) AS waiting
     FROM connections LEFT JOIN runs ON runs.id = connections.last_run_id";
 
 fn read(row: &Row) -> Result<Overview> {
@@ -67,6 +74,8 @@ fn read(row: &Row) -> Result<Overview> {
         subscription_ends: row.maybe("subscription_ends")?,
         has_rules: row.get("has_rules")?,
         reviews: row.get("reviews")?,
+        feed_moved_at: row.maybe("feed_moved_at")?,
+        waiting: row.get("waiting")?,
     })
 }
 

@@ -3,7 +3,6 @@
 use engine::{ConnectionChange, Severity};
 use jiff::SignedDuration;
 use provisioning::ids::ConnectionId;
-use store::connections;
 use store::psa_ids::WebhookId;
 use store::webhook_deliveries;
 use store::webhooks::{self, Webhook, WebhookEvent};
@@ -68,8 +67,8 @@ async fn the_end_of_a_secret_is_told_once_for_each_threshold() {
     assert_eq!(world.told(listener).await, 1);
     world.secret_ends_in(connection, 0).await;
     assert_eq!(world.told(listener).await, 2);
-    let known = connections::get(world.engine.db(), connection).await.unwrap();
-    let lines = world.engine.health(&known.unwrap()).await.unwrap();
+    let known = store::overview::of(world.engine.db(), connection).await.unwrap();
+    let lines = world.engine.health(&known.unwrap());
     let secret = lines.iter().find(|line| line.subject == "secret").unwrap();
     assert_eq!(secret.severity, Severity::Critical);
     assert!(secret.cure.is_some());

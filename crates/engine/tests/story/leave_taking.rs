@@ -94,8 +94,8 @@ async fn a_removal_that_takes_many_along_waits_for_a_word() {
         .remove_connection(connection, PeopleOnRemoval::Deactivate, false, &actor()).await.unwrap();
     assert!(removal.held);
     assert!(world.by_email("person7@contoso.com").await.unwrap().access);
-    let known = connections::get(world.engine.db(), connection).await.unwrap().unwrap();
-    let lines = world.engine.health(&known).await.unwrap();
+    let known = store::overview::of(world.engine.db(), connection).await.unwrap().unwrap();
+    let lines = world.engine.health(&known);
     assert!(lines.iter().any(|line| line.severity > Severity::Good));
     let run = world.approve(removal.run_id.unwrap()).await;
     assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);

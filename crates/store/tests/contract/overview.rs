@@ -1,10 +1,11 @@
 //! What is said of connections at a glance.
 
 use provisioning::ids::PlanId;
+use store::cursors::{self, Cursor, CursorKind, Feed};
 use store::overview::{self, LastRun};
 use store::plans::{self, PlanStatus};
 use store::runs::{self, RunStatus};
-use store::{connections, mapping_rules, review_items, subscriptions};
+use store::{connections, mapping_rules, pending, review_items, subscriptions};
 use uuid::Uuid;
 
 use crate::connections::subscription;
@@ -12,7 +13,7 @@ use crate::mapping_rules::rule;
 use crate::plans::plan;
 use crate::review_items::review;
 use crate::runs::run;
-use crate::samples::{CONNECTION, connect, time};
+use crate::samples::{CONNECTION, connect, object, time};
 use crate::support::both;
 
 both! {
@@ -24,6 +25,7 @@ both! {
         assert_eq!(bare.last_run, None);
         assert_eq!((bare.held, bare.subscription_ends), (None, None));
         assert_eq!((bare.has_rules, bare.reviews), (false, 0));
+        assert_eq!((bare.feed_moved_at, bare.waiting), (None, 0));
 
         let mut tx = db.begin().await.unwrap();
         let (first, latest) = (run(1), run(2));
@@ -39,6 +41,16 @@ both! {
         subscriptions::put(&mut tx, &early).await.unwrap();
         mapping_rules::insert(&mut tx, &rule(1, 1), time(1)).await.unwrap();
         review_items::open(&mut tx, &[review(1, "a"), review(2, "b")], time(1)).await.unwrap();
+        for (feed, at) in [(Feed::Users, time(6)), (Feed::Groups, time(7))] {
+            let cursor = Cursor {
+                link: "https://graph.microsoft.com/v1.0/users/delta".to_owned(),
+                kind: CursorKind::Delta,
+                previous_link: None,
+                updated_at: at,
+            };
+            cursors::set(&mut tx, CONNECTION, feed, &cursor).await.unwrap();
+        }
+        pending::add(&mut tx, CONNECTION, &[object(1), object(2)], time(8)).await.unwrap();
         tx.commit().await.unwrap();
 
         let all = overview::all(&db).await.unwrap();
@@ -51,5 +63,6 @@ both! {
         assert_eq!(one.held, Some(PlanId(Uuid::from_u128(2))));
         assert_eq!(one.subscription_ends, Some(early.expires_at.min(late.expires_at)));
         assert_eq!((one.has_rules, one.reviews), (true, 2));
+        assert_eq!((one.feed_moved_at, one.waiting), (Some(time(6)), 2));
     }
 }

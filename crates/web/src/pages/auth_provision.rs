@@ -19,7 +19,7 @@ use store::{connections, mapping_rules, overview, records, security_roles};
 
 use super::field_policies::{self, OfKind};
 use super::frame::{Choice, Fields, Frame, go, needs, page, sentence};
-use super::home::cards;
+use super::home::{Card, cards};
 use super::tenants::{Found, Sought};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -65,7 +65,7 @@ pub(super) struct AuthProvisionPage {
     missing: String,
     pub(super) failure: Option<String>,
     pub(super) cure: Option<String>,
-    tenants: Found,
+    tenants: Found<Card>,
     rules: Vec<Row>,
 }
 

@@ -7,7 +7,6 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::ProvisioningMode;
 use jiff::Timestamp;
-use provisioning::address::fold;
 use provisioning::ids::ConnectionId;
 use provisioning::psa::Kind;
 use serde::Deserialize;
@@ -22,7 +21,7 @@ use super::chart::{self, Changes, Row, Span};
 use super::frame::{Frame, go, needs, page, word};
 use super::moment::{Timed, maybe, when};
 use super::runs::state_of;
-use super::tenants::{Found, Sought};
+use super::tenants::{Found, Sought, Tenant};
 use super::tickets::{Slip, linked_slips};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -63,14 +62,14 @@ pub(crate) struct Card {
     domain: Option<String>,
 }
 
-impl Card {
-    /// Whether its name, its domain or its id has this in it, folded.
-    pub(crate) fn is_called(&self, part: &str) -> bool {
+impl Tenant for Card {
+    fn names(&self) -> [&str; 3] {
         let domain = self.domain.as_deref().unwrap_or_default();
-        let names = [&self.name, &self.tenant, domain];
-        names.iter().any(|name| fold(name).contains(part))
+        [&self.name, &self.tenant, domain]
     }
+}
 
+impl Card {
     /// Whether somebody has to do something about it.
     fn needs_somebody(&self) -> bool {
         let is_asked = self.held.is_some() || self.reviews > 0 || self.needs_rule;
@@ -146,7 +145,7 @@ struct Held {
 #[template(path = "home.html")]
 struct HomePage {
     frame: Frame,
-    tenants: Found,
+    tenants: Found<Card>,
     held: Vec<Held>,
     is_local_only: bool,
     reviews: u64,

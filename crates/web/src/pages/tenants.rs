@@ -3,8 +3,6 @@
 use provisioning::address::fold;
 use serde::Deserialize;
 
-use super::home::Card;
-
 /// What somebody looks for.
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -15,9 +13,15 @@ pub(crate) struct Sought {
     page: usize,
 }
 
-/// The cards of a page.
-pub(crate) struct Found {
-    pub(crate) cards: Vec<Card>,
+/// What is shown of a tenant, which somebody may look for.
+pub(crate) trait Tenant {
+    /// What it is called.
+    fn names(&self) -> [&str; 3];
+}
+
+/// Those of a page.
+pub(crate) struct Found<T> {
+    pub(crate) these: Vec<T>,
     pub(crate) search: String,
     /// Whether there are so many tenants that one looks for them.
     pub(crate) is_searched: bool,
@@ -30,24 +34,23 @@ pub(crate) struct Found {
 
 impl Sought {
     /// So many of those that were meant, on the page that was asked for.
-    pub(crate) fn among(&self, all: Vec<Card>, each: usize) -> Found {
+    pub(crate) fn among<T: Tenant>(&self, mut all: Vec<T>, each: usize) -> Found<T> {
         let is_searched = all.len() > each;
         let sought = fold(self.search.trim());
-        let mut cards: Vec<Card> = all;
-        cards.retain(|card| card.is_called(&sought));
-        let total = cards.len();
+        all.retain(|one| one.names().iter().any(|name| fold(name).contains(&sought)));
+        let total = all.len();
         let pages = total.div_ceil(each).max(1);
         let page = self.page.clamp(1, pages);
         let first = (page - 1) * each;
-        let cards: Vec<Card> = cards.into_iter().skip(first).take(each).collect();
-        let last = first + cards.len();
+        let these: Vec<T> = all.into_iter().skip(first).take(each).collect();
+        let last = first + these.len();
         Found {
             which: (pages > 1).then(|| format!("{} to {last} of {total}", first + 1)),
             previous: (page > 1).then_some(page - 1),
             next: (page < pages).then_some(page + 1),
             search: self.search.clone(),
             is_searched,
-            cards,
+            these,
         }
     }
 }

@@ -63,6 +63,12 @@ async fn many_tenants_come_a_page_at_a_time_and_are_found_by_a_word() {
     assert_eq!(rows(&second), 10);
     let found = world.page(&root, &format!("{here}?search=client-59")).await;
     assert_eq!(rows(&found), 1);
+
+    let panels = |page: &Reply| page.text.matches("<section class=\"panel\">").count();
+    let health = world.page(&root, "/admin/health?page=3").await;
+    assert_eq!(panels(&health), 10);
+    let found = world.page(&root, "/admin/health?search=client-59").await;
+    assert_eq!(panels(&found), 1);
 }
 
 #[tokio::test]

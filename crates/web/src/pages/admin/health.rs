@@ -1,10 +1,10 @@
 //! Health: each connection line by line, the worst first, with what to do.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use engine::{HealthLine, Severity};
-use store::connections;
+use store::overview;
 
 use super::looks;
 use crate::AppState;
@@ -12,10 +12,16 @@ use crate::auth::CurrentUser;
 use crate::error::Result;
 use crate::pages::frame::{Frame, page, word};
 use crate::pages::moment::{Timed, told};
+use crate::pages::tenants::{Found, Sought, Tenant};
+
+/// How many are on a page.
+const EACH: usize = 25;
 
 struct Of {
     id: String,
     name: String,
+    tenant: String,
+    domain: String,
     worst: Severity,
     state: String,
     lines: Vec<Line>,
@@ -32,7 +38,13 @@ struct Line {
 #[template(path = "health.html")]
 struct HealthPage {
     frame: Frame,
-    connections: Vec<Of>,
+    tenants: Found<Of>,
+}
+
+impl Tenant for Of {
+    fn names(&self) -> [&str; 3] {
+        [&self.name, &self.tenant, &self.domain]
+    }
 }
 
 /// A line's subject for people.
@@ -49,16 +61,25 @@ fn subject(line: &HealthLine) -> &'static str {
     }
 }
 
-pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Result<Response> {
+pub(crate) async fn show(
+    State(state): State<AppState>,
+    user: CurrentUser,
+    Query(sought): Query<Sought>,
+) -> Result<Response> {
     looks(&user)?;
     let (mut all, now) = (Vec::new(), state.engine.now());
-    for connection in connections::list(state.engine.db()).await? {
-        let lines = state.engine.health(&connection).await?;
+    for one in overview::all(state.engine.db()).await? {
+        let lines = state.engine.health(&one);
+        let connection = one.connection;
         let worst = lines.iter().map(|line| line.severity).max();
         let worst = worst.unwrap_or(Severity::Good);
         all.push(Of {
             id: connection.id.to_string(),
             name: connection.name().to_owned(),
+            tenant: connection
+                .tenant_id
+                .map_or_else(String::new, |id| id.to_string()),
+            domain: connection.tenant_domain.unwrap_or_default(),
             worst,
             state: word(&worst),
             lines: lines
@@ -75,6 +96,6 @@ pub(crate) async fn show(State(state): State<AppState>, user: CurrentUser) -> Re
     all.sort_by(|a, b| b.worst.cmp(&a.worst).then_with(|| a.name.cmp(&b.name)));
     page(&HealthPage {
         frame: Frame::new("Health", "health", Some(&user)),
-        connections: all,
+        tenants: sought.among(all, EACH),
     })
 }
