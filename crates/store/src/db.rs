@@ -245,12 +245,14 @@ impl Db {
 
 async fn begin_sqlite(shelf: &Shelf<Sqlite>, begin: &'static str) -> Result<Lent<Sqlite>> {
     let mut on = shelf.lend().await?;
+    on.opened();
     sqlx::query(begin).execute(&mut *on).await?;
     Ok(on)
 }
 
 async fn begin_postgres(shelf: &Shelf<Postgres>, begin: &'static str) -> Result<Lent<Postgres>> {
     let mut on = shelf.lend().await?;
+    on.opened();
     answered(sqlx::raw_sql(begin).execute(&mut *on)).await?;
     Ok(on)
 }

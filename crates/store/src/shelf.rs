@@ -33,7 +33,7 @@ pub(crate) trait Kind: Database {
 impl Kind for Sqlite {
     async fn roll_back(on: &mut SqliteConnection) -> sqlx::Result<()> {
         let text = "ROLLBACK";
-        // Without a transaction it is refused, and that is as well.
+        // One that never began cannot be ended, and that is as well.
         match sqlx::query(text).execute(on).await {
             Ok(_) | Err(sqlx::Error::Database(_)) => Ok(()),
             Err(error) => Err(error),
@@ -72,6 +72,7 @@ pub(crate) struct Lent<DB: Kind> {
     on: Option<PoolConnection<DB>>,
     taken_at: Instant,
     is_answered: bool,
+    is_open: bool,
     shelf: Shelf<DB>,
     _permit: OwnedSemaphorePermit,
 }
@@ -107,6 +108,7 @@ impl<DB: Kind> Shelf<DB> {
             on: Some(on),
             taken_at,
             is_answered: false,
+            is_open: false,
             shelf: Self(Arc::clone(&self.0)),
             _permit: permit,
         })
@@ -156,6 +158,11 @@ impl<DB: Kind> Shelf<DB> {
 }
 
 impl<DB: Kind> Lent<DB> {
+    /// Says that a transaction begins.
+    pub(crate) fn opened(&mut self) {
+        self.is_open = true;
+    }
+
     /// Says that everything that was asked is answered, and no transaction is
     /// open.
     pub(crate) fn answered(&mut self) {
@@ -208,6 +215,13 @@ impl<DB: Kind> std::fmt::Debug for Lent<DB> {
 impl<DB: Kind> Drop for Lent<DB> {
     fn drop(&mut self) {
         let Some(mut on) = self.on.take() else { return };
+        if !self.is_answered && !self.is_open {
+            // The pool asks it.
+            if Handle::try_current().is_err() {
+                drop(on.leak());
+            }
+            return;
+        }
         if !self.is_answered {
             match Handle::try_current() {
                 // Then the pool asks it.

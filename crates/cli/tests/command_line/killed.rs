@@ -24,7 +24,7 @@ const PLACES: [&str; 8] = [
     "run.rs",
 ];
 
-/// One history: first sync and three changes, with one crash at a moment, as
+/// One history: first sync, an edit of a rule, and three changes, with one crash at a moment, as
 /// `STORE_CRASH_AT` says it. `None` when the process was not there any more to
 /// be ended. Otherwise the place in the code where it ended.
 async fn history(database: Database, moment: String) -> Option<String> {
@@ -33,6 +33,8 @@ async fn history(database: Database, moment: String) -> Option<String> {
     server.start(Some(&moment)).await;
     server.set_up().await;
     server.settles(&directory, "after the first sync").await;
+    server.rule_is_edited("Project Manager").await;
+    server.syncs_once_more().await;
     directory.changes().await;
     server.settles(&directory, "after the changes").await;
     server.nothing_is_doubled(&directory).await;

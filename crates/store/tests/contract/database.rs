@@ -293,3 +293,24 @@ async fn a_server_without_the_tls_that_is_asked_for_is_refused_with_a_cure() {
     }
     assert!(!format!("{error:?}").contains("hunter2"));
 }
+
+#[tokio::test]
+async fn what_nobody_holds_leaves_no_thread() {
+    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let before = threads();
+    for _ in 0..20 {
+        let db = Db::open(&Options::new("sqlite::memory:")).await.unwrap();
+        db.migrate().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        settings::put(&mut tx, "key", &1, None, time(0))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        db.ping().await.unwrap();
+        drop(db.begin().await.unwrap());
+        drop(db);
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let after = threads();
+    assert!(after < before + 10, "{before} threads, then {after}");
+}

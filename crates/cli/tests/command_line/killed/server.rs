@@ -277,6 +277,55 @@ impl Server {
         }
     }
 
+    /// The rule of the employees gives one role more, and they all have it.
+    pub(crate) async fn rule_is_edited(&mut self, role: &str) {
+        let has_it = |item: &Value| {
+            let roles = item["security_roles"].as_array().unwrap();
+            roles.iter().any(|one| one == role)
+        };
+        let is_staff = |item: &Value| item["kind"] == "employee";
+        for _ in 0..10 {
+            let mut rules = self.items("/mapping-rules").await.into_iter();
+            let rule = rules.find(is_staff).unwrap();
+            if has_it(&rule) {
+                break;
+            }
+            let path = format!("/mapping-rules/{}", rule["id"].as_str().unwrap());
+            let edit = json!({ "security_roles": ["User", role] });
+            self.call(Method::PATCH, &path, Some(&edit)).await;
+        }
+        for _ in 0..300 {
+            let employees = self.items("/employees?limit=200").await;
+            let synced = employees.iter().filter(|item| !item["source"].is_null());
+            if synced.clone().count() > 0 && synced.clone().all(has_it) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{role} is never given, {:?}: {}", self.crash, self.told());
+    }
+
+    /// A sync that somebody asks for, done.
+    pub(crate) async fn syncs_once_more(&mut self) {
+        let connection = self.items("/connections").await.remove(0);
+        let path = format!("/connections/{}/sync", connection["id"].as_str().unwrap());
+        let asked = |run: &Value| run["trigger"] == "sync";
+        for _ in 0..10 {
+            if self.items("/sync-runs").await.iter().any(asked) {
+                break;
+            }
+            self.call(Method::POST, &path, Some(&json!({}))).await;
+        }
+        for _ in 0..300 {
+            let runs = self.items("/sync-runs").await;
+            if runs.iter().any(|run| asked(run) && run["status"] == "done") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("no sync is done, {:?}: {}", self.crash, self.told());
+    }
+
     /// Makes something unless it is there, told by one of its fields.
     async fn make(&mut self, path: &str, body: &Value, by: &str) -> Value {
         for _ in 0..10 {
