@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -84,13 +84,25 @@ impl Schema {
     }
 }
 
+/// A port for a server that ends and comes back to it. Below those that outgoing
+/// connections take: one of them could have it in between. Each test's process
+/// has two hundred of its own.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = 10_000 + u16::try_from(std::process::id() % 100).unwrap() * 200;
+    for _ in 0..200 {
+        let port = own + NEXT.fetch_add(1, Ordering::Relaxed) % 200;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port from {own} on is free");
+}
+
 /// A free address for a server, and the settings of one there over this folder
 /// and this Microsoft.
 pub(crate) fn settings(folder: &Path, microsoft: &str) -> (String, Vec<(&'static str, String)>) {
-    let port = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap().port()
-    };
+    let port = free_port();
     let base = format!("http://127.0.0.1:{port}");
     let microsoft = microsoft.to_owned();
     let settings = vec![
