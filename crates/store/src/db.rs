@@ -105,7 +105,7 @@ impl Db {
 
     /// A transaction that writes.
     pub async fn begin(&self) -> Result<Tx> {
-        self.begin_with("BEGIN IMMEDIATE", "BEGIN").await
+        self.begin_with("BEGIN").await
     }
 
     /// A transaction that writes what would be read or planned again if it were
@@ -113,18 +113,18 @@ impl Db {
     /// SQLite every commit is like that between two checkpoints; PostgreSQL
     /// need not wait for its disk.
     pub async fn begin_relaxed(&self) -> Result<Tx> {
-        let postgres = "BEGIN; SET LOCAL synchronous_commit TO off";
-        self.begin_with("BEGIN IMMEDIATE", postgres).await
+        self.begin_with("BEGIN; SET LOCAL synchronous_commit TO off")
+            .await
     }
 
-    async fn begin_with(&self, sqlite: &'static str, postgres: &'static str) -> Result<Tx> {
+    async fn begin_with(&self, postgres: &'static str) -> Result<Tx> {
         Ok(Tx::new(match &self.0 {
             Inner::Sqlite {
                 writer,
                 checkpoints,
                 ..
             } => InnerTx::Sqlite {
-                on: begin_sqlite(writer, sqlite).await?,
+                on: begin_sqlite(writer, "BEGIN IMMEDIATE").await?,
                 checkpoints: Some(checkpoints.clone()),
             },
             Inner::Postgres(shelf) => InnerTx::Postgres(begin_postgres(shelf, postgres).await?),

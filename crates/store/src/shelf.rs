@@ -141,6 +141,14 @@ impl<DB: Kind> Shelf<DB> {
         });
         drop(free);
         drop(left);
+        if self.0.pool.is_closed() {
+            self.empty();
+        }
+    }
+
+    fn empty(&self) {
+        let free = std::mem::take(&mut *self.free());
+        drop(free);
     }
 
     fn free(&self) -> MutexGuard<'_, Vec<Kept<DB>>> {
@@ -151,9 +159,10 @@ impl<DB: Kind> Shelf<DB> {
     /// Ends every connection, after what is running.
     pub(crate) async fn close(&self) {
         self.0.permits.close();
-        let free = std::mem::take(&mut *self.free());
-        drop(free);
-        self.0.pool.close().await;
+        // Closed from here on: what is kept afterwards does not stay.
+        let closed = self.0.pool.close();
+        self.empty();
+        closed.await;
     }
 }
 
@@ -167,6 +176,7 @@ impl<DB: Kind> Lent<DB> {
     /// open.
     pub(crate) fn answered(&mut self) {
         self.is_answered = true;
+        self.is_open = false;
     }
 }
 
@@ -215,29 +225,19 @@ impl<DB: Kind> std::fmt::Debug for Lent<DB> {
 impl<DB: Kind> Drop for Lent<DB> {
     fn drop(&mut self) {
         let Some(mut on) = self.on.take() else { return };
-        if !self.is_answered && !self.is_open {
-            // The pool asks it.
-            if Handle::try_current().is_err() {
-                drop(on.leak());
-            }
-            return;
+        if self.is_answered && self.taken_at.elapsed() < LONGEST {
+            return self.shelf.keep(on, self.taken_at);
         }
-        if !self.is_answered {
-            match Handle::try_current() {
-                // Then the pool asks it.
-                Ok(runtime) => drop(runtime.spawn(async move {
-                    if DB::roll_back(&mut on).await.is_err() {
-                        on.close_on_drop();
-                    }
-                })),
-                Err(_) => drop(on.leak()),
-            }
-            return;
+        // Any other goes to the pool, which asks it.
+        match Handle::try_current() {
+            Err(_) => drop(on.leak()),
+            Ok(runtime) if self.is_open => drop(runtime.spawn(async move {
+                if DB::roll_back(&mut on).await.is_err() {
+                    on.close_on_drop();
+                }
+            })),
+            Ok(_) => drop(on),
         }
-        if self.taken_at.elapsed() >= LONGEST || self.shelf.0.pool.is_closed() {
-            return;
-        }
-        self.shelf.keep(on, self.taken_at);
     }
 }
 

@@ -49,6 +49,9 @@ impl Reading {
             EngineError::new("incomplete_read", Class::Unavailable, error.to_string())
         })?;
         let swap = self.compare(&done, reads).await?;
+        if swap.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.engine.begin_relaxed().await?;
         self.swap(&mut tx, swap).await?;
         tx.commit().await?;

@@ -30,6 +30,13 @@ pub(super) struct Swap {
     doubts: Vec<(GroupId, Vec<ObjectId>)>,
 }
 
+impl Swap {
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.written.is_empty() && self.removals.is_empty()
+    }
+}
+
 impl Reading {
     /// Reads everything and swaps the generation in; whether anybody is pending.
     pub(super) async fn full(self: &Arc<Self>) -> Result<bool> {
@@ -163,11 +170,7 @@ impl Reading {
     ) -> Result<Swap> {
         let now = self.engine.now();
         let mut rows = self.group_rows().await?;
-        let Swap {
-            mut written,
-            mut removals,
-            mut doubts,
-        } = Swap::default();
+        let mut swap = Swap::default();
         for GroupRead { group, read } in reads {
             let Read::Ended {
                 members,
@@ -207,32 +210,29 @@ impl Reading {
                 // What did not change is not written, also not that it was read.
                 if next != row {
                     next.read_at = Some(now);
-                    written.push(next);
+                    swap.written.push(next);
                 }
             }
             if is_suspicious || !doubted.is_empty() {
-                doubts.push((group, doubted));
+                swap.doubts.push((group, doubted));
             }
-            removals.extend(absence.map(|absence| (group, absent, absence)));
-            removals.extend(of_groups.map(|absence| (group, left, absence)));
+            let absence = absence.map(|absence| (group, absent, absence));
+            let of_groups = of_groups.map(|absence| (group, left, absence));
+            swap.removals.extend(absence.into_iter().chain(of_groups));
         }
-        Ok(Swap {
-            written,
-            removals,
-            doubts,
-        })
+        Ok(swap)
     }
 
     /// Writes what a generation changes.
     pub(super) async fn swap(&self, tx: &mut Tx, swap: Swap) -> Result<()> {
+        if swap.is_empty() {
+            return Ok(());
+        }
         let Swap {
             written,
             removals,
             doubts,
         } = swap;
-        if written.is_empty() && removals.is_empty() {
-            return Ok(());
-        }
         let (now, id) = (self.engine.now(), self.connection.id);
         directory_groups::upsert(tx, id, &written).await?;
         for (group, absent, absence) in removals {
