@@ -63,9 +63,14 @@ async fn a_crash_at_any_commit_loses_and_doubles_nothing_on_sqlite() {
             assert!(at < 2_000, "a history of ten people never ends");
         }
     }
+    // Which number a commit has differs a little from history to history, so
+    // that a file with few of them may be passed over: such a one is named.
     for file in PLACES {
-        let is_seen = places.iter().any(|place| place.contains(file));
-        assert!(is_seen, "no crash in {file}: {places:#?}");
+        let name = format!("/{file}:");
+        if !places.iter().any(|place| place.contains(&name)) {
+            let place = history(Database::sqlite(), format!("before:1:{file}")).await;
+            assert!(place.is_some(), "no crash in {file}: {places:#?}");
+        }
     }
 }
 
