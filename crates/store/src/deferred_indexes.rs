@@ -37,11 +37,11 @@ impl Stage {
     }
 
     /// The tables it fills.
-    fn filled(self) -> &'static str {
+    fn filled(self) -> &'static [&'static str] {
         match self {
-            Self::Collect => "people, memberships",
-            Self::Plan => "decisions",
-            Self::Apply => "records, links, journal",
+            Self::Collect => &["people", "memberships"],
+            Self::Plan => &["decisions"],
+            Self::Apply => &["records", "links", "journal"],
         }
     }
 
@@ -110,7 +110,7 @@ pub async fn defer(db: &Db, stage: Stage) -> Result<u64> {
 /// Memory an index of SQLite is sorted in, for each of two threads, in KiB.
 const SORTING_KIB: u32 = 8 * 1024;
 
-/// How many indexes PostgreSQL makes at once.
+/// How many indexes PostgreSQL makes at once, and looks at tables.
 const AT_ONCE: usize = 2;
 
 /// Makes every index again that was dropped; how many.
@@ -125,47 +125,76 @@ pub async fn restore(db: &Db) -> Result<u64> {
     // SQLite sorts in as much memory as the writer's pages may take, beside them:
     // while it does, both have less.
     db.set_cache(Some(SORTING_KIB)).await?;
-    let made = make_all(db, &dropped).await;
+    let made = several(&dropped, db, make).await;
     db.set_cache(None).await?;
-    let made = made?;
+    let made = made?.into_iter().sum();
     if made > 0 && db.backend() == Backend::Postgres {
-        // PostgreSQL would look at what was loaded within a minute or two, and
-        // until then plan as if there were next to nothing.
-        for stage in [Stage::Collect, Stage::Plan, Stage::Apply] {
+        let stages = [Stage::Collect, Stage::Plan, Stage::Apply].into_iter();
+        let filled = stages.filter(|stage| {
             let mut indexes = stage.indexes().iter();
-            if indexes.any(|index| dropped.iter().any(|name| name == index)) {
-                let text = format!("ANALYZE {}", stage.filled());
-                db.source().rows(text, args![]).await?;
-            }
-        }
+            indexes.any(|index| dropped.iter().any(|name| name == index))
+        });
+        analyze(db, filled.flat_map(Stage::filled).copied().collect()).await?;
     }
     Ok(made)
 }
 
-async fn make_all(db: &Db, names: &[String]) -> Result<u64> {
+/// Has PostgreSQL look at what was loaded. It would by itself within a minute
+/// or two, and until then plan as if there were next to nothing. Only at what is
+/// searched by, which is what indexes are made of: the long texts are most of
+/// the work.
+async fn analyze(db: &Db, tables: Vec<&'static str>) -> Result<()> {
+    let text = "SELECT FORMAT('ANALYZE %I (%s)', tables.relname,
+                STRING_AGG(QUOTE_IDENT(columns.attname), ', ' ORDER BY columns.attnum)) AS text
+        FROM pg_class tables JOIN pg_attribute columns ON columns.attrelid = tables.oid
+        WHERE tables.relname IN ($1) AND tables.relnamespace = CURRENT_SCHEMA()::regnamespace
+            AND columns.attnum > 0 AND NOT columns.attisdropped
+            AND EXISTS (SELECT FROM pg_index indexes WHERE indexes.indrelid = tables.oid
+                AND (columns.attnum = ANY (indexes.indkey)
+                    OR EXISTS (SELECT FROM pg_depend
+                        WHERE pg_depend.objid = indexes.indexrelid
+                            AND pg_depend.refobjid = tables.oid
+                            AND pg_depend.refobjsubid = columns.attnum)))
+        GROUP BY tables.oid, tables.relname ORDER BY tables.relpages DESC";
+    let rows = db.source().rows(text, args![&tables[..]]).await?;
+    let texts: Result<Vec<String>> = rows.iter().map(|row| row.get("text")).collect();
+    several(&texts?, db, analyze_one).await?;
+    Ok(())
+}
+
+async fn analyze_one(db: Db, text: String) -> Result<()> {
+    db.source().rows(text, args![]).await?;
+    Ok(())
+}
+
+/// Does something with each, at once as far as the database lets it.
+async fn several<T, F>(each: &[String], db: &Db, work: impl Fn(Db, String) -> F) -> Result<Vec<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T>> + Send + 'static,
+{
     let at_once = match db.backend() {
         Backend::Sqlite => 1,
         Backend::Postgres => AT_ONCE,
     };
-    let mut names = names.iter().cloned();
-    let mut making = JoinSet::new();
-    let mut made = 0;
+    let mut left = each.iter().cloned();
+    let mut working = JoinSet::new();
+    let mut results = Vec::with_capacity(each.len());
     loop {
-        while making.len() < at_once
-            && let Some(name) = names.next()
+        while working.len() < at_once
+            && let Some(one) = left.next()
         {
-            let db = db.clone();
-            making.spawn(async move { make(&db, &name).await });
+            working.spawn(work(db.clone(), one));
         }
-        let Some(done) = making.join_next().await else {
-            return Ok(made);
+        let Some(done) = working.join_next().await else {
+            return Ok(results);
         };
-        made += done.map_err(|error| StoreError::Other(sqlx::Error::Io(error.into())))??;
+        results.push(done.map_err(|error| StoreError::Other(sqlx::Error::Io(error.into())))??);
     }
 }
 
 /// Makes one; 0 when another process does, whoever takes the row.
-async fn make(db: &Db, name: &str) -> Result<u64> {
+async fn make(db: Db, name: String) -> Result<u64> {
     let mut tx = db.begin().await?;
     let text = "DELETE FROM deferred_indexes WHERE name = $1 RETURNING definition";
     let Some(row) = tx.row(text, args![name]).await? else {
