@@ -266,7 +266,7 @@ async fn write(tx: &mut Tx, rows: Rows, now: Timestamp) -> Result<()> {
         Rows::Plan(first, decided) => decisions::append(tx, PLAN, first, &decided).await?,
         Rows::Apply(writes, links_made, entries) => {
             records::write(tx, &writes, now).await?;
-            links::write(tx, &links_made).await?;
+            links::insert(tx, links::rows(&links_made)?).await?;
             journal::append(tx, &entries).await?;
         }
     }

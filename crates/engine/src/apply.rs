@@ -81,6 +81,9 @@ struct Prepared {
     changed: Vec<RecordWrite>,
     names: Names,
     links: Rows,
+    /// Those that are only added; where there is one already, the batch is made
+    /// again.
+    first_links: Rows,
     rest: Batch,
 }
 
@@ -109,8 +112,7 @@ impl Engine {
     ) -> Result<(Tx, bool)> {
         let last = decisions.last().map_or(0, |row| row.seq);
         let of = Applying::from(of);
-        let taken = HashSet::new();
-        let batch = self.prepare(&of, decisions, last, &taken).await?;
+        let batch = self.prepare(&of, decisions, last, None).await?;
         self.apply_batch(&of, batch, After::Draft(drafted)).await
     }
 
@@ -132,8 +134,7 @@ impl Engine {
         ahead.spawn(async move {
             while let Some((page, last)) = pages.recv().await {
                 let page = Arc::new(page);
-                let taken = HashSet::new();
-                let batch = engine.prepare(&ahead_of, page, last, &taken).await?;
+                let batch = engine.prepare(&ahead_of, page, last, None).await?;
                 if send.send(batch).await.is_err() {
                     break;
                 }
@@ -231,13 +232,14 @@ impl Engine {
         }
     }
 
-    /// Makes everything ready that one batch will write.
+    /// Makes everything ready that one batch will write; when it is made again,
+    /// with the names that others have `taken`.
     async fn prepare(
         &self,
         of: &Applying,
         page: Arc<Vec<DecisionRow>>,
         last: i64,
-        taken: &HashSet<String>,
+        taken: Option<&HashSet<String>>,
     ) -> Result<Prepared> {
         let mut batch = Batch {
             wanted: webhooks::wanted(self.db()).await?,
@@ -270,7 +272,12 @@ impl Engine {
             }));
         }
         let names = names(&writes);
+        if self.db().backend() == Backend::Sqlite {
+            // Several batches share a transaction, and one must not fail the others.
+            batch.links.append(&mut batch.first_links);
+        }
         let links = links::rows(&std::mem::take(&mut batch.links))?;
+        let first_links = links::rows(&std::mem::take(&mut batch.first_links))?;
         let (mut new, changed): (Vec<_>, Vec<_>) = writes
             .into_iter()
             .partition(|write| write.expected_version == 0);
@@ -290,6 +297,7 @@ impl Engine {
             changed,
             names,
             links,
+            first_links,
             rest: batch,
         })
     }
@@ -338,7 +346,7 @@ impl Engine {
             let names: Vec<String> = names.collect();
             let taken = records::usernames_in_use(self.db(), &names).await?;
             let taken = taken.into_iter().collect();
-            batch = self.prepare(of, page, last, &taken).await?;
+            batch = self.prepare(of, page, last, Some(&taken)).await?;
         }
     }
 
@@ -366,6 +374,7 @@ impl Engine {
             return Err(store::StoreError::Stale { what: "record" }.into());
         }
         records::insert(tx, batch.new).await?;
+        links::insert(tx, batch.first_links).await?;
         links::write_rows(tx, batch.links).await?;
         let mut rest = batch.rest;
         for (tenant, people) in &rest.linked {

@@ -5,7 +5,7 @@ use provisioning::ids::{ConnectionId, ObjectId, RecordId, RuleId, TenantId};
 use provisioning::link::{Basis, Link, LinkRole};
 
 use crate::bulk::{Rows, Type};
-use crate::db::{Source, Tx};
+use crate::db::{Backend, Source, Tx};
 use crate::error::{Result, StoreError};
 use crate::mirror::after_id;
 use crate::sql::Row;
@@ -134,6 +134,20 @@ pub async fn write_rows(tx: &mut Tx, rows: Rows) -> Result<()> {
             last_applied_at = excluded.last_applied_at";
     tx.bulk_execute(text, rows, args![]).await?;
     Ok(())
+}
+
+/// Adds links of people who have none, which [`rows`] made;
+/// [`StoreError::Stale`] when somebody has one already.
+pub async fn insert(tx: &mut Tx, rows: Rows) -> Result<()> {
+    let key = match tx.backend() {
+        Backend::Sqlite => "links_tenant_id_object_id",
+        Backend::Postgres => "links_pkey",
+    };
+    let added = tx.bulk_insert("links", rows).await;
+    added.map_err(|error| match error.is_conflict(key) {
+        true => StoreError::Stale { what: "link" },
+        false => error,
+    })
 }
 
 /// Sets or lifts the suppression of one link.

@@ -30,6 +30,8 @@ pub(super) struct Batch {
     pub(super) records: HashMap<RecordId, (Record, i64)>,
     pub(super) changed: Vec<RecordId>,
     pub(super) links: Vec<LinkRow>,
+    /// Those of people who most likely have none yet.
+    pub(super) first_links: Vec<LinkRow>,
     pub(super) linked: HashMap<TenantId, Vec<ObjectId>>,
     pub(super) reviews: Vec<NewReview>,
     pub(super) journal: Vec<NewEntry>,
@@ -85,13 +87,14 @@ pub(super) fn names(writes: &[RecordWrite]) -> Names {
 pub(super) struct Moved;
 
 impl Batch {
-    /// Takes one decision in whole, or nothing of it.
+    /// Takes one decision in whole, or nothing of it. Of a batch that is made
+    /// again it is known which names others have `taken`.
     pub(super) fn take(
         &mut self,
         engine: &Engine,
         of: &Applying,
         row: &DecisionRow,
-        taken: &HashSet<String>,
+        taken: Option<&HashSet<String>>,
         now: Timestamp,
     ) -> Result<(), Moved> {
         let decision = &row.decision;
@@ -111,7 +114,8 @@ impl Batch {
                 return Err(Moved);
             }
             let changed = record.apply(&action.changes).map_err(|_| Moved)?;
-            if version == 0 && key_of(&changed).is_some_and(|key| taken.contains(&key)) {
+            let is_taken = |key| taken.is_some_and(|taken| taken.contains(&key));
+            if version == 0 && key_of(&changed).is_some_and(is_taken) {
                 return Err(Moved);
             }
             next.insert(id, (changed, version));
@@ -119,11 +123,11 @@ impl Batch {
         self.changed.extend(next.keys().copied());
         self.records.extend(next);
         self.note(engine, of, row, now);
-        self.link(of, decision, now);
+        self.link(of, decision, taken.is_none(), now);
         Ok(())
     }
 
-    fn link(&mut self, of: &Applying, decision: &Decision, now: Timestamp) {
+    fn link(&mut self, of: &Applying, decision: &Decision, is_first_try: bool, now: Timestamp) {
         let Some(row) = link_row(of.connection_id, decision, now) else {
             return;
         };
@@ -131,7 +135,12 @@ impl Batch {
             .entry(decision.tenant_id)
             .or_default()
             .push(decision.object_id);
-        self.links.push(row);
+        let is_created = matches!(&decision.actions[..], [one] if one.kind == ActionKind::Create);
+        if is_first_try && is_created && row.link.archived_id.is_none() {
+            self.first_links.push(row);
+        } else {
+            self.links.push(row);
+        }
     }
 
     fn note(&mut self, engine: &Engine, of: &Applying, row: &DecisionRow, now: Timestamp) {

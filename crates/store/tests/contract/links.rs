@@ -49,6 +49,21 @@ both! {
         assert!(error.is_conflict("links_record_id"), "{error:?}");
     }
 
+    a_first_link_is_no_second_one(db) {
+        connect(&db).await;
+        let (one, other) = (link(1, LinkRole::Primary, 1), link(2, LinkRole::Primary, 2));
+        let mut tx = db.begin().await.unwrap();
+        links::insert(&mut tx, links::rows(std::slice::from_ref(&one)).unwrap()).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let rows = links::rows(&[other, link(1, LinkRole::Primary, 3)]).unwrap();
+        let error = links::insert(&mut tx, rows).await.unwrap_err();
+        assert!(matches!(error, StoreError::Stale { what: "link" }), "{error:?}");
+        tx.rollback().await.unwrap();
+        let there = links::get(&db, TENANT, &[object(1), object(2)]).await.unwrap();
+        assert_eq!(there, [one]);
+    }
+
     whom_a_rule_decides_is_listed_page_by_page(db) {
         connect(&db).await;
         let rule = provisioning::ids::RuleId(uuid::Uuid::from_u128(77));
