@@ -20,6 +20,7 @@ use provisioning::address::Domain;
 use provisioning::ids::{GroupId, RunId, TenantId};
 use provisioning::mapping_rule::{MappingRule, ScopeKind};
 use store::connections::{Connection, Tenant};
+use store::rounds::Feeds;
 use store::{Tx, connections, mapping_rules, runs};
 use tokio::sync::OnceCell;
 
@@ -66,22 +67,31 @@ enum Inside {
 }
 
 impl Engine {
-    /// Reads what changed, or everything. `instead` names rules that are not
-    /// saved yet, so that their groups are read for a plan.
+    /// Reads what changed, or everything.
     pub(crate) async fn collect(
         &self,
         connection: &Connection,
         mode: Mode,
-        instead: &Hypothesis,
         run_id: Option<RunId>,
+    ) -> Result<Collected> {
+        self.collect_from(connection, mode, run_id, None).await
+    }
+
+    /// The same, of feeds that were just looked up.
+    pub(crate) async fn collect_from(
+        &self,
+        connection: &Connection,
+        mode: Mode,
+        run_id: Option<RunId>,
+        feeds: Option<Feeds>,
     ) -> Result<Collected> {
         let client = self.client(connection).await?;
         let before = client.cost();
-        let reading = self.reading(connection, client, instead, run_id)?;
+        let reading = self.reading(connection, client, &Hypothesis::default(), run_id)?;
         let started = reading.started;
         let any_pending = match mode {
             Mode::Full => Box::pin(reading.full()).await?,
-            Mode::Delta => match Box::pin(reading.delta()).await {
+            Mode::Delta => match Box::pin(reading.delta(feeds)).await {
                 Err(error) if error.code == "resync_required" => Box::pin(reading.full()).await?,
                 other => other?,
             },
@@ -101,7 +111,7 @@ impl Engine {
         })
     }
 
-    /// Reads the groups of rules that are not saved yet, if any is new.
+    /// Reads the groups of rules that are not saved yet, if any is new, for a plan.
     pub(crate) async fn collect_new_groups(
         &self,
         connection: &Connection,

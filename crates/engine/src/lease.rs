@@ -58,13 +58,21 @@ impl Idle {
         self.remove(id)
     }
 
-    /// Removes whichever has been due longest, if any is.
-    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<Arc<Job>> {
-        let (due, id) = *self.by_due.first()?;
-        if due > now {
-            return None;
+    /// Removes those that have been due longest, so many at most: when any is due
+    /// now, all that will be until `soon`.
+    pub(crate) fn pop_due(
+        &mut self,
+        now: Timestamp,
+        soon: Timestamp,
+        most: usize,
+    ) -> Vec<Arc<Job>> {
+        if self.next_due().is_none_or(|due| due > now) {
+            return Vec::new();
         }
-        self.remove(id).map(|(job, _)| job)
+        let due = self.by_due.iter().take_while(|(due, _)| *due <= soon);
+        let due: Vec<ConnectionId> = due.take(most).map(|(_, id)| *id).collect();
+        let jobs = due.into_iter().filter_map(|id| self.remove(id));
+        jobs.map(|(job, _)| job).collect()
     }
 
     /// Removes the one with this job.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use store::connections::{Connection, ConnectionStatus, Health};
 use store::journal::Origin;
 use store::plans::{PlanKind, PlanStatus};
+use store::rounds::{Feeds, Turn};
 use store::runs::{RunFilter, RunMode, RunRow, RunStatus};
 use store::webhooks::WebhookEvent;
 use store::{Tx, connections, jobs, mirror, pending, plans, runs};
@@ -180,16 +181,19 @@ impl Engine {
 
     /// Everything one connection has to do now: asked-for runs first, then
     /// whatever changed; whether there was nothing to do. Called by the worker
-    /// that holds the job, which knows whether the connection has runs.
+    /// that holds the job.
     ///
     /// What it may have to do is large as a future, and lies on the heap: a
     /// round nests deeply.
-    pub(crate) async fn tend(&self, connection: Connection, has_runs: bool) -> Result<bool> {
+    pub(crate) async fn tend<T>(&self, turn: Turn<T>) -> Result<bool> {
+        let Turn {
+            connection, feeds, ..
+        } = turn;
         if connection.tenant_id.is_none() {
             return Ok(false);
         }
-        if !has_runs {
-            return Box::pin(self.poll(connection)).await;
+        if !turn.has_runs {
+            return Box::pin(self.poll(connection, Some(feeds))).await;
         }
         let id = connection.id;
         let unfinished = runs::unfinished(self.db(), id).await?;
@@ -232,7 +236,7 @@ impl Engine {
         }
         match connections::get(self.db(), id).await? {
             Some(connection) if connection.progress.first_sync_done => {
-                Box::pin(self.poll(connection)).await?;
+                Box::pin(self.poll(connection, None)).await?;
             }
             // A run has taken leave of it, or its first sync failed.
             _ => {}
@@ -270,15 +274,14 @@ impl Engine {
     /// A held plan waits; the mirror is kept up to date all the same.
     async fn collect_only(&self, connection: &Connection) -> Result<()> {
         if connection.progress.first_sync_done {
-            self.collect(connection, Mode::Delta, &Hypothesis::default(), None)
-                .await?;
+            self.collect(connection, Mode::Delta, None).await?;
         }
         Ok(())
     }
 
     /// A round without being asked: a delta, or a full read when one is due.
-    /// Whether it found nothing.
-    async fn poll(&self, connection: Connection) -> Result<bool> {
+    /// Whether it found nothing. `feeds` as they are now, if they are known.
+    async fn poll(&self, connection: Connection, feeds: Option<Feeds>) -> Result<bool> {
         let id = connection.id;
         if !connection.progress.first_sync_done {
             if self.is_first_sync_due_again(id).await? {
@@ -297,8 +300,7 @@ impl Engine {
             Some(age) if age < self.options().reconcile_interval => Mode::Delta,
             _ => Mode::Full,
         };
-        let nothing = Hypothesis::default();
-        let collected = self.collect(&connection, mode, &nothing, None).await;
+        let collected = self.collect_from(&connection, mode, None, feeds).await;
         let collected = self.judge_collect(&connection, collected).await?;
         if !collected.any_pending {
             return Ok(true);
@@ -314,7 +316,7 @@ impl Engine {
             ..new_run(run_id, id, mode, "change", self.now())
         };
         let connection = self.connection(id).await?;
-        let policy = input::policy(self.db(), &connection, &nothing).await?;
+        let policy = input::policy(self.db(), &connection, &Hypothesis::default()).await?;
         let plan = PlanOf {
             connection: &connection,
             policy: &policy,
@@ -356,8 +358,7 @@ impl Engine {
             let progress = json!({ "phase": "collecting" });
             runs::set_progress(&mut tx, run.id, &progress).await?;
             tx.commit().await?;
-            let nothing = Hypothesis::default();
-            let collected = self.collect(connection, mode, &nothing, Some(run.id)).await;
+            let collected = self.collect(connection, mode, Some(run.id)).await;
             self.judge_collect(connection, collected).await?;
             let scope = match people {
                 Some(ids) => Scope::People(ids),

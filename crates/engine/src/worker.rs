@@ -5,12 +5,16 @@
 //! rounds in which nothing happens write nothing. Whoever else needs it says so
 //! in the database and gets it; so does a worker with less to do.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use graph::environment::later;
 use jiff::Timestamp;
+use provisioning::ids::ConnectionId;
 use store::connections::{self, ConnectionStatus};
 use store::deferred_indexes;
 use store::jobs::{self, Job};
@@ -34,6 +38,8 @@ const BRIEF: Duration = Duration::from_secs(1);
 const MOST: usize = 16;
 /// The longest sleep: what other processes ask for is seen this late.
 const NAP: Duration = Duration::from_millis(250);
+/// How much before its time a connection is looked at, when another is due.
+const MOMENT: Duration = Duration::from_millis(50);
 /// How long others have to take what is beyond this worker's share.
 const LEAVE: Duration = Duration::from_secs(1);
 /// How often it is looked which secrets end, and what has had its time.
@@ -46,6 +52,9 @@ const WRITE_READS_EVERY: Duration = Duration::from_secs(60);
 /// Waits after failures, doubling.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
 const LONGEST_RETRY: Duration = Duration::from_secs(300);
+
+/// What is known of a connection whose round begins.
+type RoundOf = Turn<ProvisioningMode>;
 
 /// How a job ended.
 enum Ended {
@@ -70,6 +79,8 @@ struct Hands {
     /// How many connections are this worker's when all have the same number.
     share: Option<usize>,
     warned_at: Option<Timestamp>,
+    /// Whether the last hand was for a connection that was kept.
+    was_kept: bool,
     /// When it was last looked what is free.
     looked_at: Option<Timestamp>,
     /// When it was last looked what others want of what is held.
@@ -77,14 +88,43 @@ struct Hands {
 }
 
 impl Hands {
-    fn are_free(&self, now: Timestamp) -> bool {
+    /// How many are free.
+    fn free(&self, now: Timestamp) -> usize {
         let ages = self
             .jobs
             .values()
             .map(|(_, since)| now.duration_since(*since));
         let brief = ages.filter(|age| age.unsigned_abs() < BRIEF).count();
-        brief < AT_ONCE && self.jobs.len() < MOST
+        let most = MOST.saturating_sub(self.jobs.len());
+        AT_ONCE.saturating_sub(brief).min(most)
     }
+
+    /// What the next hand is for, of so many that are free. New and kept
+    /// connections take turns, from one look to the next: neither waits until
+    /// there are none of the others.
+    fn next(&mut self, free: usize, any_new: bool, any_kept: bool) -> Option<Next> {
+        let is_kept = match (any_new, any_kept) {
+            _ if free == 0 => return None,
+            (false, false) => return None,
+            (true, true) => !self.was_kept,
+            (false, true) => true,
+            (true, false) => false,
+        };
+        self.was_kept = is_kept;
+        match is_kept {
+            true => Some(Next::Kept(if any_new { 1 } else { free })),
+            false => Some(Next::New),
+        }
+    }
+}
+
+/// Who gets a hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// A connection that is free.
+    New,
+    /// So many that this worker keeps.
+    Kept(usize),
 }
 
 /// Whether something is to be done that is done `every` so often.
@@ -141,9 +181,9 @@ impl Engine {
                 tracing::error!("could not look for work: {error}");
             }
             // With full hands whatever is due waits until one is free.
-            let nap = match hands.are_free(self.now()) {
-                true => self.until_next_due().min(NAP),
-                false => NAP,
+            let nap = match hands.free(self.now()) {
+                0 => NAP,
+                _ => self.until_next_due().min(NAP),
             };
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -173,7 +213,7 @@ impl Engine {
         };
         let job = Arc::new(job);
         locked(&self.0.lent).insert(job.id);
-        let ended = self.do_job(Arc::clone(&job)).await;
+        let ended = self.do_job(Arc::clone(&job), None).await;
         if let Err(error) = self.let_go(&job, ended).await {
             tracing::error!(connection = %job.key, "could not end the job: {error}");
         }
@@ -230,26 +270,22 @@ impl Engine {
         if any_new {
             hands.looked_at = Some(now);
         }
-        // New and kept connections take turns.
         let mut any_kept = true;
-        while hands.are_free(now) && (any_new || any_kept) {
-            if any_new {
-                let held = hands.jobs.len() + locked(&self.0.idle).len();
-                // What is beyond the share is left to others for a moment: what
-                // was given back to be shared would be taken back at once.
-                let is_more = hands.share.is_some_and(|share| held >= share);
-                let before = now.checked_sub(LEAVE).unwrap_or(Timestamp::MIN);
-                let due = if is_more { before } else { now };
-                match self.claim(due).await? {
-                    Some(job) => self.start(hands, Arc::new(job), now),
-                    None => any_new = false,
-                }
-            }
-            if any_kept && hands.are_free(now) {
-                let due = locked(&self.0.idle).pop_due(now);
-                match due {
-                    Some(job) => self.start(hands, job, now),
-                    None => any_kept = false,
+        loop {
+            match hands.next(hands.free(now), any_new, any_kept) {
+                None => break,
+                Some(Next::Kept(most)) => any_kept = self.start_kept(hands, now, most).await,
+                Some(Next::New) => {
+                    let held = hands.jobs.len() + locked(&self.0.idle).len();
+                    // What is beyond the share is left to others for a moment:
+                    // what was given back to be shared would be taken back at once.
+                    let is_more = hands.share.is_some_and(|share| held >= share);
+                    let before = now.checked_sub(LEAVE).unwrap_or(Timestamp::MIN);
+                    let due = if is_more { before } else { now };
+                    match self.claim(due).await? {
+                        Some(job) => self.start(hands, Arc::new(job), None, now),
+                        None => any_new = false,
+                    }
                 }
             }
         }
@@ -378,11 +414,33 @@ impl Engine {
         wait.map_or(NAP, |wait| wait.try_into().unwrap_or(Duration::ZERO))
     }
 
-    fn start(&self, hands: &mut Hands, job: Arc<Job>, now: Timestamp) {
+    /// Starts what is kept and due, so many at most; those that are due in a
+    /// moment are looked up with those that are due now. Whether there are more.
+    async fn start_kept(&self, hands: &mut Hands, now: Timestamp, most: usize) -> bool {
+        let jobs = locked(&self.0.idle).pop_due(now, later(now, MOMENT), most);
+        if jobs.is_empty() {
+            return false;
+        }
+        let ids: Vec<ConnectionId> = jobs.iter().filter_map(|job| job.connection_id).collect();
+        // What fails here fails again when each looks for itself, which tells.
+        let turns = self.turns(&ids).await.unwrap_or_default();
+        let mut turns: HashMap<ConnectionId, RoundOf> = turns
+            .into_iter()
+            .map(|turn| (turn.connection.id, turn))
+            .collect();
+        let are_more = jobs.len() == most;
+        for job in jobs {
+            let turn = job.connection_id.and_then(|id| turns.remove(&id));
+            self.start(hands, job, turn, now);
+        }
+        are_more
+    }
+
+    fn start(&self, hands: &mut Hands, job: Arc<Job>, turn: Option<RoundOf>, now: Timestamp) {
         let (engine, doing) = (self.clone(), Arc::clone(&job));
         let task = hands
             .running
-            .spawn(async move { engine.do_job(doing).await });
+            .spawn(async move { engine.do_job(doing, turn).await });
         hands.jobs.insert(task.id(), (job, now));
     }
 
@@ -424,9 +482,15 @@ impl Engine {
         Ok(())
     }
 
-    async fn do_job(&self, job: Arc<Job>) -> Ended {
+    async fn turns(&self, ids: &[ConnectionId]) -> Result<Vec<RoundOf>> {
+        Ok(rounds::turns(self.db(), ids, PROVISIONING_MODE).await?)
+    }
+
+    /// Does a job: the round of its connection, `turn` if it was looked up.
+    async fn do_job(&self, job: Arc<Job>, turn: Option<RoundOf>) -> Ended {
         let key = job.key.clone();
-        let tended = self.holding(Arc::clone(&job)).tend_job(&job).await;
+        let holding = self.holding(Arc::clone(&job));
+        let tended = holding.tend_job(&job, turn).await;
         let wait = self.until_next_round(&job, matches!(tended, Ok(Some(true))));
         match tended {
             Ok(Some(_)) => Ended::Again(later(self.now(), wait)),
@@ -457,32 +521,30 @@ impl Engine {
 
     /// Looks at a connection, and whether it was calm: nothing happened, and what
     /// happens will be told by notifications. `None` when there is none any more.
-    async fn tend_job(&self, job: &Job) -> Result<Option<bool>> {
-        let Some(id) = job.connection_id else {
+    async fn tend_job(&self, job: &Job, turn: Option<RoundOf>) -> Result<Option<bool>> {
+        let turn = match (turn, job.connection_id) {
+            (None, Some(id)) => self.turns(&[id]).await?.pop(),
+            (turn, _) => turn,
+        };
+        let Some(turn) = turn else {
             return Ok(None);
         };
-        let Some(turn) = rounds::turn(self.db(), id, PROVISIONING_MODE).await? else {
-            return Ok(None);
-        };
-        let Turn {
-            connection,
-            setting: mode,
-            has_runs,
-        } = turn;
+        let connection = &turn.connection;
         let blocked = matches!(
             connection.health.status,
             ConnectionStatus::Paused
                 | ConnectionStatus::AwaitingConsent
                 | ConnectionStatus::Connecting
         );
-        if blocked || mode == Some(ProvisioningMode::LocalOnly) {
+        if blocked || turn.setting == Some(ProvisioningMode::LocalOnly) {
             return Ok(Some(false));
         }
-        let notified = self.keep_subscribed(&connection).await;
+        let notified = self.keep_subscribed(connection).await;
         if let Err(error) = &notified {
+            let id = connection.id;
             tracing::warn!(connection = %id, code = error.code, "no notifications: {error}");
         }
-        let was_quiet = self.tend(connection, has_runs).await?;
+        let was_quiet = self.tend(turn).await?;
         Ok(Some(was_quiet && notified.unwrap_or(false)))
     }
 }

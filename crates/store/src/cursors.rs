@@ -54,16 +54,21 @@ pub async fn get(
     let Some(row) = on.into().row(text, args).await? else {
         return Ok(None);
     };
-    read(&row).map(Some)
+    maybe(&row, ["link", "kind", "previous_link", "updated_at"])
 }
 
-pub(crate) fn read(row: &Row) -> Result<Cursor> {
-    Ok(Cursor {
-        link: row.get("link")?,
-        kind: row.named("kind")?,
-        previous_link: row.maybe("previous_link")?,
-        updated_at: row.get("updated_at")?,
-    })
+/// The cursor in columns with these names, in the order of its fields.
+pub(crate) fn maybe(row: &Row, names: [&str; 4]) -> Result<Option<Cursor>> {
+    let [link, kind, previous_link, updated_at] = names;
+    let Some(link) = row.maybe(link)? else {
+        return Ok(None);
+    };
+    Ok(Some(Cursor {
+        link,
+        kind: row.named(kind)?,
+        previous_link: row.maybe(previous_link)?,
+        updated_at: row.get(updated_at)?,
+    }))
 }
 
 /// Saves the cursor of a feed.

@@ -1,14 +1,16 @@
-//! What a round over a connection begins with, in two statements: most rounds
-//! find nothing to do, and with thousands of connections one begins every moment.
+//! What a round over a connection begins with, in one statement for all whose
+//! turn it is: most rounds find nothing to do, and with thousands of connections
+//! one begins every moment.
 
 use provisioning::ids::ConnectionId;
 use serde::de::DeserializeOwned;
 
 use crate::args;
 use crate::connections::{self, Connection};
-use crate::cursors::{self, Cursor, Feed};
+use crate::cursors::{self, Cursor};
 use crate::db::Source;
 use crate::error::Result;
+use crate::sql::Row;
 
 /// A connection whose turn it is.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub struct Turn<T> {
     pub setting: Option<T>,
     /// Whether it has a run that has not ended.
     pub has_runs: bool,
+    /// What is asked of the directory when it has none.
+    pub feeds: Feeds,
 }
 
 /// What a round asks of the directory.
@@ -34,45 +38,87 @@ pub struct Feeds {
     pub any_pending: bool,
 }
 
-/// A connection, with the setting of this key.
-pub async fn turn<T: DeserializeOwned>(
+/// A statement about connections, with the columns of [`Feeds`].
+macro_rules! with_feeds {
+    ($columns:literal, $condition:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            "users.link AS users_link, users.kind AS users_kind,
+                users.previous_link AS users_previous_link, users.updated_at AS users_updated_at,
+                teams.link AS groups_link, teams.kind AS groups_kind,
+                teams.previous_link AS groups_previous_link, teams.updated_at AS groups_updated_at,
+                EXISTS (SELECT 1 FROM mapping_rules
+                    WHERE mapping_rules.connection_id = connections.id
+                        AND mapping_rules.enabled AND mapping_rules.scope = 'assigned'
+                ) AS follows_assignments,
+                EXISTS (SELECT 1 FROM pending
+                    WHERE pending.connection_id = connections.id) AS any_pending
+            FROM connections
+                LEFT JOIN cursors users
+                    ON users.connection_id = connections.id AND users.feed = 'users'
+                LEFT JOIN cursors teams
+                    ON teams.connection_id = connections.id AND teams.feed = 'groups'
+            WHERE connections.id ",
+            $condition
+        )
+    };
+}
+
+/// The turns of connections, in no order; of those that are there.
+pub async fn turns<T: DeserializeOwned>(
     on: impl Into<Source<'_>>,
-    id: ConnectionId,
+    ids: &[ConnectionId],
     setting: &str,
-) -> Result<Option<Turn<T>>> {
-    let text = "SELECT connections.*,
+) -> Result<Vec<Turn<T>>> {
+    let text = with_feeds!(
+        "connections.*,
             (SELECT value FROM settings WHERE key = $2) AS setting,
             EXISTS (SELECT 1 FROM runs WHERE runs.connection_id = connections.id
-                AND runs.finished_at IS NULL) AS has_runs
-        FROM connections WHERE connections.id = $1";
-    let Some(row) = on.into().row(text, args![id, setting]).await? else {
-        return Ok(None);
-    };
-    Ok(Some(Turn {
-        connection: connections::read(&row)?,
-        setting: row.maybe_json("setting")?,
-        has_runs: row.get("has_runs")?,
-    }))
+                AND runs.finished_at IS NULL) AS has_runs, ",
+        "IN ($1)"
+    );
+    let rows = on.into().rows(text, args![ids, setting]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Turn {
+                connection: connections::read(row)?,
+                setting: row.maybe_json("setting")?,
+                has_runs: row.get("has_runs")?,
+                feeds: read_feeds(row)?,
+            })
+        })
+        .collect()
 }
 
 /// What a round of a connection asks of the directory.
 pub async fn feeds(on: impl Into<Source<'_>>, id: ConnectionId) -> Result<Feeds> {
-    let text = "SELECT cursors.*, EXISTS (SELECT 1 FROM mapping_rules
-                WHERE mapping_rules.connection_id = cursors.connection_id
-                    AND mapping_rules.enabled AND mapping_rules.scope = 'assigned'
-            ) AS follows_assignments,
-            EXISTS (SELECT 1 FROM pending
-                WHERE pending.connection_id = cursors.connection_id) AS any_pending
-        FROM cursors WHERE cursors.connection_id = $1";
-    let mut feeds = Feeds::default();
-    for row in on.into().rows(text, args![id]).await? {
-        let cursor = cursors::read(&row)?;
-        match row.named("feed")? {
-            Feed::Users => feeds.users = Some(cursor),
-            Feed::Groups => feeds.groups = Some(cursor),
-        }
-        feeds.follows_assignments = row.get("follows_assignments")?;
-        feeds.any_pending = row.get("any_pending")?;
-    }
-    Ok(feeds)
+    let text = with_feeds!("", "= $1");
+    let row = on.into().row(text, args![id]).await?;
+    row.map_or_else(|| Ok(Feeds::default()), |row| read_feeds(&row))
+}
+
+fn read_feeds(row: &Row) -> Result<Feeds> {
+    Ok(Feeds {
+        users: cursors::maybe(
+            row,
+            [
+                "users_link",
+                "users_kind",
+                "users_previous_link",
+                "users_updated_at",
+            ],
+        )?,
+        groups: cursors::maybe(
+            row,
+            [
+                "groups_link",
+                "groups_kind",
+                "groups_previous_link",
+                "groups_updated_at",
+            ],
+        )?,
+        follows_assignments: row.get("follows_assignments")?,
+        any_pending: row.get("any_pending")?,
+    })
 }

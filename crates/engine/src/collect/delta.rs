@@ -16,7 +16,8 @@ use provisioning::directory::Presence;
 use provisioning::ids::{GroupId, ObjectId};
 use store::cursors::{Cursor, CursorKind, Feed};
 use store::mirror::{self, MirrorWrite};
-use store::{Tx, cursors, directory_groups, mapping_rules, memberships, pending, rounds};
+use store::rounds::{self, Feeds};
+use store::{Tx, cursors, directory_groups, mapping_rules, memberships, pending};
 
 use super::full::group_query;
 use super::hydrate::gone_write;
@@ -30,8 +31,11 @@ const KEEP_CURSOR: Duration = Duration::from_secs(6 * 3600);
 impl Reading {
     /// One round of both feeds; whether anybody is pending. `resync_required`
     /// when there is no cursor or it has ended.
-    pub(super) async fn delta(self: &Arc<Self>) -> Result<bool> {
-        let feeds = rounds::feeds(self.engine.db(), self.connection.id).await?;
+    pub(super) async fn delta(self: &Arc<Self>, feeds: Option<Feeds>) -> Result<bool> {
+        let feeds = match feeds {
+            Some(feeds) => feeds,
+            None => rounds::feeds(self.engine.db(), self.connection.id).await?,
+        };
         let (users, known_users) = self.start(feeds.users)?;
         let (groups, known_groups) = self.start(feeds.groups)?;
         // Most rounds have one page each, and end with it.

@@ -267,6 +267,58 @@ async fn a_username_taken_between_plan_and_apply_is_planned_again() {
 }
 
 both! {
+async fn a_link_made_between_plan_and_apply_is_found() {
+    let world = World::new().await;
+    let staff = world.add_group("staff").await;
+    let amy = world.add_person("amy").await;
+    world.add_member(staff, amy).await;
+    world.add_member(staff, world.add_person("bob").await).await;
+    let connection = world.connect().await;
+    world.rule(world.employees(staff, 1)).await;
+    let run = world.sync(connection, Mode::Full).await;
+    let db = world.engine.db();
+    let plan = store::plans::get(db, run.plan_id.unwrap()).await.unwrap().unwrap();
+    world.engine.approve(plan.id, &plan.hash.unwrap(), &actor()).await.unwrap();
+    // Approved and not yet applied: she is somebody's second address, as it seems.
+    let now = world.engine.now();
+    let link = store::links::LinkRow {
+        link: provisioning::link::Link {
+            tenant_id: provisioning::ids::TenantId(world.tenant),
+            object_id: provisioning::ids::ObjectId(amy),
+            role: provisioning::link::LinkRole::Secondary,
+            record_id: provisioning::ids::RecordId(world.engine.new_id()),
+            archived_id: None,
+            applied: provisioning::link::Applied::default(),
+            suppressed: None,
+        },
+        connection_id: connection,
+        created_at: now,
+        updated_at: now,
+        last_applied_at: None,
+    };
+    let mut tx = db.begin().await.unwrap();
+    store::links::write(&mut tx, std::slice::from_ref(&link)).await.unwrap();
+    tx.commit().await.unwrap();
+    let ended = async {
+        loop {
+            world.engine.work_once().await.unwrap();
+            let run = store::runs::get(db, run.id).await.unwrap().unwrap();
+            if run.finished_at.is_some() {
+                return run;
+            }
+        }
+    };
+    let run = tokio::time::timeout(Duration::from_secs(30), ended).await.unwrap();
+    assert_eq!(run.status, RunStatus::Done, "{:?}", run.error);
+    for name in ["amy", "bob"] {
+        let record = world.by_email(&format!("{name}@contoso.com")).await.unwrap();
+        let found = store::links::by_records(db, &[record.id]).await.unwrap();
+        assert_eq!(found.len(), 1, "{name}");
+    }
+}
+}
+
+both! {
 async fn tenants_whose_people_are_called_alike_do_not_wait_for_each_other() {
     let world = World::new().await;
     let names = ["abc", "abcd", "abcde", "abcdef", "abcdefg"];

@@ -1,21 +1,28 @@
 //! What a round over a connection begins with.
 
+use provisioning::ids::ConnectionId;
 use provisioning::mapping_rule::{MappingRule, ScopeKind};
 use store::cursors::{self, Cursor, CursorKind, Feed};
-use store::rounds::{self, Feeds};
-use store::{connections, mapping_rules, pending, runs, settings};
+use store::rounds::{self, Feeds, Turn};
+use store::{Db, connections, mapping_rules, pending, runs, settings};
 
 use crate::mapping_rules::rule;
 use crate::runs::run;
 use crate::samples::{CONNECTION, connect, object, time};
 use crate::support::both;
 
+async fn turn_of(db: &Db, id: ConnectionId) -> Option<Turn<String>> {
+    let turns = rounds::turns(db, &[id], "mode").await.unwrap();
+    assert!(turns.len() < 2);
+    turns.into_iter().next()
+}
+
 both! {
     a_round_begins_with_all_it_needs(db) {
-        assert!(rounds::turn::<String>(&db, CONNECTION, "mode").await.unwrap().is_none());
+        assert!(turn_of(&db, CONNECTION).await.is_none());
         connect(&db).await;
         assert_eq!(rounds::feeds(&db, CONNECTION).await.unwrap(), Feeds::default());
-        let turn = rounds::turn::<String>(&db, CONNECTION, "mode").await.unwrap().unwrap();
+        let turn = turn_of(&db, CONNECTION).await.unwrap();
         assert_eq!((turn.setting, turn.has_runs), (None, false));
         assert_eq!(Some(turn.connection), connections::get(&db, CONNECTION).await.unwrap());
         let cursor = |link: &str| Cursor {
@@ -27,7 +34,7 @@ both! {
         settings::put(&mut tx, "mode", &"local", None, time(1)).await.unwrap();
         runs::create(&mut tx, &run(1)).await.unwrap();
         tx.commit().await.unwrap();
-        let turn = rounds::turn::<String>(&db, CONNECTION, "mode").await.unwrap().unwrap();
+        let turn = turn_of(&db, CONNECTION).await.unwrap();
         assert_eq!((turn.setting.as_deref(), turn.has_runs), (Some("local"), true));
         let mut expected = Feeds {
             users: Some(cursor("u")), groups: Some(cursor("g")), ..Feeds::default()
@@ -47,5 +54,6 @@ both! {
         tx.commit().await.unwrap();
         expected.any_pending = true;
         assert_eq!(rounds::feeds(&db, CONNECTION).await.unwrap(), expected);
+        assert_eq!(turn_of(&db, CONNECTION).await.unwrap().feeds, expected);
     }
 }
