@@ -75,6 +75,12 @@ impl Idle {
         jobs.map(|(job, _)| job).collect()
     }
 
+    /// How many are due, up to so many.
+    pub(crate) fn count_due(&self, now: Timestamp, most: usize) -> usize {
+        let due = self.by_due.iter().take(most);
+        due.take_while(|(due, _)| *due <= now).count()
+    }
+
     /// Removes the one with this job.
     pub(crate) fn remove_job(&mut self, job_id: i64) -> Option<(Arc<Job>, Timestamp)> {
         let mut jobs = self.jobs.iter();

@@ -5,9 +5,6 @@
 //! rounds in which nothing happens write nothing. Whoever else needs it says so
 //! in the database and gets it; so does a worker with less to do.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +35,9 @@ const BRIEF: Duration = Duration::from_secs(1);
 const MOST: usize = 16;
 /// The longest sleep: what other processes ask for is seen this late.
 const NAP: Duration = Duration::from_millis(250);
+/// How many free connections are taken beyond those a hand is free for: taking
+/// is a transaction.
+const AHEAD: usize = 4;
 /// How much before its time a connection is looked at, when another is due.
 const MOMENT: Duration = Duration::from_millis(50);
 /// How long others have to take what is beyond this worker's share.
@@ -79,8 +79,6 @@ struct Hands {
     /// How many connections are this worker's when all have the same number.
     share: Option<usize>,
     warned_at: Option<Timestamp>,
-    /// Whether the last hand was for a connection that was kept.
-    was_kept: bool,
     /// When it was last looked what is free.
     looked_at: Option<Timestamp>,
     /// When it was last looked what others want of what is held.
@@ -98,33 +96,6 @@ impl Hands {
         let most = MOST.saturating_sub(self.jobs.len());
         AT_ONCE.saturating_sub(brief).min(most)
     }
-
-    /// What the next hand is for, of so many that are free. New and kept
-    /// connections take turns, from one look to the next: neither waits until
-    /// there are none of the others.
-    fn next(&mut self, free: usize, any_new: bool, any_kept: bool) -> Option<Next> {
-        let is_kept = match (any_new, any_kept) {
-            _ if free == 0 => return None,
-            (false, false) => return None,
-            (true, true) => !self.was_kept,
-            (false, true) => true,
-            (true, false) => false,
-        };
-        self.was_kept = is_kept;
-        match is_kept {
-            true => Some(Next::Kept(if any_new { 1 } else { free })),
-            false => Some(Next::New),
-        }
-    }
-}
-
-/// Who gets a hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    /// A connection that is free.
-    New,
-    /// So many that this worker keeps.
-    Kept(usize),
 }
 
 /// Whether something is to be done that is done `every` so often.
@@ -208,7 +179,7 @@ impl Engine {
             return Ok(false);
         }
         let _heart = self.show_life().await?;
-        let Some(job) = self.claim(self.now()).await? else {
+        let Some(job) = self.claim(self.now(), 1).await?.pop() else {
             return Ok(false);
         };
         let job = Arc::new(job);
@@ -222,10 +193,35 @@ impl Engine {
         Ok(true)
     }
 
-    /// Takes a connection that was free and due then.
-    async fn claim(&self, then: Timestamp) -> Result<Option<Job>> {
+    /// Takes connections that were free and due then, so many at most.
+    async fn claim(&self, then: Timestamp, most: usize) -> Result<Vec<Job>> {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
         let worker = &self.0.worker;
-        Ok(jobs::claim(self.db(), worker, then, &[SYNC_JOB]).await?)
+        Ok(jobs::claim(self.db(), worker, then, &[SYNC_JOB], most).await?)
+    }
+
+    /// Takes free connections for so many hands, and some for the hands that are
+    /// free next. They are due now, like those that were kept until now: neither
+    /// waits until there are none of the others. Whether there are more.
+    async fn claim_ahead(&self, hands: &mut Hands, now: Timestamp, free: usize) -> Result<bool> {
+        let held = hands.jobs.len() + locked(&self.0.idle).len();
+        let share = hands.share.unwrap_or(usize::MAX);
+        let wanted = free + AHEAD;
+        let (most, then) = match share.saturating_sub(held) {
+            // What is beyond the share is left to others for a moment: what was
+            // given back to be shared would be taken back at once.
+            0 => (wanted, now.checked_sub(LEAVE).unwrap_or(Timestamp::MIN)),
+            left => (wanted.min(left), now),
+        };
+        let jobs = self.claim(then, most).await?;
+        let are_more = jobs.len() == most;
+        for job in jobs {
+            match job.connection_id {
+                Some(_) => self.keep(Arc::new(job), now),
+                None => self.start(hands, Arc::new(job), None, now),
+            }
+        }
+        Ok(are_more)
     }
 
     /// Mends what a crash left behind, and makes sure that every connection
@@ -270,23 +266,14 @@ impl Engine {
         if any_new {
             hands.looked_at = Some(now);
         }
-        let mut any_kept = true;
         loop {
-            match hands.next(hands.free(now), any_new, any_kept) {
-                None => break,
-                Some(Next::Kept(most)) => any_kept = self.start_kept(hands, now, most).await,
-                Some(Next::New) => {
-                    let held = hands.jobs.len() + locked(&self.0.idle).len();
-                    // What is beyond the share is left to others for a moment:
-                    // what was given back to be shared would be taken back at once.
-                    let is_more = hands.share.is_some_and(|share| held >= share);
-                    let before = now.checked_sub(LEAVE).unwrap_or(Timestamp::MIN);
-                    let due = if is_more { before } else { now };
-                    match self.claim(due).await? {
-                        Some(job) => self.start(hands, Arc::new(job), None, now),
-                        None => any_new = false,
-                    }
-                }
+            let free = hands.free(now);
+            let due = locked(&self.0.idle).count_due(now, free);
+            if any_new && due < free {
+                any_new = self.claim_ahead(hands, now, free - due).await?;
+            }
+            if !self.start_kept(hands, now, free).await {
+                break;
             }
         }
         if any_new {

@@ -148,31 +148,37 @@ pub async fn free_stray(db: &Db, worker: &str, (id, fence): (i64, i64)) -> Resul
     Ok(freed)
 }
 
-/// Takes the free job that is due longest, of one of these kinds; one that
-/// somebody wants out of turn is left to them. Writes nothing when there is
-/// none.
-pub async fn claim(db: &Db, worker: &str, now: Timestamp, kinds: &[&str]) -> Result<Option<Job>> {
+/// Takes the free jobs that are due longest, so many at most, of these kinds;
+/// those that somebody wants out of turn are left to them. Writes nothing when
+/// there is none.
+pub async fn claim(
+    db: &Db,
+    worker: &str,
+    now: Timestamp,
+    kinds: &[&str],
+    most: u32,
+) -> Result<Vec<Job>> {
     // By time, not by kind: the empty text keeps the index on kinds out of it.
     let due = "worker IS NULL AND run_at <= $2 AND kind || '' IN ($1)
         AND (wanted_until IS NULL OR wanted_until <= $2)";
     let text = format!("SELECT id FROM jobs WHERE {due} ORDER BY run_at, id LIMIT 1");
     if db.source().row(text, args![kinds, now]).await?.is_none() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let lock = match db.backend() {
-        Backend::Sqlite => "",
-        Backend::Postgres => " FOR UPDATE SKIP LOCKED",
+    let first = format!("SELECT id FROM jobs WHERE {due} ORDER BY run_at, id LIMIT $4");
+    let first = match db.backend() {
+        Backend::Sqlite => format!("id IN ({first})"),
+        // As an array, or it might be looked up, and locked, more than once.
+        Backend::Postgres => format!("id = ANY (ARRAY({first} FOR UPDATE SKIP LOCKED))"),
     };
-    let text = format!(
-        "UPDATE jobs SET worker = $3, fence = fence + 1
-        WHERE id = (SELECT id FROM jobs WHERE {due} ORDER BY run_at, id LIMIT 1{lock})
-        RETURNING *"
-    );
+    let text = format!("UPDATE jobs SET worker = $3, fence = fence + 1 WHERE {first} RETURNING *");
     let mut tx = db.begin().await?;
-    let row = tx.row(text, args![kinds, now, worker]).await?;
-    let job = row.as_ref().map(read).transpose()?;
+    let args = args![kinds, now, worker, i64::from(most)];
+    let rows = tx.rows(text, args).await?;
+    let jobs: Result<Vec<Job>> = rows.iter().map(read).collect();
+    let jobs = jobs?;
     tx.commit().await?;
-    Ok(job)
+    Ok(jobs)
 }
 
 /// Takes a job out of turn, due or not; makes it when it is missing. `None`

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use engine::Mode;
 use http::Method;
+use provisioning::ids::ConnectionId;
 use provisioning::policy::EmailSource;
 use serde_json::json;
 use store::jobs;
@@ -266,6 +267,67 @@ async fn a_username_taken_between_plan_and_apply_is_planned_again() {
 }
 }
 
+/// A customer with so many people, each with the names they have in every
+/// customer's tenant: all in one group, and to be brought in.
+async fn customer_of(world: &World, name: &str, people: u32) -> ConnectionId {
+    let customer = world.customer(name).await;
+    let generate = json!({
+        "people": people, "groups": 1, "members_per_group": people, "seed": 1,
+    });
+    let path = format!("tenants/{}/generate", customer.tenant);
+    let made = world.control(Method::POST, &path, generate).await;
+    let group = made["group_ids"][0].as_str().unwrap().parse().unwrap();
+    let mut new = customer.customers_connection(name, EmailSource::Upn);
+    new.auto_approve = true;
+    new.provision_employees = Some(true);
+    let id = world.engine.add_connection(new, &actor()).await.unwrap().id;
+    let draft = customer.employees(group, 1);
+    world
+        .engine
+        .create_rule(draft, false, &actor())
+        .await
+        .unwrap();
+    id
+}
+
+both! {
+async fn rounds_go_on_while_many_tenants_are_brought_in() {
+    const TENANTS: usize = 40;
+    let (world, _, _, people) = World::staffed(&["amy"]).await;
+    let mut connections = Vec::new();
+    for n in 1..=TENANTS {
+        // Told apart by how long their names are.
+        connections.push(customer_of(&world, &"t".repeat(n), 5).await);
+    }
+    let stop = CancellationToken::new();
+    let worker = tokio::spawn({
+        let (engine, stop) = (world.engine.clone(), stop.clone());
+        async move { engine.work(stop).await }
+    });
+    let becomes = async |wanted: &str| {
+        title(&world, people[0], wanted).await;
+        loop {
+            let amy = world.by_email("amy@contoso.com").await.unwrap();
+            if amy.job_title.as_deref() == Some(wanted) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    // Her tenant is the first that is looked at; from then on it is kept, and
+    // looked at again before all the others have had their turn.
+    let twice = async {
+        becomes("Once").await;
+        becomes("Twice").await;
+    };
+    tokio::time::timeout(Duration::from_secs(30), twice).await.unwrap();
+    let counts = store::links::counts_primary(world.engine.db(), &connections).await.unwrap();
+    assert!(counts.len() < TENANTS, "she waited for all of them");
+    stop.cancel();
+    worker.await.unwrap();
+}
+}
+
 both! {
 async fn a_link_made_between_plan_and_apply_is_found() {
     let world = World::new().await;
@@ -324,17 +386,7 @@ async fn tenants_whose_people_are_called_alike_do_not_wait_for_each_other() {
     let names = ["abc", "abcd", "abcde", "abcdef", "abcdefg"];
     let mut connections = Vec::new();
     for name in names {
-        let customer = world.customer(name).await;
-        let generate = json!({ "people": 60, "groups": 1, "members_per_group": 60, "seed": 1 });
-        let path = format!("tenants/{}/generate", customer.tenant);
-        let made = world.control(Method::POST, &path, generate).await;
-        let group = made["group_ids"][0].as_str().unwrap().parse().unwrap();
-        let mut new = customer.customers_connection(name, EmailSource::Upn);
-        new.auto_approve = true;
-        new.provision_employees = Some(true);
-        connections.push(world.engine.add_connection(new, &actor()).await.unwrap().id);
-        let draft = customer.employees(group, 1);
-        world.engine.create_rule(draft, false, &actor()).await.unwrap();
+        connections.push(customer_of(&world, name, 60).await);
     }
     let stop = CancellationToken::new();
     let worker = tokio::spawn({

@@ -17,7 +17,8 @@ async fn enqueue(db: &Db, kind: &str, key: &str, at: i64) {
 }
 
 async fn claim(db: &Db, worker: &str, now: i64) -> Option<Job> {
-    jobs::claim(db, worker, time(now), KINDS).await.unwrap()
+    let claimed = jobs::claim(db, worker, time(now), KINDS, 1).await;
+    claimed.unwrap().pop()
 }
 
 async fn claim_key(db: &Db, worker: &str, key: &str, now: i64) -> Option<Job> {
@@ -40,6 +41,22 @@ async fn give_back(db: &Db, job: &Job, at: i64) -> Result<(), StoreError> {
 }
 
 both! {
+    several_jobs_are_taken_at_once_those_due_longest_first(db) {
+        for (key, at) in [("c", 3), ("a", 1), ("d", 4), ("b", 2), ("later", 9)] {
+            enqueue(&db, "poll", key, at).await;
+        }
+        let take = async |worker: &str, most: u32| {
+            let taken = jobs::claim(&db, worker, time(5), KINDS, most).await.unwrap();
+            let mut keys: Vec<String> = taken.into_iter().map(|job| job.key).collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(take("w", 3).await, ["a", "b", "c"]);
+        assert_eq!(take("v", 3).await, ["d"]);
+        assert!(take("w", 3).await.is_empty());
+        assert_eq!(jobs::held(&db, "w").await.unwrap().len(), 3);
+    }
+
     the_job_due_longest_comes_first_and_to_one_worker(db) {
         enqueue(&db, "poll", "late", 5).await;
         enqueue(&db, "poll", "early", 3).await;
