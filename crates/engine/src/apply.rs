@@ -36,7 +36,7 @@ const BATCH: u32 = 1_000;
 /// How many more batches a transaction takes along when they are ready.
 const MORE: usize = 9;
 /// How many batches may wait to be written.
-const WAITING: usize = 2;
+const WAITING: usize = 1;
 /// How many transactions are open at once where the database lets them.
 const HANDS: usize = 2;
 /// How often a batch is made again because somebody else came first.
