@@ -497,8 +497,7 @@ impl Engine {
     }
 
     pub(crate) async fn connection_ids(&self) -> Result<Vec<ConnectionId>> {
-        let all = connections::list(self.db()).await?;
-        Ok(all.iter().map(|connection| connection.id).collect())
+        Ok(connections::ids(self.db()).await?)
     }
 }
 

@@ -77,7 +77,7 @@ impl Engine {
         self.collect_from(connection, mode, run_id, None).await
     }
 
-    /// The same, of feeds that were just looked up.
+    /// The same; with the feeds as they are, if they were just looked up.
     pub(crate) async fn collect_from(
         &self,
         connection: &Connection,

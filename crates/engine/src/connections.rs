@@ -39,7 +39,7 @@ impl Engine {
         {
             return Err(already_connected());
         }
-        let is_first = connections::list(self.db()).await?.is_empty();
+        let is_first = self.connection_ids().await?.is_empty();
         let credential = match new.certificate {
             Some(_) => CredentialKind::Certificate,
             None => CredentialKind::Secret,

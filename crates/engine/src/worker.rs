@@ -2,7 +2,7 @@
 //! several at once, and sleeps until something happens.
 //!
 //! A connection that was looked at stays in hand until its next round, so that
-//! rounds in which nothing happens write nothing. Whoever else needs it says so
+//! rounds in which nothing happens write nothing; a few wait there for their first. Whoever else needs it says so
 //! in the database and gets it; so does a worker with less to do.
 
 use std::collections::HashMap;
@@ -81,6 +81,8 @@ struct Hands {
     warned_at: Option<Timestamp>,
     /// When it was last looked what is free.
     looked_at: Option<Timestamp>,
+    /// When free connections were last taken.
+    claimed_at: Option<Timestamp>,
     /// When it was last looked what others want of what is held.
     answered_at: Option<Timestamp>,
 }
@@ -269,7 +271,9 @@ impl Engine {
         loop {
             let free = hands.free(now);
             let due = locked(&self.0.idle).count_due(now, free);
-            if any_new && due < free {
+            // With more kept ones due than it has hands for, it takes new ones all the same.
+            if any_new && free > 0 && (due < free || is_due(hands.claimed_at, BRIEF, now)) {
+                hands.claimed_at = Some(now);
                 any_new = self.claim_ahead(hands, now, free - due).await?;
             }
             if !self.start_kept(hands, now, free).await {

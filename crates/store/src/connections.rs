@@ -301,6 +301,35 @@ pub async fn list(on: impl Into<Source<'_>>) -> Result<Vec<Connection>> {
     rows.iter().map(read).collect()
 }
 
+/// The ids of all, oldest first.
+pub async fn ids(on: impl Into<Source<'_>>) -> Result<Vec<ConnectionId>> {
+    let text = "SELECT id FROM connections ORDER BY created_at, id";
+    let rows = on.into().rows(text, args![]).await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// What all of them are called, as [`Connection::name`] says it, oldest first:
+/// lists that name tenants need no more, be they thousands.
+pub async fn names(on: impl Into<Source<'_>>) -> Result<Vec<(ConnectionId, String)>> {
+    let text = "SELECT id, COALESCE(tenant_name, tenant_domain, tenant_input) AS name
+        FROM connections ORDER BY created_at, id";
+    let rows = on.into().rows(text, args![]).await?;
+    rows.iter()
+        .map(|row| Ok((row.get("id")?, row.get("name")?)))
+        .collect()
+}
+
+/// Which of these are there.
+pub async fn there(
+    on: impl Into<Source<'_>>,
+    ids: &BTreeSet<ConnectionId>,
+) -> Result<BTreeSet<ConnectionId>> {
+    let ids: Vec<ConnectionId> = ids.iter().copied().collect();
+    let text = "SELECT id FROM connections WHERE id IN ($1)";
+    let rows = on.into().rows(text, args![&ids[..]]).await?;
+    rows.iter().map(|row| row.get("id")).collect()
+}
+
 /// Which other tenants have verified these domains; of several that say so, in
 /// no time but while one is read after the other, the least.
 pub async fn homes(

@@ -147,12 +147,15 @@ async fn analyze(db: &Db, tables: Vec<&'static str>) -> Result<()> {
     let text = "SELECT FORMAT('ANALYZE %I (%s)', tables.relname,
                 STRING_AGG(QUOTE_IDENT(columns.attname), ', ' ORDER BY columns.attnum)) AS text
         FROM pg_class tables JOIN pg_attribute columns ON columns.attrelid = tables.oid
-        WHERE tables.relname IN ($1) AND tables.relnamespace = CURRENT_SCHEMA()::regnamespace
+        WHERE tables.relname IN ($1) 
+            AND tables.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = CURRENT_SCHEMA())
             AND columns.attnum > 0 AND NOT columns.attisdropped
             AND EXISTS (SELECT FROM pg_index indexes WHERE indexes.indrelid = tables.oid
                 AND (columns.attnum = ANY (indexes.indkey)
                     OR EXISTS (SELECT FROM pg_depend
-                        WHERE pg_depend.objid = indexes.indexrelid
+                        WHERE pg_depend.classid = 'pg_class'::regclass
+                            AND pg_depend.objid = indexes.indexrelid
+                            AND pg_depend.refclassid = 'pg_class'::regclass
                             AND pg_depend.refobjid = tables.oid
                             AND pg_depend.refobjsubid = columns.attnum)))
         GROUP BY tables.oid, tables.relname ORDER BY tables.relpages DESC";

@@ -149,8 +149,8 @@ pub async fn free_stray(db: &Db, worker: &str, (id, fence): (i64, i64)) -> Resul
 }
 
 /// Takes the free jobs that are due longest, so many at most, of these kinds;
-/// those that somebody wants out of turn are left to them. Writes nothing when
-/// there is none.
+/// those that somebody wants out of turn are left to them. In no order. Writes
+/// nothing when there is none.
 pub async fn claim(
     db: &Db,
     worker: &str,
@@ -173,7 +173,7 @@ pub async fn claim(
     };
     let text = format!("UPDATE jobs SET worker = $3, fence = fence + 1 WHERE {first} RETURNING *");
     let mut tx = db.begin().await?;
-    let args = args![kinds, now, worker, i64::from(most)];
+    let args = args![kinds, now, worker, most];
     let rows = tx.rows(text, args).await?;
     let jobs: Result<Vec<Job>> = rows.iter().map(read).collect();
     let jobs = jobs?;

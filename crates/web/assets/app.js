@@ -229,8 +229,10 @@
       event.preventDefault();
       const next = this.#row.nextElementSibling;
       if (next === this.#next) return;
-      const isLast = next?.dataset.among !== this.#row.dataset.among;
-      const fields = isLast ? { to: "end" } : { to: "before", before: next.dataset.rule };
+      const isFollowed = next?.dataset.among === this.#row.dataset.among;
+      // What follows the row above may be on the next page, or not be what was searched for.
+      const before = isFollowed ? next.dataset.rule : this.#row.previousElementSibling.dataset.next;
+      const fields = before ? { to: "before", before } : { to: "end" };
       const form = this.#row.querySelector("form");
       for (const [name, value] of Object.entries(fields)) form.append(made("input", { type: "hidden", name, value }));
       this.#isSent = true;

@@ -27,7 +27,7 @@ mod review;
 mod rules;
 mod runs;
 mod sentences;
-mod tenants;
+mod sought;
 mod tickets;
 mod undo;
 mod words;

@@ -323,6 +323,16 @@ async fn rounds_go_on_while_many_tenants_are_brought_in() {
     tokio::time::timeout(Duration::from_secs(30), twice).await.unwrap();
     let counts = store::links::counts_primary(world.engine.db(), &connections).await.unwrap();
     assert!(counts.len() < TENANTS, "she waited for all of them");
+    // Looking at so many takes longer than until they are due again; a new one
+    // does not wait until there is nothing else to do.
+    connections.push(customer_of(&world, &"t".repeat(TENANTS + 1), 5).await);
+    let all = async {
+        let db = world.engine.db();
+        while store::links::counts_primary(db, &connections).await.unwrap().len() <= TENANTS {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
     stop.cancel();
     worker.await.unwrap();
 }

@@ -37,9 +37,15 @@ both! {
         connections::set_consent(&mut tx, CONNECTION, &consent, time(5)).await.unwrap();
         tx.commit().await.unwrap();
         let found = connections::get(&db, CONNECTION).await.unwrap().unwrap();
+        assert_eq!(connections::ids(&db).await.unwrap(), [CONNECTION]);
+        let name = found.name().to_owned();
         assert_eq!((found.version, found.created_at, found.updated_at), (1, time(0), time(5)));
         assert_eq!((found.configuration, found.health, found.consent), (wanted, state, Some(consent)));
         assert_eq!(connections::list(&db).await.unwrap().len(), 1);
+        assert_eq!(connections::names(&db).await.unwrap(), [(CONNECTION, name)]);
+        let nobody = ConnectionId(Uuid::from_u128(9_999));
+        let there = connections::there(&db, &[CONNECTION, nobody].into()).await.unwrap();
+        assert_eq!(there, [CONNECTION].into());
     }
 
     a_configuration_is_changed_by_whoever_saw_it_last(db) {

@@ -20,7 +20,7 @@ use store::{connections, mapping_rules, overview, records, security_roles};
 use super::field_policies::{self, OfKind};
 use super::frame::{Choice, Fields, Frame, go, needs, page, sentence};
 use super::home::{Card, cards};
-use super::tenants::{Found, Sought};
+use super::sought::{Found, Listed, Sought};
 use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
@@ -30,6 +30,8 @@ pub(crate) const HERE: &str = "/admin/my-company/auth-provision";
 
 /// How many connections are on a page.
 const CONNECTIONS: usize = 50;
+/// How many rules are on a page.
+const RULES: usize = 100;
 
 /// A rule in the table.
 struct Row {
@@ -40,7 +42,8 @@ struct Row {
     is_tie: bool,
     /// Of its tenant's.
     is_first: bool,
-    is_last: bool,
+    /// The rule of its tenant that follows.
+    next: Option<String>,
     name: String,
     group: String,
     readable: bool,
@@ -49,6 +52,16 @@ struct Row {
     roles: String,
     enabled: bool,
     pending_plan: Option<String>,
+}
+
+impl Listed for Row {
+    const WHAT: &'static str = "Rule";
+    const HINT: &'static str = "Name, tenant or group";
+    const TAB: &'static str = "rules";
+
+    fn names(&self) -> [&str; 3] {
+        [&self.name, &self.tenant, &self.group]
+    }
 }
 
 #[derive(Template)]
@@ -66,7 +79,7 @@ pub(super) struct AuthProvisionPage {
     pub(super) failure: Option<String>,
     pub(super) cure: Option<String>,
     tenants: Found<Card>,
-    rules: Vec<Row>,
+    rules: Found<Row>,
 }
 
 #[derive(Deserialize)]
@@ -77,19 +90,15 @@ pub(crate) struct Tab {
 
 async fn rows(state: &AppState) -> Result<Vec<Row>> {
     let rules = mapping_rules::list(state.engine.db()).await?;
-    let mut names = BTreeMap::new();
-    for one in connections::list(state.engine.db()).await? {
-        names.insert(one.id, one.name().to_owned());
-    }
+    let names = connections::names(state.engine.db()).await?;
+    let names: BTreeMap<ConnectionId, String> = names.into_iter().collect();
     // Only rules of one tenant compete.
     let mut orders: BTreeMap<_, usize> = BTreeMap::new();
-    let mut counts: BTreeMap<ConnectionId, usize> = BTreeMap::new();
     for row in &rules {
         let rule = &row.rule;
         if rule.enabled {
             *orders.entry((rule.connection_id, rule.order)).or_default() += 1;
         }
-        *counts.entry(rule.connection_id).or_default() += 1;
     }
     let mut rules = rules;
     rules.sort_by(|a, b| {
@@ -98,7 +107,17 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
         by_tenant.then_with(|| precedence::compare(&a.rule, &b.rule))
     });
     let mut seen: BTreeMap<ConnectionId, usize> = BTreeMap::new();
-    let one = |row: mapping_rules::RuleRow| {
+    let next = rules
+        .iter()
+        .skip(1)
+        .map(|row| Some(&row.rule))
+        .chain([None]);
+    let next = rules.iter().zip(next).map(|(row, next)| {
+        let next = next.filter(|next| next.connection_id == row.rule.connection_id);
+        next.map(|next| next.id.to_string())
+    });
+    let next: Vec<Option<String>> = next.collect();
+    let one = |(row, next): (mapping_rules::RuleRow, Option<String>)| {
         let rule = row.rule;
         let place = seen.entry(rule.connection_id).or_default();
         *place += 1;
@@ -115,7 +134,7 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
                     .get(&(rule.connection_id, rule.order))
                     .is_some_and(|count| *count > 1),
             is_first: *place == 1,
-            is_last: counts.get(&rule.connection_id) == Some(place),
+            next,
             name: rule.name,
             group: rule.group_name.unwrap_or_else(|| rule.group_id.to_string()),
             readable: rule.group_readable,
@@ -129,7 +148,7 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
             pending_plan: plan.map(str::to_owned),
         }
     };
-    Ok(rules.into_iter().map(one).collect())
+    Ok(rules.into_iter().zip(next).map(one).collect())
 }
 
 /// What the form says, saved or as it was typed.
@@ -147,7 +166,7 @@ pub(crate) async fn show(
 ) -> Result<Response> {
     needs(&user, Module::Admin, Right::View)?;
     let tab = match query.tab.as_str() {
-        "rules" => Shown::Rules,
+        "rules" => Shown::Rules(sought),
         "fields" => Shown::Fields(state.engine.field_policies().await?),
         _ => Shown::Connections(sought),
     };
@@ -157,7 +176,7 @@ pub(crate) async fn show(
 /// The tab that is open.
 pub(super) enum Shown {
     Connections(Sought),
-    Rules,
+    Rules(Sought),
     Fields(FieldPolicies),
 }
 
@@ -191,7 +210,7 @@ async fn shown(
             let all = cards(state, all, engine.now()).await?;
             sought.among(all, CONNECTIONS)
         }
-        Shown::Rules | Shown::Fields(_) => Sought::default().among(Vec::new(), CONNECTIONS),
+        Shown::Rules(_) | Shown::Fields(_) => Sought::default().among(Vec::new(), CONNECTIONS),
     };
     let roles = security_roles::list(engine.db()).await?.into_iter();
     let roles = roles.filter(|role| role.is_active && role.role_type == RoleType::Internal);
@@ -205,12 +224,12 @@ async fn shown(
         is_synced: typed.mode == ProvisioningMode::AzureAdSync,
         tab: match &tab {
             Shown::Connections(_) => "",
-            Shown::Rules => "rules",
+            Shown::Rules(_) => "rules",
             Shown::Fields(_) => "fields",
         },
         policies: match &tab {
             Shown::Fields(policies) => field_policies::lines(policies),
-            Shown::Connections(_) | Shown::Rules => Vec::new(),
+            Shown::Connections(_) | Shown::Rules(_) => Vec::new(),
         },
         manager: typed.manager,
         roles: roles.collect(),
@@ -220,8 +239,8 @@ async fn shown(
         cure: None,
         tenants,
         rules: match &tab {
-            Shown::Rules => rows(state).await?,
-            Shown::Connections(_) | Shown::Fields(_) => Vec::new(),
+            Shown::Rules(sought) => sought.among(rows(state).await?, RULES),
+            Shown::Connections(_) | Shown::Fields(_) => Sought::default().among(Vec::new(), RULES),
         },
     })
 }

@@ -21,7 +21,7 @@ use super::chart::{self, Changes, Row, Span};
 use super::frame::{Frame, go, needs, page, word};
 use super::moment::{Timed, maybe, when};
 use super::runs::state_of;
-use super::tenants::{Found, Sought, Tenant};
+use super::sought::{Found, Listed, Sought};
 use super::tickets::{Slip, linked_slips};
 use crate::AppState;
 use crate::auth::CurrentUser;
@@ -62,7 +62,7 @@ pub(crate) struct Card {
     domain: Option<String>,
 }
 
-impl Tenant for Card {
+impl Listed for Card {
     fn names(&self) -> [&str; 3] {
         let domain = self.domain.as_deref().unwrap_or_default();
         [&self.name, &self.tenant, domain]

@@ -18,6 +18,7 @@ use crate::AppState;
 use crate::auth::CurrentUser;
 use crate::error::{Problem, Result};
 use crate::extract::Id;
+use crate::front::escape;
 
 pub(crate) async fn new(
     State(state): State<AppState>,
@@ -213,7 +214,12 @@ pub(crate) async fn shift(
         }
     }
     engine.move_rule(id, to, false, &actor).await?;
-    Ok(go(RULES))
+    let place = ["search", "page"].map(|name| (name, fields.text(name)));
+    let place = place.into_iter().filter_map(|(name, value)| {
+        let value = escape(&value?);
+        Some(format!("&{name}={value}"))
+    });
+    Ok(go(format!("{RULES}{}", place.collect::<String>())))
 }
 
 /// Shows first who loses what; nobody being there yet, there is nothing to show.

@@ -8,10 +8,9 @@ use provisioning::ids::{ConnectionId, RunId};
 use provisioning::plan::Counts;
 use serde::Deserialize;
 use serde_json::Value;
-use store::connections::{self, Connection};
-use store::plans;
 use store::rights::{Module, Right};
 use store::runs::{self, RunFilter, RunMode, RunRow, RunStatus};
+use store::{connections, plans};
 
 use super::frame::{Choice, Frame, needs, page, query, word};
 use super::moment::{Timed, when};
@@ -180,14 +179,13 @@ fn run(row: RunRow, of: String, now: jiff::Timestamp) -> Run {
 }
 
 /// What a run is a run of: its tenant, among those there are.
-fn tenant(all: &[Connection], row: &RunRow) -> String {
+fn tenant(all: &[(ConnectionId, String)], row: &RunRow) -> String {
     let Some(id) = row.connection_id else {
         return "every tenant".to_owned();
     };
-    let found = all.iter().find(|one| one.id == id);
-    found
-        .map_or("a tenant that was removed", Connection::name)
-        .to_owned()
+    let found = all.iter().find(|(known, _)| *known == id);
+    let name = found.map_or("a tenant that was removed", |(_, name)| name);
+    name.to_owned()
 }
 
 /// Counts, rate, and time left.
@@ -288,13 +286,13 @@ impl Wanted {
 }
 
 /// The tenants there are, to choose from.
-fn tenants(all: &[Connection], chosen: &str) -> Vec<Choice> {
-    let one = |one: &Connection| {
-        let value = one.id.to_string();
+fn tenants(all: Vec<(ConnectionId, String)>, chosen: &str) -> Vec<Choice> {
+    let one = |(id, label): (ConnectionId, String)| {
+        let value = id.to_string();
         Choice {
             chosen: value == chosen,
             value,
-            label: one.name().to_owned(),
+            label,
         }
     };
     let any = Choice {
@@ -302,7 +300,9 @@ fn tenants(all: &[Connection], chosen: &str) -> Vec<Choice> {
         label: "any".to_owned(),
         chosen: chosen.is_empty(),
     };
-    std::iter::once(any).chain(all.iter().map(one)).collect()
+    std::iter::once(any)
+        .chain(all.into_iter().map(one))
+        .collect()
 }
 
 fn statuses(chosen: &str) -> Vec<Choice> {
@@ -331,17 +331,18 @@ pub(crate) async fn list(
             ("after", &after),
         ])
     });
-    let all = connections::list(state.engine.db()).await?;
+    let all = connections::names(state.engine.db()).await?;
     let shown = rows.into_iter().map(|row| {
         let of = tenant(&all, &row);
         run(row, of, now)
     });
+    let shown = shown.collect();
     page(&RunsPage {
         frame: Frame::new("Runs", "runs", Some(&user)),
         statuses: statuses(&wanted.status),
-        tenants: tenants(&all, &wanted.tenant),
+        tenants: tenants(all, &wanted.tenant),
         is_filtered: filter.status.is_some() || filter.connection_id.is_some(),
-        runs: shown.collect(),
+        runs: shown,
         first: wanted.after.is_some(),
         next,
     })
@@ -359,6 +360,7 @@ pub(crate) async fn show(
         Some(id) => connections::get(state.engine.db(), id).await?,
         None => None,
     };
+    let of = of.map(|of| (of.id, of.name().to_owned()));
     let of = tenant(of.as_slice(), &row);
     let progress = match is_running(row.status) {
         true => Some(progress(&state, &row).await?),

@@ -717,3 +717,51 @@ async fn what_comes_next_is_said_until_it_is_done() {
     let page = world.browser(Method::GET, &at, "").await;
     assert!(!page.text.contains(&next), "{}", page.text);
 }
+
+#[tokio::test]
+async fn many_rules_come_a_page_at_a_time_and_one_that_moves_stays_in_sight() {
+    let world = World::new().await;
+    let root = world.root().await;
+    world.connect().await;
+    let group = world.add_group("Staff").await;
+    let mut ids = Vec::new();
+    for n in 1..=101 {
+        let rule = json!({
+            "order": n * 10, "tenant_id": world.tenant, "group_id": group, "kind": "employee",
+            "security_roles": ["User"], "name": format!("Rule {n}"),
+        });
+        let made = world.post("/api/v1/mapping-rules", rule).await;
+        made.is(StatusCode::CREATED);
+        ids.push(made.body["rule"]["id"].as_str().unwrap().to_owned());
+    }
+    let (before, last) = (&ids[99], &ids[100]);
+    let rows = |page: &Reply| page.text.matches("data-rule=").count();
+    let here = format!("{HERE}?tab=rules");
+    let first = world.page(&root, &here).await;
+    assert_eq!(rows(&first), 100);
+    for text in [
+        "1 to 100 of 101",
+        "href=\"?tab=rules&amp;search=&amp;page=2\" rel=\"next\"",
+        "name=\"tab\" value=\"rules\"",
+        // Dropped below the last one here, a rule goes before the first one there.
+        &format!("data-next=\"{last}\""),
+    ] {
+        assert!(first.text.contains(text), "{text}: {}", first.text);
+    }
+    let second = world.page(&root, &format!("{here}&page=2")).await;
+    assert_eq!(rows(&second), 1);
+    assert!(second.text.contains(last.as_str()) && !second.text.contains("data-next"));
+    let found = world.page(&root, &format!("{here}&search=rule+100")).await;
+    assert_eq!(rows(&found), 1);
+    assert!(found.text.contains(before.as_str()));
+    let nobody = world.page(&root, &format!("{here}&search=nowhere")).await;
+    assert!(nobody.text.contains("No rule is called so"));
+    let path = format!("/rules/{last}/move");
+    let moved = world
+        .browser(Method::POST, &path, "to=up&search=Rule+10&page=1")
+        .await;
+    let there = format!("{here}&search=Rule%2010&page=1");
+    assert_eq!(moved.header("location"), Some(there.as_str()));
+    let second = world.page(&root, &format!("{here}&page=2")).await;
+    assert!(second.text.contains(before.as_str()));
+}

@@ -1,7 +1,7 @@
 //! How a record is shown: its fields, where it comes from, what was edited
 //! here since the directory was applied.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use provisioning::field::Field;
@@ -39,7 +39,8 @@ pub(crate) async fn sources(db: &Db, rows: &[RecordRow]) -> Result<HashMap<Recor
     if found.is_empty() {
         return Ok(HashMap::new());
     }
-    let there: Vec<ConnectionId> = connections::list(db).await?.iter().map(|c| c.id).collect();
+    let linked: BTreeSet<ConnectionId> = found.iter().map(|link| link.connection_id).collect();
+    let there = connections::there(db, &linked).await?;
     let mut people: BTreeMap<ConnectionId, Vec<ObjectId>> = BTreeMap::new();
     let is_shown = |link: &&LinkRow| {
         link.link.role == LinkRole::Primary && there.contains(&link.connection_id)

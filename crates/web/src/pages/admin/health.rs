@@ -12,7 +12,7 @@ use crate::auth::CurrentUser;
 use crate::error::Result;
 use crate::pages::frame::{Frame, page, word};
 use crate::pages::moment::{Timed, told};
-use crate::pages::tenants::{Found, Sought, Tenant};
+use crate::pages::sought::{Found, Listed, Sought};
 
 /// How many are on a page.
 const EACH: usize = 25;
@@ -41,7 +41,7 @@ struct HealthPage {
     tenants: Found<Of>,
 }
 
-impl Tenant for Of {
+impl Listed for Of {
     fn names(&self) -> [&str; 3] {
         [&self.name, &self.tenant, &self.domain]
     }

@@ -106,10 +106,7 @@ pub(super) async fn items(state: &AppState, rows: Vec<ReviewRow>) -> Result<Vec<
 }
 
 async fn around(db: &Db, rows: &[ReviewRow]) -> Result<Around> {
-    let mut tenants = BTreeMap::new();
-    for one in connections::list(db).await? {
-        tenants.insert(one.id, one.name().to_owned());
-    }
+    let tenants = connections::names(db).await?.into_iter().collect();
     let rules = mapping_rules::list(db).await?.into_iter();
     let rules: Vec<MappingRule> = rules.map(|row| row.rule).collect();
     let mut asked: BTreeMap<ConnectionId, Vec<ObjectId>> = BTreeMap::new();
