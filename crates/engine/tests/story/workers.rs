@@ -323,8 +323,13 @@ async fn rounds_go_on_while_many_tenants_are_brought_in() {
     tokio::time::timeout(Duration::from_secs(30), twice).await.unwrap();
     let counts = store::links::counts_primary(world.engine.db(), &connections).await.unwrap();
     assert!(counts.len() < TENANTS, "she waited for all of them");
-    // Looking at so many takes longer than until they are due again; a new one
-    // does not wait until there is nothing else to do.
+    // Looking at so many takes longer than until they are due again, at the latest
+    // when each takes its time; a new one does not wait until there is nothing
+    // else to do.
+    let slow = json!({
+        "match": { "path": "*/users/delta" }, "effect": { "delay": 0.05 }, "times": 1_000_000,
+    });
+    world.control(Method::POST, "faults", slow).await;
     connections.push(customer_of(&world, &"t".repeat(TENANTS + 1), 5).await);
     let all = async {
         let db = world.engine.db();
