@@ -137,7 +137,10 @@ impl Engine {
         id: ConnectionId,
         actor: &Actor,
     ) -> Result<RunId> {
-        let waiting = runs::unfinished(&mut *tx, id)
+        let now = self.now();
+        jobs::enqueue(tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;
+        // It does not begin before this is saved, or it would not see what is.
+        let waiting = runs::unfinished_held(tx, id)
             .await?
             .into_iter()
             .find(|run| {
@@ -145,8 +148,6 @@ impl Engine {
                     && run.mode == RunMode::Full
                     && run.progress.get("phase").is_none()
             });
-        let now = self.now();
-        jobs::enqueue(tx, SYNC_JOB, &id.to_string(), Some(id), now, now).await?;
         if let Some(run) = waiting {
             return Ok(run.id);
         }

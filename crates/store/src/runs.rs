@@ -6,7 +6,7 @@ use provisioning::plan::Counts;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::db::{Source, Tx};
+use crate::db::{Backend, Source, Tx};
 use crate::error::{Result, StoreError};
 use crate::sql::{Arg, Row, Where};
 use crate::{args, json};
@@ -181,6 +181,22 @@ pub async fn unfinished(
     let text = "SELECT * FROM runs WHERE connection_id = $1 AND finished_at IS NULL
         ORDER BY started_at, id";
     let rows = on.into().rows(text, args![connection_id]).await?;
+    rows.iter().map(read).collect()
+}
+
+/// The runs of a connection that have not ended, as they stay until the
+/// transaction ends: whoever changes one meanwhile waits for it.
+pub async fn unfinished_held(tx: &mut Tx, connection_id: ConnectionId) -> Result<Vec<RunRow>> {
+    let lock = match tx.backend() {
+        // Nobody else writes.
+        Backend::Sqlite => "",
+        Backend::Postgres => " FOR UPDATE",
+    };
+    let text = format!(
+        "SELECT * FROM runs WHERE connection_id = $1 AND finished_at IS NULL
+        ORDER BY started_at, id{lock}"
+    );
+    let rows = tx.rows(text, args![connection_id]).await?;
     rows.iter().map(read).collect()
 }
 

@@ -39,6 +39,28 @@ async fn create(db: &Db, run: &RunRow) {
 }
 
 both! {
+    a_run_that_is_held_does_not_begin_meanwhile(db) {
+        create(&db, &run(1)).await;
+        let mut tx = db.begin().await.unwrap();
+        let held = runs::unfinished_held(&mut tx, CONNECTION).await.unwrap();
+        assert_eq!(held, [run(1)]);
+        let begins = tokio::spawn({
+            let db = db.clone();
+            async move {
+                let mut tx = db.begin().await.unwrap();
+                runs::set_progress(&mut tx, run_id(1), &json!({"phase": "collecting"})).await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert!(!begins.is_finished());
+        tx.commit().await.unwrap();
+        begins.await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        let begun = runs::unfinished_held(&mut tx, CONNECTION).await.unwrap();
+        assert_eq!(begun[0].progress["phase"], "collecting");
+    }
+
     a_run_keeps_what_is_noted(db) {
         create(&db, &run(1)).await;
         let mut tally = Tally::default();
