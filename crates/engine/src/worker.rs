@@ -2,8 +2,9 @@
 //! several at once, and sleeps until something happens.
 //!
 //! A connection that was looked at stays in hand until its next round, so that
-//! rounds in which nothing happens write nothing; a few wait there for their first. Whoever else needs it says so
-//! in the database and gets it; so does a worker with less to do.
+//! rounds in which nothing happens write nothing; a few wait there for their
+//! first. Whoever else needs it says so in the database and gets it; so does a
+//! worker with less to do.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -147,7 +147,7 @@ async fn analyze(db: &Db, tables: Vec<&'static str>) -> Result<()> {
     let text = "SELECT FORMAT('ANALYZE %I (%s)', tables.relname,
                 STRING_AGG(QUOTE_IDENT(columns.attname), ', ' ORDER BY columns.attnum)) AS text
         FROM pg_class tables JOIN pg_attribute columns ON columns.attrelid = tables.oid
-        WHERE tables.relname IN ($1) 
+        WHERE tables.relname IN ($1)
             AND tables.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = CURRENT_SCHEMA())
             AND columns.attnum > 0 AND NOT columns.attisdropped
             AND EXISTS (SELECT FROM pg_index indexes WHERE indexes.indrelid = tables.oid

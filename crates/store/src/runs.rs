@@ -173,29 +173,27 @@ pub async fn list(
     rows.iter().map(read).collect()
 }
 
+const UNFINISHED: &str = "SELECT * FROM runs WHERE connection_id = $1 AND finished_at IS NULL
+    ORDER BY started_at, id";
+
 /// The runs of a connection that have not ended, oldest first.
 pub async fn unfinished(
     on: impl Into<Source<'_>>,
     connection_id: ConnectionId,
 ) -> Result<Vec<RunRow>> {
-    let text = "SELECT * FROM runs WHERE connection_id = $1 AND finished_at IS NULL
-        ORDER BY started_at, id";
-    let rows = on.into().rows(text, args![connection_id]).await?;
+    let rows = on.into().rows(UNFINISHED, args![connection_id]).await?;
     rows.iter().map(read).collect()
 }
 
-/// The runs of a connection that have not ended, as they stay until the
-/// transaction ends: whoever changes one meanwhile waits for it.
+/// [`unfinished`], as they stay until the transaction ends: whoever changes one
+/// meanwhile waits for it.
 pub async fn unfinished_held(tx: &mut Tx, connection_id: ConnectionId) -> Result<Vec<RunRow>> {
     let lock = match tx.backend() {
         // Nobody else writes.
         Backend::Sqlite => "",
         Backend::Postgres => " FOR UPDATE",
     };
-    let text = format!(
-        "SELECT * FROM runs WHERE connection_id = $1 AND finished_at IS NULL
-        ORDER BY started_at, id{lock}"
-    );
+    let text = format!("{UNFINISHED}{lock}");
     let rows = tx.rows(text, args![connection_id]).await?;
     rows.iter().map(read).collect()
 }

@@ -9,7 +9,7 @@ use provisioning::ids::ConnectionId;
 use provisioning::policy::EmailSource;
 use serde_json::json;
 use store::jobs;
-use store::runs::RunStatus;
+use store::runs::{RunRow, RunStatus};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -233,6 +233,21 @@ async fn a_round_in_which_nothing_happens_leaves_no_trace() {
 }
 }
 
+/// A first sync that was held, and is approved and not yet applied.
+async fn approved(world: &World, connection: ConnectionId) -> RunRow {
+    let run = world.sync(connection, Mode::Full).await;
+    assert_eq!(run.status, RunStatus::Held);
+    let plan = store::plans::get(world.engine.db(), run.plan_id.unwrap());
+    let plan = plan.await.unwrap().unwrap();
+    let hash = plan.hash.unwrap();
+    world
+        .engine
+        .approve(plan.id, &hash, &actor())
+        .await
+        .unwrap();
+    run
+}
+
 both! {
 async fn a_username_taken_between_plan_and_apply_is_planned_again() {
     let world = World::new().await;
@@ -242,11 +257,8 @@ async fn a_username_taken_between_plan_and_apply_is_planned_again() {
     }
     let connection = world.connect().await;
     world.rule(world.employees(staff, 1)).await;
-    let run = world.sync(connection, Mode::Full).await;
-    assert_eq!(run.status, RunStatus::Held);
-    let plan = store::plans::get(world.engine.db(), run.plan_id.unwrap()).await.unwrap().unwrap();
-    world.engine.approve(plan.id, &plan.hash.unwrap(), &actor()).await.unwrap();
-    // Approved and not yet applied: somebody takes the name.
+    let run = approved(&world, connection).await;
+    // Somebody takes the name.
     let id = provisioning::ids::RecordId(world.engine.new_id());
     let mut record = provisioning::psa::Record::blank(id, provisioning::psa::Kind::Employee);
     record.username = Some("Amy".to_owned());
@@ -352,11 +364,9 @@ async fn a_link_made_between_plan_and_apply_is_found() {
     world.add_member(staff, world.add_person("bob").await).await;
     let connection = world.connect().await;
     world.rule(world.employees(staff, 1)).await;
-    let run = world.sync(connection, Mode::Full).await;
+    let run = approved(&world, connection).await;
     let db = world.engine.db();
-    let plan = store::plans::get(db, run.plan_id.unwrap()).await.unwrap().unwrap();
-    world.engine.approve(plan.id, &plan.hash.unwrap(), &actor()).await.unwrap();
-    // Approved and not yet applied: she is somebody's second address, as it seems.
+    // She is somebody's second address, as it seems.
     let now = world.engine.now();
     let link = store::links::LinkRow {
         link: provisioning::link::Link {

@@ -8,7 +8,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use engine::ProvisioningMode;
 use provisioning::defaults::EmployeeDefaults;
-use provisioning::ids::{ConnectionId, RecordId};
+use provisioning::ids::{ConnectionId, RecordId, RuleId};
 use provisioning::mapping_rule::{MappingRule, RoleType};
 use provisioning::policy::FieldPolicies;
 use provisioning::precedence;
@@ -106,21 +106,17 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
         let by_tenant = tenant(&a.rule).cmp(&tenant(&b.rule));
         by_tenant.then_with(|| precedence::compare(&a.rule, &b.rule))
     });
-    let mut seen: BTreeMap<ConnectionId, usize> = BTreeMap::new();
-    let next = rules
+    let in_order: Vec<(ConnectionId, RuleId)> = rules
         .iter()
-        .skip(1)
-        .map(|row| Some(&row.rule))
-        .chain([None]);
-    let next = rules.iter().zip(next).map(|(row, next)| {
-        let next = next.filter(|next| next.connection_id == row.rule.connection_id);
-        next.map(|next| next.id.to_string())
-    });
-    let next: Vec<Option<String>> = next.collect();
-    let one = |(row, next): (mapping_rules::RuleRow, Option<String>)| {
+        .map(|row| (row.rule.connection_id, row.rule.id))
+        .collect();
+    let one = |(place, row): (usize, mapping_rules::RuleRow)| {
         let rule = row.rule;
-        let place = seen.entry(rule.connection_id).or_default();
-        *place += 1;
+        // The rule there, if it is of the same tenant.
+        let among = |place: Option<usize>| {
+            let (connection, id) = in_order.get(place?)?;
+            (*connection == rule.connection_id).then_some(id)
+        };
         let plan = row
             .pending
             .as_ref()
@@ -133,8 +129,8 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
                 && orders
                     .get(&(rule.connection_id, rule.order))
                     .is_some_and(|count| *count > 1),
-            is_first: *place == 1,
-            next,
+            is_first: among(place.checked_sub(1)).is_none(),
+            next: among(Some(place + 1)).map(RuleId::to_string),
             name: rule.name,
             group: rule.group_name.unwrap_or_else(|| rule.group_id.to_string()),
             readable: rule.group_readable,
@@ -148,7 +144,7 @@ async fn rows(state: &AppState) -> Result<Vec<Row>> {
             pending_plan: plan.map(str::to_owned),
         }
     };
-    Ok(rules.into_iter().zip(next).map(one).collect())
+    Ok(rules.into_iter().enumerate().map(one).collect())
 }
 
 /// What the form says, saved or as it was typed.

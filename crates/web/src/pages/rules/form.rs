@@ -239,9 +239,9 @@ async fn build(
     search: Option<String>,
 ) -> Result<RulePage> {
     let db = state.engine.db();
-    let all = connections::list(db).await?;
+    let all = connections::names(db).await?;
     let connection: Option<ConnectionId> = typed.connection.parse().ok();
-    let connection = connection.or(all.first().map(|first| first.id));
+    let connection = connection.or(all.first().map(|(first, _)| *first));
     typed.connection = connection.map(|id| id.to_string()).unwrap_or_default();
     let (mut groups, mut group_failure) = (Vec::new(), None);
     if let (Some(search), Some(id)) = (&search, connection) {
@@ -270,9 +270,10 @@ async fn build(
             format!("{HERE}/rules/{id}")
         }),
         rule_id: rule.map(|id| id.to_string()),
-        connections: choices(all.into_iter().map(named), |value| {
-            value == typed.connection
-        }),
+        connections: choices(
+            all.into_iter().map(|(id, name)| (id.to_string(), name)),
+            |value| value == typed.connection,
+        ),
         search: search.unwrap_or_default(),
         groups,
         group_failure,
@@ -299,10 +300,6 @@ async fn build(
         ),
         typed,
     })
-}
-
-fn named(one: connections::Connection) -> (String, String) {
-    (one.id.to_string(), one.name().to_owned())
 }
 
 async fn offered_accounts(state: &AppState) -> Result<Vec<(String, String)>> {
